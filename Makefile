@@ -1,0 +1,57 @@
+# Convenor: `make run` and `make test` are all there is to know. The rest is for those who work on it.
+
+PYTHON ?= python3
+EVENT ?= agenda/osce-cybercrime.toml
+ARGS ?= tests
+BIN := .venv/bin
+VENV_OK := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+
+.PHONY: run test check format lock clean
+
+run: .venv/.runs  ## start the service with the example, or with EVENT=agenda/mine.toml
+	@$(BIN)/python schedule.py "$(EVENT)"
+
+test: .venv/.tests  ## run the tests, or a part of them: ARGS=tests/planning
+	@$(BIN)/python tests/provision.py
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/.tests  ## what the style and the types say
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/ruff check -q .
+	@$(BIN)/mypy --no-error-summary
+	@echo "check: clean"
+
+format: .venv/.tests
+	@$(BIN)/ruff check -q --fix .
+	@$(BIN)/ruff format -q .
+
+lock: .venv/.tests  ## pin the newest versions that pyproject.toml allows, with hashes
+	@$(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q uv
+	@$(BIN)/uv pip compile $(LOCK) -o requirements.lock pyproject.toml
+	@$(BIN)/uv pip compile $(LOCK) -c requirements.lock --all-extras -o requirements-test.lock pyproject.toml
+
+LOCK := -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links
+
+clean:
+	@rm -rf .venv tests/judges/node_modules
+
+.venv/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Convenor needs Python 3.11 or newer: install python3, or name it with PYTHON=..."; exit 1; }
+	@$(PYTHON) -c '$(VENV_OK)' 2>/dev/null || { echo "Convenor needs Python 3.11 or newer with venv: on Debian, apt-get install python3-venv; or name another with PYTHON=..."; exit 1; }
+	@echo "Preparing .venv, once ..."
+	@$(PYTHON) -m venv .venv
+
+.venv/.runs: requirements.lock pyproject.toml | .venv/bin/python
+	@$(call install,requirements.lock)
+	@touch $@
+
+.venv/.tests: requirements-test.lock pyproject.toml | .venv/bin/python
+	@$(call install,requirements-test.lock)
+	@touch $@ .venv/.runs
+
+# setuptools is in the lock, so that the project itself is installed without fetching a build tool.
+define install
+$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(1) \
+	&& $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+endef

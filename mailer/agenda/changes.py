@@ -1,0 +1,123 @@
+"""What differs between two states of an agenda, and whether it matters to a calendar.
+
+Gives sentences for the organiser and SEQUENCE numbers for the calendar; who is told, and how, is not decided here.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from mailer.agenda.model import AgendaVersion, Event, Session
+from mailer.agenda.rules import EVENT
+
+SIGNIFICANT = ("starts_at", "ends_at", "room")
+"""Properties of a session that a calendar must be told of by a higher SEQUENCE (RFC 5546 3.2.2.1)."""
+
+SIGNIFICANT_OF_EVENT = ("starts_at", "ends_at", "venue", "timezone")
+"""The same, of the event as a whole; a new venue is a change of every session too."""
+
+
+class ChangeKind(StrEnum):
+    ADDED = "added"
+    REMOVED = "removed"
+    MOVED = "moved"
+    REWORDED = "reworded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One difference. `anchor`: `event`, a session's key or a mailing's key; `before`/`after` are for reading."""
+
+    kind: ChangeKind
+    what: str
+    anchor: str
+    field: str = ""
+    before: str = ""
+    after: str = ""
+
+
+def differences(old: Event | None, new: Event) -> list[Change]:
+    """Everything that differs, in the order of the new agenda; all of it `added` when there is no old one."""
+    return [
+        *_of_event(old, new),
+        *_of_items("session", {s.key: s for s in old.sessions} if old else {}, {s.key: s for s in new.sessions}),
+        *_of_items("mailing", {m.key: m for m in old.mailings} if old else {}, {m.key: m for m in new.mailings}),
+    ]
+
+
+def next_version(latest: AgendaVersion | None, event: Event, now: datetime) -> AgendaVersion:
+    """The version that publishing `event` at `now` would make."""
+    if latest is None:
+        sequences = dict.fromkeys((EVENT, *(session.key for session in event.sessions)), 0)
+        return AgendaVersion(
+            event=event, number=1, published_at=now, first_published_at=now, sequences=sequences
+        )
+    return AgendaVersion(
+        event=event,
+        number=latest.number + 1,
+        published_at=now,
+        first_published_at=latest.first_published_at,
+        sequences=_sequences(latest, event),
+    )
+
+
+def _sequences(latest: AgendaVersion, event: Event) -> Mapping[str, int]:
+    """A session that was dropped keeps its number, one higher: reinstated, it is newer than its cancellation."""
+    old = {session.key: session for session in latest.event.sessions}
+    new = {session.key: session for session in event.sessions}
+    elsewhere = latest.event.venue != event.venue or latest.event.timezone != event.timezone
+    sequences = dict(latest.sequences)
+    for key in old.keys() | new.keys():
+        before, after = old.get(key), new.get(key)
+        if after is None:
+            sequences[key] += 1
+        elif key not in sequences:
+            sequences[key] = 0
+        elif before is None or elsewhere or _differ(before, after, SIGNIFICANT):
+            sequences[key] += 1
+    if _differ(latest.event, event, SIGNIFICANT_OF_EVENT):
+        sequences[EVENT] += 1
+    return dict(sorted(sequences.items()))
+
+
+def _differ(before: object, after: object, names: tuple[str, ...]) -> bool:
+    return any(getattr(before, name) != getattr(after, name) for name in names)
+
+
+def _of_event(old: Event | None, new: Event) -> Iterator[Change]:
+    if old is None:
+        yield Change(kind=ChangeKind.ADDED, what="event", anchor=EVENT, after=new.title)
+        return
+    for name in ("title", "summary", "language", "timezone", "venue", "organiser"):
+        before, after = getattr(old, name), getattr(new, name)
+        if before != after:
+            kind = ChangeKind.MOVED if name in SIGNIFICANT_OF_EVENT else ChangeKind.REWORDED
+            yield Change(kind=kind, what="event", anchor=EVENT, field=name, before=_shown(before), after=_shown(after))
+
+
+def _of_items(what: str, old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Change]:
+    for key, item in new.items():
+        if key not in old:
+            yield Change(kind=ChangeKind.ADDED, what=what, anchor=key, after=getattr(item, "title", ""))
+        else:
+            yield from _of_fields(what, key, old[key], item)
+    for key in old.keys() - new.keys():
+        yield Change(kind=ChangeKind.REMOVED, what=what, anchor=key, before=getattr(old[key], "title", ""))
+
+
+def _of_fields(what: str, key: str, old: object, new: object) -> Iterator[Change]:
+    for name in type(new).model_fields:  # type: ignore[attr-defined]
+        before, after = getattr(old, name), getattr(new, name)
+        if before != after:
+            significant = isinstance(new, Session) and name in SIGNIFICANT
+            yield Change(
+                kind=ChangeKind.MOVED if significant else ChangeKind.REWORDED,
+                what=what, anchor=key, field=name, before=_shown(before), after=_shown(after),
+            )  # fmt: skip
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return "; ".join(map(str, value))
+    return getattr(value, "one_line", None) or getattr(value, "name", None) or str(value)

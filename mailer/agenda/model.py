@@ -1,0 +1,187 @@
+"""What happens: the event, its sessions and its mailings, as frozen values. Reading files is in `reading`.
+
+Every datetime is aware. Rules and audiences are kept as the organiser wrote them and parsed where they are
+used (`rules.parse`, `recipients.audience.parse`): they were checked when the file was read.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+
+from mailer.agenda import rules
+
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+"""A stable name: lower-case letters, digits and hyphens."""
+
+Line = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f\u0085\u2028\u2029]*$")]
+"""One line of text, without control characters."""
+
+Instant = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+"""An aware datetime, kept in UTC whatever offset it was written with."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SessionKind(StrEnum):
+    REGISTRATION = "registration"
+    OPENING = "opening"
+    SESSION = "session"
+    BREAK = "break"
+    CLOSING = "closing"
+
+
+class CalendarPart(StrEnum):
+    """What a mailing carries for the calendar.
+
+    `event`: the whole conference as one REQUEST. `session`: the session the occasion hangs on, as one REQUEST.
+    `sessions`: every session as one PUBLISH file.
+    """
+
+    NONE = "none"
+    EVENT = "event"
+    SESSION = "session"
+    SESSIONS = "sessions"
+
+
+class MailingKind(StrEnum):
+    """What kind of letter it is; its value names the folder under `templates/`."""
+
+    INVITATION = "invitation"
+    AGENDA = "agenda"
+    REMINDER = "reminder"
+    PRACTICAL = "practical"
+    SESSION_REMINDER = "session-reminder"
+    REPORT = "report"
+
+
+REMINDERS = frozenset({MailingKind.REMINDER, MailingKind.SESSION_REMINDER})
+"""Kinds whose moment matters: never sent to somebody who joined after it, held when in doubt."""
+
+
+class Venue(_Frozen):
+    name: Line
+    room: Line | None = None
+    street: Line
+    city: Line
+
+    @property
+    def one_line(self) -> str:
+        """For a calendar's LOCATION: `Room, Name, Street, City`."""
+        return ", ".join(filter(None, (self.room, self.name, self.street, self.city)))
+
+
+class Organiser(_Frozen):
+    """Who invites. The address is From and ORGANIZER alike, read by a person, the same for the event's life."""
+
+    name: Line
+    address: str
+
+
+class Session(_Frozen):
+    key: Key
+    kind: SessionKind = SessionKind.SESSION
+    title: Line
+    starts_at: Instant
+    ends_at: Instant
+    end_assumed: bool = False
+    points: tuple[Line, ...] = ()
+    room: Line | None = None
+    chair: Line | None = None
+    speakers: tuple[Line, ...] = ()
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it makes its reader busy: breaks do not."""
+        return self.kind is not SessionKind.BREAK
+
+
+class Mailing(_Frozen):
+    """What is sent, to which audience, when.
+
+    `when` and `useful_until` are sentences of `rules`; `audience` one of `recipients.audience`.
+    `again_when_moved`: somebody who got it for the old hour gets it again for the new one.
+    """
+
+    key: Key
+    kind: MailingKind
+    title: Line
+    audience: str
+    when: str
+    useful_until: str
+    calendar: CalendarPart = CalendarPart.NONE
+    again_when_moved: bool = False
+
+    @property
+    def rule(self) -> rules.Rule:
+        return rules.parse(self.when)
+
+    @property
+    def useful_until_rule(self) -> rules.Rule:
+        return rules.parse(self.useful_until)
+
+    @property
+    def is_reminder(self) -> bool:
+        return self.kind in REMINDERS
+
+
+class RecipientList(_Frozen):
+    """One file of people, relative to the agenda file, and the role of those whose row names none."""
+
+    file: str
+    role: str | None = None
+
+
+class Event(_Frozen):
+    """The conference. `sessions` are in the order of their start."""
+
+    key: Key
+    title: Line
+    summary: str = ""
+    language: str
+    timezone: str
+    venue: Venue
+    organiser: Organiser
+    sessions: tuple[Session, ...]
+    mailings: tuple[Mailing, ...]
+    recipient_lists: tuple[RecipientList, ...] = ()
+    example: bool = False
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def starts_at(self) -> datetime:
+        return min(session.starts_at for session in self.sessions)
+
+    @property
+    def ends_at(self) -> datetime:
+        return max(session.ends_at for session in self.sessions)
+
+    def session(self, key: str) -> Session:
+        """Raises KeyError for a key the agenda does not hold."""
+        return {session.key: session for session in self.sessions}[key]
+
+    def mailing(self, key: str) -> Mailing:
+        """Raises KeyError for a key the event does not hold."""
+        return {mailing.key: mailing for mailing in self.mailings}[key]
+
+
+class AgendaVersion(_Frozen):
+    """An immutable, numbered, published state of the agenda.
+
+    `sequences` maps `event` and each session key to its iCalendar SEQUENCE: the number of material changes
+    since it was first published (RFC 5545 3.8.7.4).
+    """
+
+    event: Event
+    number: int
+    published_at: Instant
+    first_published_at: Instant
+    sequences: Mapping[str, int]

@@ -1,0 +1,78 @@
+"""Signed links: what stands for a person in a URL, without an account and without a database look-up to make one.
+
+A token is base64url(key id, handle, signature): the handle names the recipient within the event, the signature
+binds it to one purpose. Tokens are determined by the key alone, so that a letter's bytes are too.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+_HANDLE, _SIGNATURE = 12, 16
+
+
+class Purpose(StrEnum):
+    PAGE = "page"
+    UNSUBSCRIBE = "unsubscribe"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Links:
+    """The addresses one letter shows: the personal page, unsubscribing, and an .ics for each anchor."""
+
+    page: str
+    unsubscribe: str
+    entries: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Everything derived from the secret key: handles, UIDs, Message-IDs and tokens."""
+
+    secret: bytes
+
+    def digest(self, purpose: str, *parts: str) -> bytes:
+        """32 bytes that nobody without the key can guess, the same for the same parts (RFC 2104)."""
+        message = b"\x00".join(part.encode() for part in (purpose, *parts))
+        return hmac.digest(self.secret, message, hashlib.sha256)
+
+    def handle(self, event: str, address: str) -> str:
+        """The recipient's name in links: 16 base64url characters, 96 bits."""
+        return _encode(self.digest("handle", event, address)[:_HANDLE])
+
+    def uid(self, event: str, anchor: str, address: str, domain: str) -> str:
+        """An entry's UID: opaque, 128 bits, stable per (anchor, recipient) (RFC 5545 3.8.4.7, RFC 7986 5.3)."""
+        return f"{self.digest('uid', event, anchor, address)[:16].hex()}@{domain}"
+
+    def token(self, purpose: Purpose, handle: str) -> str:
+        return _encode(_decode(handle) + self.digest(purpose, handle)[:_SIGNATURE])
+
+    def handle_of(self, purpose: Purpose, token: str) -> str | None:
+        """The handle a genuine token of this purpose names, else None; the same work for every token."""
+        try:
+            raw = _decode(token[:64])
+        except (binascii.Error, ValueError):
+            raw = b""
+        handle = _encode(raw[:_HANDLE].ljust(_HANDLE, b"\x00"))
+        genuine = hmac.compare_digest(self.token(purpose, handle), token[:64] + token[64:65])
+        return handle if genuine else None
+
+    def links(self, base_url: str, handle: str, anchors: tuple[str, ...]) -> Links:
+        page = f"{base_url}/r/{self.token(Purpose.PAGE, handle)}"
+        return Links(
+            page=page,
+            unsubscribe=f"{base_url}/u/{self.token(Purpose.UNSUBSCRIBE, handle)}",
+            entries={anchor: f"{page}/{anchor}.ics" for anchor in anchors},
+        )
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -1,0 +1,24 @@
+"""A mail server as one speaks to it: where it is, how the line is protected, as whom. No sockets here."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Security(StrEnum):
+    PLAIN = "smtp"
+    STARTTLS = "smtp+starttls"
+    TLS = "smtps"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relay:
+    """The password never shows in a repr, and so in no log or traceback."""
+
+    host: str
+    port: int
+    security: Security = Security.PLAIN
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.security}://{self.host}:{self.port}"

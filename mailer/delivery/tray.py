@@ -1,0 +1,175 @@
+"""The tray: an embedded mail server on loopback that keeps every letter instead of passing it on.
+
+What is kept is durable before the 250, so that the tray is evidence: a Message-ID it does not hold was never
+accepted. Showing letters is the web's work; here they are kept, found and counted.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.headerregistry import HeaderRegistry
+from email.message import EmailMessage
+from email.policy import SMTP as SMTP_POLICY
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from mailer.delivery.relay import Relay
+
+MAX_LETTER_BYTES = 25 * 1024 * 1024
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS letter (
+    id INTEGER PRIMARY KEY, received_at TEXT NOT NULL, sender TEXT NOT NULL, recipient TEXT NOT NULL,
+    message_id TEXT NOT NULL, subject TEXT NOT NULL, reader TEXT NOT NULL, words TEXT NOT NULL, raw BLOB NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS letter_by_message_id ON letter (message_id);
+"""
+_COLUMNS = "id, received_at, sender, recipient, message_id, subject, reader"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaughtLetter:
+    """One letter in the tray. `recipient` is the envelope's, `reader` the To header's text."""
+
+    id: int
+    received_at: datetime
+    sender: str
+    recipient: str
+    message_id: str
+    subject: str
+    reader: str
+
+
+class Tray:
+    """Kept letters in one SQLite file; any thread or process may read while the server writes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._open() as database:
+            database.executescript(_SCHEMA)
+
+    def keep(self, raw: bytes, *, sender: str, recipient: str, received_at: datetime) -> int:
+        """Keep one letter durably; its number in the tray."""
+        message = parsed(raw)
+        subject, reader, message_id = (str(message[name] or "") for name in ("Subject", "To", "Message-ID"))
+        words = " ".join(f"{recipient} {reader} {subject} {_text(message)}".casefold().split())
+        with self._open() as database:
+            row = database.execute(
+                "INSERT INTO letter (received_at, sender, recipient, message_id, subject, reader, words, raw)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (received_at.isoformat(), sender, recipient, message_id, subject, reader, words, raw),
+            )
+            return int(row.lastrowid or 0)
+
+    def search(self, words: str = "", *, before: int | None = None, limit: int = 50) -> list[CaughtLetter]:
+        """The newest letters first that hold every one of the words (in address, name, subject or text)."""
+        clauses, values = ["1"], list[object]()
+        for word in words.casefold().split():
+            clauses.append("instr(words, ?)")
+            values.append(word)
+        if before is not None:
+            clauses.append("id < ?")
+            values.append(before)
+        statement = f"SELECT {_COLUMNS} FROM letter WHERE {' AND '.join(clauses)} ORDER BY id DESC LIMIT ?"  # noqa: S608 - clauses are ours
+        with self._open() as database:
+            return [_caught(row) for row in database.execute(statement, (*values, limit))]
+
+    def letter(self, number: int) -> tuple[CaughtLetter, bytes] | None:
+        """One letter and its bytes as they came."""
+        with self._open() as database:
+            row = database.execute(f"SELECT {_COLUMNS}, raw FROM letter WHERE id = ?", (number,)).fetchone()  # noqa: S608
+        return (_caught(row[:-1]), bytes(row[-1])) if row else None
+
+    def holds(self, message_id: str) -> bool:
+        with self._open() as database:
+            return bool(
+                database.execute("SELECT 1 FROM letter WHERE message_id = ? LIMIT 1", (message_id,)).fetchone()
+            )
+
+    def count(self) -> int:
+        with self._open() as database:
+            return int(database.execute("SELECT count(*) FROM letter").fetchone()[0])
+
+    def everything(self) -> Iterator[tuple[CaughtLetter, bytes]]:
+        """All letters in the order they came."""
+        with self._open() as database:
+            for row in database.execute(f"SELECT {_COLUMNS}, raw FROM letter ORDER BY id"):  # noqa: S608
+                yield _caught(row[:-1]), bytes(row[-1])
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._path, timeout=10)) as database:
+            database.execute("PRAGMA synchronous = FULL")
+            with database:
+                yield database
+
+
+class TrayServer:
+    """The tray's SMTP side, in a thread of its own, on a loopback port of the system's choice."""
+
+    def __init__(self, tray: Tray, *, clock: Callable[[], datetime], port: int = 0) -> None:
+        self._controller = _Controller(
+            _Keeper(tray, clock), hostname="127.0.0.1", port=port, enable_SMTPUTF8=True,
+            data_size_limit=MAX_LETTER_BYTES, ident="Convenor tray", server_hostname="tray.localhost",
+        )  # fmt: skip
+
+    def start(self) -> Relay:
+        """Begin to listen; where to deliver."""
+        self._controller.start()
+        return Relay(host="127.0.0.1", port=self._controller.port)
+
+    def stop(self) -> None:
+        self._controller.stop(no_assert=True)
+
+
+class _Controller(Controller):  # type: ignore[misc]
+    def _trigger_server(self) -> None:
+        """Knock at the port the system chose; 0, which was asked for, is none."""
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
+class _Keeper:
+    def __init__(self, tray: Tray, clock: Callable[[], datetime]) -> None:
+        self._tray, self._clock = tray, clock
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        for recipient in envelope.rcpt_tos:
+            number = self._tray.keep(
+                bytes(envelope.original_content or b""),
+                sender=envelope.mail_from or "",
+                recipient=recipient,
+                received_at=self._clock().astimezone(UTC),
+            )
+        return f"250 2.0.0 in the tray as {number}"
+
+
+def parsed(raw: bytes) -> EmailMessage:
+    """A letter's bytes as a message; never raises for what a mail server lets through."""
+    message = message_from_bytes(raw, policy=SMTP_POLICY.clone(header_factory=HeaderRegistry()))
+    assert isinstance(message, EmailMessage)  # noqa: S101 - the policy says so
+    return message
+
+
+def _text(message: EmailMessage) -> str:
+    part = message.get_body(("plain",))
+    return str(part.get_content()) if part else ""
+
+
+def _caught(row: tuple[Any, ...]) -> CaughtLetter:
+    number, received_at, sender, recipient, message_id, subject, reader = row
+    return CaughtLetter(
+        id=number,
+        received_at=datetime.fromisoformat(received_at),
+        sender=sender,
+        recipient=recipient,
+        message_id=message_id,
+        subject=subject,
+        reader=reader,
+    )

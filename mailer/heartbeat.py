@@ -1,0 +1,88 @@
+"""What makes the service move: a tick every two seconds, and a wake-up at the next due time.
+
+APScheduler only wakes; what is due is in the database. So nothing is lost when a wake-up is late, doubled or
+never comes: the next tick finds the same work.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from threading import Event as Signal
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from mailer.errors import StoreError
+from mailer.outbox import letters
+from mailer.parts import Parts
+from mailer.service import LEASE_FOR, Clock
+
+TICK = 2
+"""Seconds between two looks at the database."""
+
+RELAY_RESTS_FOR = timedelta(seconds=15)
+"""How long a relay that could not be reached is left alone."""
+
+_log = logging.getLogger("convenor")
+
+
+class Heartbeat:
+    """The jobs of one service. `trouble` is what a person should read, or nothing."""
+
+    def __init__(self, parts: Parts, clock: Clock) -> None:
+        self._parts, self._clock = parts, clock
+        self._stop = Signal()
+        self._relay_rests_until: datetime | None = None
+        self.trouble = ""
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC",
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+
+    def start(self) -> None:
+        for job, seconds in (
+            (self.plan, TICK),
+            (self.deliver, TICK),
+            (self.renew, LEASE_FOR.total_seconds() / 3),
+        ):
+            self._scheduler.add_job(
+                self._guarded(job), "interval", seconds=seconds, id=job.__name__, next_run_time=self._clock()
+            )
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Finish the letter under way, let the rest wait."""
+        self._stop.set()
+        self._scheduler.shutdown(wait=True)
+
+    def plan(self) -> None:
+        self._parts.service.recover(self._clock())
+        next_due_at = self._parts.service.plan(self._clock())
+        if next_due_at and not self._stop.is_set():
+            self._scheduler.add_job(
+                self._guarded(self.plan), "date", run_date=next_due_at, id="wake-up", replace_existing=True
+            )
+
+    def deliver(self) -> None:
+        if self._relay_rests_until and self._clock() < self._relay_rests_until:
+            return
+        done = self._parts.service.deliver(self._parts.relay, self._clock, stop=self._stop)
+        self.trouble = done.unreachable
+        self._relay_rests_until = self._clock() + RELAY_RESTS_FOR if done.unreachable else None
+
+    def renew(self) -> None:
+        with self._parts.database.writing() as transaction:
+            letters.renew(transaction, self._parts.service.owner, self._clock(), LEASE_FOR)
+
+    def _guarded(self, job: Callable[[], None]) -> Callable[[], None]:
+        """A database that is away for a moment ends this beat, not the heart; it is said once."""
+
+        def beat() -> None:
+            try:
+                job()
+            except StoreError as error:
+                if self.trouble != str(error):
+                    _log.warning("%s", error)
+                self.trouble = str(error)
+
+        return beat

@@ -1,0 +1,108 @@
+"""What the service does with the organiser's files when it starts.
+
+The first time, into the tray, it publishes them. Ever after the published version is in force: a file that has
+changed waits for `convenor apply`, and one that is broken does not stop tonight's reminders.
+"""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from mailer import dossier
+from mailer.agenda.model import AgendaVersion
+from mailer.composition import wording
+from mailer.composition.wording import Wording
+from mailer.dossier import Dossier
+from mailer.errors import BadInput, ConvenorError
+from mailer.outbox import agendas, people
+from mailer.outbox.database import Database
+from mailer.parts import TEMPLATES
+from mailer.recipients.model import Recipient
+from mailer.service import Service
+from mailer.settings import ROOT, Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """The event the service runs. `dossier` is what waits to be published: only at the very first start."""
+
+    event: str
+    texts: Wording
+    dossier: Dossier | None = None
+    notes: tuple[str, ...] = ()
+
+    def publish_if_first(self, service: Service, now: datetime) -> None:
+        if self.dossier:
+            service.publish(self.dossier.event, self.dossier.recipients, now)
+
+
+def read_dossier(path: Path, settings: Settings, database: Database, now: datetime) -> tuple[Dossier, AgendaVersion | None]:
+    """The files of an event, and its version in force. An example keeps the date of its first publication.
+
+    Raises:
+        BadInput: everything wrong in any of the files.
+    """
+    found = dossier.read(path, today=now.date(), templates=TEMPLATES, sender=settings.sender)
+    with database.reading() as transaction:
+        latest = agendas.latest(transaction, found.event.key)
+    if latest and found.event.example:
+        begun_on = latest.first_published_at.date()
+        found = dossier.read(path, today=begun_on, templates=TEMPLATES, sender=settings.sender)
+    return found, latest
+
+
+def open_event(path: Path, settings: Settings, database: Database, now: datetime) -> Opened:
+    """Decide what the service runs.
+
+    Raises:
+        BadInput: the files are wrong and nothing is published that could go on without them.
+        ConvenorError: letters would leave for real that nobody has looked at yet.
+    """
+    try:
+        found, latest = read_dossier(path, settings, database, now)
+    except BadInput as error:
+        return _go_on_without(path, database, error)
+    if latest is None:
+        if settings.relay and found.event.example:
+            raise ConvenorError(
+                "the example is for the tray: empty CONVENOR_SMTP_URL, or name your own event with EVENT=agenda/mine.toml"
+            )
+        if settings.relay:
+            raise ConvenorError(f"nothing of this event is published yet: `convenor apply {shown(path)}` shows what would leave, and asks")
+        return Opened(event=found.event.key, texts=found.texts, dossier=found)
+    with database.reading() as transaction:
+        listed = [member.recipient for member in people.roster(transaction, found.event.key)]
+    notes = []
+    if latest.event != found.event or not same_people(listed, found.recipients):
+        notes.append(f"{shown(path)} has changed since version {latest.number} was published: `convenor apply {shown(path)}` shows the difference")
+    return Opened(event=found.event.key, texts=found.texts, notes=tuple(notes))
+
+
+def same_people(one: Sequence[Recipient], other: Sequence[Recipient]) -> bool:
+    return {r.address: r for r in one} == {r.address: r for r in other}
+
+
+def shown(path: Path) -> str:
+    """A path as a person would type it."""
+    resolved = path.resolve()
+    return str(resolved.relative_to(ROOT)) if resolved.is_relative_to(ROOT) else str(path)
+
+
+def _go_on_without(path: Path, database: Database, error: BadInput) -> Opened:
+    """A published event goes on though its file is broken, if the file still says which one it is."""
+    key = _key_in(path)
+    with database.reading() as transaction:
+        published = agendas.event_keys(transaction)
+    if key not in published:
+        raise error
+    note = f"{shown(path)} cannot be used; what was published goes on. `convenor check {shown(path)}` shows {len(error.problems)} problem(s)"
+    return Opened(event=key, texts=wording.load(TEMPLATES), notes=(note,))
+
+
+def _key_in(path: Path) -> str:
+    try:
+        return str(tomllib.loads(path.read_text("utf-8-sig"))["event"]["key"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

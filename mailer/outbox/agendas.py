@@ -1,0 +1,69 @@
+"""Published agendas, and the wordings letters are written with, kept for ever. What changed is for others."""
+
+import json
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, select
+
+from mailer.agenda.model import AgendaVersion
+from mailer.errors import StoreError
+from mailer.outbox import schema
+from mailer.outbox.database import insert
+
+_versions = schema.agenda_version
+
+
+def latest(c: Connection, event: str) -> AgendaVersion | None:
+    """The version in force, or None while nothing has been published."""
+    query = select(_versions.c.document).where(_versions.c.event == event)
+    document = c.scalar(query.order_by(_versions.c.number.desc()).limit(1))
+    return None if document is None else AgendaVersion.model_validate_json(document)
+
+
+def version(c: Connection, event: str, number: int) -> AgendaVersion:
+    """One published version. Raises KeyError for a number that was never published."""
+    query = select(_versions.c.document).where(_versions.c.event == event, _versions.c.number == number)
+    document = c.scalar(query)
+    if document is None:
+        raise KeyError((event, number))
+    return AgendaVersion.model_validate_json(document)
+
+
+def publish(c: Connection, published: AgendaVersion) -> None:
+    """Keep a version under its number, for good.
+
+    Raises:
+        StoreError: the number is taken: somebody else published since the latest version was read.
+    """
+    row = {
+        "event": published.event.key,
+        "number": published.number,
+        "published_at": published.published_at,
+        "document": published.model_dump_json(),
+    }
+    taken = insert(c, _versions).values(row).on_conflict_do_nothing().returning(_versions.c.number)
+    if c.scalar(taken) is None:
+        raise StoreError(
+            f"version {published.number} of '{published.event.key}' has been published by somebody else; "
+            "look at what changed, then publish again"
+        )
+
+
+def event_keys(c: Connection) -> list[str]:
+    """The events of which anything was published, in alphabetical order."""
+    return list(c.scalars(select(_versions.c.event).distinct().order_by(_versions.c.event)))
+
+
+def keep_wording(c: Connection, digest: str, texts: Mapping[str, str]) -> None:
+    """Keep the templates whose digest this is; they need be told once."""
+    row = {"digest": digest, "texts": json.dumps(dict(texts), ensure_ascii=False, sort_keys=True)}
+    c.execute(insert(c, schema.wording).values(row).on_conflict_do_nothing())
+
+
+def wording(c: Connection, digest: str) -> dict[str, str]:
+    """The templates, by name, as they were kept. Raises KeyError for a digest never seen."""
+    texts = c.scalar(select(schema.wording.c.texts).where(schema.wording.c.digest == digest))
+    if texts is None:
+        raise KeyError(digest)
+    kept: dict[str, str] = json.loads(texts)
+    return kept

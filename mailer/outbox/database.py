@@ -1,0 +1,270 @@
+"""Opening the database and beginning transactions, on SQLite and on PostgreSQL. What is in it is in `schema`.
+
+A database that cannot be trusted is refused here, with a StoreError that says what to do. Nobody retries in
+here: a transaction that failed has left nothing behind, and its caller asks what is true before trying again.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+)
+
+from mailer.errors import StoreError
+from mailer.outbox.schema import metadata
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+HEAD = "0001"
+"""The newest migration: the schema this program speaks."""
+
+VERSION_TABLE = "convenor_schema"
+_MIGRATION_LOCK = 0x436F6E76656E6F72  # pg_advisory_xact_lock takes any 64 bits that nobody else uses
+_SAFE_WAL = (3, 51, 3)  # before it, two writers could meet a WAL reset and corrupt the file
+_PATIENCE_FOR = 10_000  # milliseconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """Where transactions begin. Threads may share one; each transaction has a connection of its own."""
+
+    engine: Engine
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One snapshot that cannot be written to. On SQLite it may hold a writer's commit up: keep it short.
+
+        Raises:
+            StoreError: the database is gone, locked for too long, or damaged.
+        """
+        with self._transaction(
+            self.engine.execution_options(**_READING[self.engine.dialect.name])
+        ) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction committed durably at the end of the block, or undone by any exception.
+
+        On SQLite there is one at a time (`BEGIN IMMEDIATE`); others wait up to ten seconds.
+
+        Raises:
+            StoreError: as for `reading`, and for a full disk or a deadlock. Nothing was kept, unless the
+                connection broke during the commit itself: then only reading can tell.
+        """
+        with self._transaction(self.engine.execution_options(writing=True)) as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give back every connection; the database can be opened again."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        with _told_plainly(self.engine.url), engine.begin() as connection:
+            yield connection
+
+
+_READING: dict[str, dict[str, Any]] = {
+    "sqlite": {},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
+
+
+def open_database(url: str, *, check: bool = True) -> Database:
+    """The database at `sqlite:///path/to/file` or `postgresql://...`, brought to this program's schema.
+
+    The folder of an SQLite file is made; `check` has SQLite read the whole file through for damage, some
+    seconds for each gigabyte.
+
+    Raises:
+        StoreError: the address cannot be used, the file is damaged or not a database, or a newer release of
+            Convenor has written to it. Nothing was changed.
+    """
+    address = _address(url)
+    if address.get_backend_name() == "sqlite":
+        _make_folder(address)
+    database = Database(engine=_engine(address))
+    try:
+        with _told_plainly(address):
+            if check:
+                _refuse_damage(database)
+            _migrate(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def insert(c: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that can say ON CONFLICT, in the words of the database at hand."""
+    return sqlite.insert(table) if c.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def _address(url: str) -> URL:
+    try:
+        address = make_url(url.replace("postgres://", "postgresql://", 1))
+    except ArgumentError:
+        raise StoreError(
+            f"'{url}' is no database address; write sqlite:///var/convenor.db or postgresql://user@host/name"
+        ) from None
+    if address.drivername == "postgresql":
+        address = address.set(drivername="postgresql+psycopg")
+    if address.drivername not in {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}:
+        raise StoreError(
+            f"'{address.drivername}' databases are not supported; use sqlite:/// or postgresql://"
+        )
+    if address.get_backend_name() == "sqlite" and address.database in {None, "", ":memory:"}:
+        raise StoreError(
+            "a database in memory forgets what was sent; name a file, as in sqlite:///var/convenor.db"
+        )
+    return address
+
+
+def _make_folder(address: URL) -> None:
+    folder = Path(str(address.database)).resolve().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"the folder {folder} for the database cannot be made ({error.strerror}); "
+            "make it yourself and let this user write to it, or name another"
+        ) from error
+
+
+def _engine(address: URL) -> Engine:
+    is_file = address.get_backend_name() == "sqlite"
+    try:
+        engine = create_engine(address, pool_pre_ping=not is_file)
+    except ModuleNotFoundError:
+        raise StoreError("PostgreSQL needs one more package: pip install 'convenor[postgres]'") from None
+    event.listen(engine, "connect", _prepare_sqlite if is_file else _prepare_postgresql)
+    if is_file:
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # BEGIN is ours: the driver's own comes too late
+    wanted = "wal" if sqlite3.sqlite_version_info >= _SAFE_WAL else "truncate"
+    connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_FOR}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+    (found,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if found != wanted:
+        connection.execute(f"PRAGMA journal_mode = {wanted}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("writing", False)
+    connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writing else 'ON'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:
+    """The server's defaults may be laxer; and a frozen process must not keep its locks for ever."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = on")
+        cursor.execute(f"SET lock_timeout = {_PATIENCE_FOR}")
+        cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
+    connection.commit()
+
+
+def _refuse_damage(database: Database) -> None:
+    if database.engine.dialect.name != "sqlite":
+        return
+    with database.engine.begin() as connection:
+        found = connection.scalar(text("PRAGMA quick_check(1)"))
+    if found != "ok":
+        raise _damaged(database.engine.url, str(found))
+
+
+def _migrate(database: Database) -> None:
+    """To HEAD, once, however many services start at this moment; all of it or nothing."""
+    with database.engine.begin() as connection:
+        if _version(connection) == HEAD:
+            return
+    with database.engine.execution_options(writing=True).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        version = _version(connection)
+        if version != HEAD:
+            _refuse_foreign(connection, version)
+            _upgrade(connection)
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    version: str | None = connection.scalar(text(f"SELECT max(version_num) FROM {VERSION_TABLE}"))  # noqa: S608
+    return version
+
+
+def _refuse_foreign(connection: Connection, version: str | None) -> None:
+    shown = connection.engine.url.render_as_string(hide_password=True)
+    if version is not None and version > HEAD:
+        raise StoreError(
+            f"the database {shown} was written by a newer release of Convenor (schema {version}, "
+            f"this one knows {HEAD}); install that release again, or restore the copy made before the upgrade"
+        )
+    if version is None and (
+        taken := sorted(set(inspect(connection).get_table_names()) & set(metadata.tables))
+    ):
+        raise StoreError(
+            f"the database {shown} belongs to another program (it has a table '{taken[0]}'); name another"
+        )
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415 - a quarter of a second, wanted once per release
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    command.upgrade(config, "head")
+
+
+@contextmanager
+def _told_plainly(address: URL) -> Iterator[None]:
+    """What the drivers say, as one StoreError; mistakes in our own statements stay what they are."""
+    try:
+        yield
+    except (OperationalError, InternalError, InterfaceError) as error:
+        raise _unusable(address, error) from error
+    except DatabaseError as error:
+        if type(error) is not DatabaseError:
+            raise
+        raise _unusable(address, error) from error
+
+
+def _unusable(address: URL, error: DBAPIError) -> StoreError:
+    said = str(error.orig).strip().splitlines()[0]
+    code = getattr(error.orig, "sqlite_errorname", "")
+    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return _damaged(address, said)
+    advice = (
+        "try again when it is free"
+        if "locked" in said or "lock timeout" in said
+        else "see that it can be reached and written to"
+    )
+    return StoreError(
+        f"the database {address.render_as_string(hide_password=True)} cannot be used ({said}); {advice}"
+    )
+
+
+def _damaged(address: URL, said: str) -> StoreError:
+    return StoreError(
+        f"the file {address.database} is damaged or not a database ({said}); "
+        "keep it aside, and put back the last good copy, or name another file"
+    )

@@ -1,0 +1,389 @@
+"""Who is asked, what they answered, what their calendars hold. Whom a mailing is for is planning's to judge.
+
+Nobody is ever deleted: who is missing from a new list has left, and may come back. Every function works
+in its caller's transaction.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, select, update
+
+from mailer.errors import StoreError
+from mailer.outbox.database import insert
+from mailer.outbox.letter import CLAIMABLE, Happening
+from mailer.outbox.letters import LEFT, UNSUBSCRIBED, chunks, locked, move, rewrite
+from mailer.outbox.schema import (
+    Answer,
+    entry,
+    holds_place,
+    in_states,
+    letter,
+    occasion,
+    recipient,
+    recipient_revision,
+)
+from mailer.outbox.schema import (
+    answer as answered,
+)
+from mailer.outbox.schema import (
+    roster as rosters,
+)
+from mailer.planning.due import Member
+from mailer.recipients.model import Recipient
+
+_CHUNK = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class RosterChange:
+    """What a new list changed, by address; who came back is among the added."""
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    unchanged: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerGiven:
+    """One line of a recipient's answers; `source` says how it came."""
+
+    anchor: str
+    answer: Answer
+    at: datetime
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerEntry:
+    """What a recipient's calendar was last told of `anchor` (`event` or a session's key)."""
+
+    recipient_id: int
+    anchor: str
+    uid: str
+    sequence_sent: int
+    version_sent: int
+    sent_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class RosterCounts:
+    """`asked` are on the list, `unsubscribed` some of them; `answers` counts their last ones by anchor."""
+
+    asked: int
+    unsubscribed: int
+    left: int
+    answers: Mapping[str, Mapping[Answer, int]] = field(default_factory=dict)
+
+
+def save_roster(
+    c: Connection, event: str, recipients: Sequence[Recipient], now: datetime, handle_of: Callable[[str], str]
+) -> RosterChange:
+    """Make this the event's list. `handle_of` gives a new address its name in links.
+
+    Unsent letters follow to what the list now says of their readers; those of readers who left are withdrawn.
+
+    Raises:
+        StoreError: an address stands twice in the list, or somebody else saved a list at this moment.
+    """
+    listed = _by_key(recipients)
+    known = _known(c, event)
+    new = [each for key, each in listed.items() if key not in known]
+    kept = [(known[key], each) for key, each in listed.items() if key in known]
+    back = [(row, each) for row, each in kept if row.left_at is not None]
+    changed = [(row, each) for row, each in kept if not _says(row.document, each)]
+    left = [row for key, row in known.items() if key not in listed and row.left_at is None]
+
+    _add(c, event, new, now, handle_of)
+    _revise(c, changed, now)
+    _mark(c, [row.id for row, _ in back], {"joined_at": now, "left_at": None})
+    _mark(c, [row.id for row in left], {"left_at": now})
+    for ids in chunks([row.id for row in left]):
+        move(c, _letters_of(ids), Happening.WITHDRAWN, now, LEFT)
+    if new or back or changed or left:
+        _touch(c, event, now)
+    came_back = {row.id for row, _ in back}
+    return RosterChange(
+        added=tuple(each.address for each in [*new, *(each for _, each in back)]),
+        changed=tuple(each.address for row, each in changed if row.id not in came_back),
+        left=tuple(Recipient.model_validate_json(row.document).address for row in left),
+        unchanged=len(listed) - len(new) - len({row.id for row, _ in [*back, *changed]}),
+    )
+
+
+def changed_at(c: Connection, event: str) -> datetime | None:
+    """When the event's list, or one of the answers, last changed; None while there is no list."""
+    at: datetime | None = c.scalar(select(rosters.c.changed_at).where(rosters.c.event == event))
+    return at
+
+
+def _touch(c: Connection, event: str, at: datetime) -> None:
+    touching = insert(c, rosters).values(event=event, changed_at=at)
+    later = touching.excluded.changed_at
+    c.execute(
+        touching.on_conflict_do_update(
+            index_elements=["event"], set_={"changed_at": later}, where=rosters.c.changed_at < later
+        )
+    )
+
+
+def _by_key(recipients: Sequence[Recipient]) -> dict[str, Recipient]:
+    listed: dict[str, Recipient] = {}
+    for each in recipients:
+        if listed.setdefault(_key(each.address), each) is not each:
+            raise StoreError(f"{each.address} stands in the list twice; keep one of the rows")
+    return listed
+
+
+def _key(address: str) -> str:
+    return address.lower()
+
+
+def _known(c: Connection, event: str) -> dict[str, Row[Any]]:
+    return {row.address_key: row for row in c.execute(_people().where(recipient.c.event == event))}
+
+
+def _says(document: str, said: Recipient) -> bool:
+    """Whether the list says what is kept. The texts may differ between releases; the values decide."""
+    return document == said.model_dump_json() or Recipient.model_validate_json(document) == said
+
+
+def _add(
+    c: Connection, event: str, new: Sequence[Recipient], now: datetime, handle_of: Callable[[str], str]
+) -> None:
+    for chunk in chunks(new):
+        rows = [
+            {
+                "event": event,
+                "address_key": _key(each.address),
+                "handle": handle_of(each.address),
+                "timezone": each.timezone,
+                "revision": 1,
+                "joined_at": now,
+            }
+            for each in chunk
+        ]
+        adding = insert(c, recipient).on_conflict_do_nothing()
+        ids = {
+            row.address_key: row.id
+            for row in c.execute(adding.returning(recipient.c.id, recipient.c.address_key), rows)
+        }
+        if len(ids) < len(chunk):
+            raise StoreError(
+                "somebody else saved a list of recipients at the same moment; look at it, then try again"
+            )
+        c.execute(
+            recipient_revision.insert(), [_revision(ids[_key(each.address)], 1, each, now) for each in chunk]
+        )
+
+
+def _revision(recipient_id: int, number: int, said: Recipient, now: datetime) -> dict[str, Any]:
+    return {"recipient_id": recipient_id, "number": number, "document": said.model_dump_json(), "since": now}
+
+
+def _revise(c: Connection, changed: Sequence[tuple[Row[Any], Recipient]], now: datetime) -> None:
+    """A new revision each; unsent letters follow, but for repetitions, whose bytes may not change."""
+    for chunk in chunks(changed):
+        rows = [_revision(row.id, row.revision + 1, said, now) for row, said in chunk]
+        c.execute(recipient_revision.insert(), rows)
+        now_says = update(recipient).where(recipient.c.id == bindparam("this"))
+        now_says = now_says.values(revision=bindparam("number"), timezone=bindparam("zone"))
+        c.execute(
+            now_says,
+            [{"this": row.id, "number": row.revision + 1, "zone": said.timezone} for row, said in chunk],
+        )
+        newest = select(recipient.c.revision).where(recipient.c.id == letter.c.recipient_id).scalar_subquery()
+        unsent = and_(in_states(CLAIMABLE), letter.c.repeated_at.is_(None))
+        for ids in locked(c, and_(_letters_of([row.id for row, _ in chunk]), unsent)):
+            rewrite(c, ids, {"revision": newest})
+
+
+def _letters_of(ids: Sequence[int]) -> ColumnElement[bool]:
+    """By occasion first: that is how letters are indexed."""
+    events = select(recipient.c.event).where(recipient.c.id.in_(ids))
+    theirs = select(occasion.c.id).where(occasion.c.event.in_(events))
+    return and_(letter.c.occasion_id.in_(theirs), letter.c.recipient_id.in_(ids), holds_place())
+
+
+def _mark(c: Connection, ids: Sequence[int], values: Mapping[str, Any]) -> None:
+    for chunk in chunks(ids):
+        c.execute(update(recipient).where(recipient.c.id.in_(chunk)).values(**values))
+
+
+def _people() -> Select[Any]:
+    """Everybody ever listed, with what was last said of them."""
+    revision = recipient_revision.c
+    newest = and_(revision.recipient_id == recipient.c.id, revision.number == recipient.c.revision)
+    return select(recipient, revision.document).join(recipient_revision, newest)
+
+
+def roster(c: Connection, event: str) -> list[Member]:
+    """Everybody on the list now, in the order they were first listed."""
+    return [
+        _member(row, answers, ()) for rows in _listed(c, event) for row, answers in _with_answers(c, rows)
+    ]
+
+
+def members(c: Connection, event: str, mailing: str, anchor: str) -> Iterator[Member]:
+    """As `roster`, but one after the other and with what each has of this mailing and anchor already.
+
+    A thousand are read at a time, in three statements; what the caller writes in between is no obstacle.
+    """
+    for rows in _listed(c, event):
+        had = _had_due_at(c, event, mailing, anchor, rows)
+        for row, answers in _with_answers(c, rows):
+            yield _member(row, answers, tuple(had.get(row.id, ())))
+
+
+def _listed(c: Connection, event: str) -> Iterator[Sequence[Row[Any]]]:
+    query = _people().where(recipient.c.event == event, recipient.c.left_at.is_(None))
+    query, last = query.order_by(recipient.c.id).limit(_CHUNK), 0
+    while rows := c.execute(query.where(recipient.c.id > last)).all():
+        yield rows
+        last = rows[-1].id
+
+
+def _with_answers(c: Connection, rows: Sequence[Row[Any]]) -> Iterator[tuple[Row[Any], dict[str, str]]]:
+    given: dict[int, dict[str, str]] = {}
+    query = select(answered).where(answered.c.recipient_id.between(rows[0].id, rows[-1].id))
+    for each in c.execute(query.order_by(answered.c.at, answered.c.id)):
+        given.setdefault(each.recipient_id, {})[each.anchor] = each.answer.value
+    return ((row, given.get(row.id, {})) for row in rows)
+
+
+def _had_due_at(
+    c: Connection, event: str, mailing: str, anchor: str, rows: Sequence[Row[Any]]
+) -> dict[int, list[datetime]]:
+    had: dict[int, list[datetime]] = {}
+    query = (
+        select(letter.c.recipient_id, occasion.c.due_at)
+        .join(occasion, occasion.c.id == letter.c.occasion_id)
+        .where(occasion.c.event == event, occasion.c.mailing == mailing, occasion.c.anchor == anchor)
+        .where(letter.c.recipient_id.between(rows[0].id, rows[-1].id), holds_place())
+    )
+    for each in c.execute(query.order_by(occasion.c.due_at)):
+        had.setdefault(each.recipient_id, []).append(each.due_at)
+    return had
+
+
+def _member(row: Row[Any], answers: dict[str, str], had: tuple[datetime, ...]) -> Member:
+    return Member(
+        id=row.id,
+        recipient=Recipient.model_validate_json(row.document),
+        joined_at=row.joined_at,
+        answers=answers,
+        unsubscribed=row.unsubscribed_at is not None,
+        had_due_at=had,
+    )
+
+
+def member_by_handle(c: Connection, handle: str) -> tuple[str, Member] | None:
+    """The event and the person a link names, without `had_due_at`; None for nobody, or somebody who left."""
+    row = c.execute(
+        _people().where(recipient.c.handle == handle, recipient.c.left_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        return None
+    ((_, answers),) = _with_answers(c, [row])
+    return row.event, _member(row, answers, ())
+
+
+def zones(c: Connection, event: str) -> set[str | None]:
+    """The time zones of those on the list; None stands for the venue's."""
+    query = select(recipient.c.timezone).where(recipient.c.event == event, recipient.c.left_at.is_(None))
+    return set(c.scalars(query.distinct()))
+
+
+def counts(c: Connection, event: str) -> RosterCounts:
+    """How many are asked, and what those answered; numbers only, fit to be shown to anybody."""
+    people = select(
+        func.count().filter(recipient.c.left_at.is_(None)),
+        func.count().filter(recipient.c.left_at.is_(None), recipient.c.unsubscribed_at.is_not(None)),
+        func.count().filter(recipient.c.left_at.is_not(None)),
+    )
+    asked, unsubscribed, left = c.execute(people.where(recipient.c.event == event)).one()
+    return RosterCounts(asked=asked, unsubscribed=unsubscribed, left=left, answers=_answer_counts(c, event))
+
+
+def _answer_counts(c: Connection, event: str) -> dict[str, dict[Answer, int]]:
+    by_age = func.row_number().over(
+        partition_by=(answered.c.recipient_id, answered.c.anchor),
+        order_by=(answered.c.at.desc(), answered.c.id.desc()),
+    )
+    last = (
+        select(answered.c.anchor, answered.c.answer, by_age.label("age"))
+        .join(recipient, recipient.c.id == answered.c.recipient_id)
+        .where(recipient.c.event == event, recipient.c.left_at.is_(None))
+        .subquery()
+    )
+    query = select(last.c.anchor, last.c.answer, func.count()).where(last.c.age == 1)
+    counted: dict[str, dict[Answer, int]] = {}
+    for anchor, given, count in c.execute(query.group_by(last.c.anchor, last.c.answer)):
+        counted.setdefault(anchor, {})[given] = count
+    return counted
+
+
+def record_answer(  # noqa: PLR0917 - the facts of an answer, in the order one tells them
+    c: Connection,
+    recipient_id: int,
+    anchor: str,
+    answer: str,
+    at: datetime,
+    source: str,
+    *,
+    noted_at: datetime | None = None,
+) -> bool:
+    """Add to a recipient's answers, unless it says what the last one says; returns whether it was added.
+
+    `at` is when it was given, `noted_at` when we learnt of it, if later. The last answer is the one given
+    last, in whatever order they come in. Raises ValueError for a word that is no answer.
+    """
+    given = Answer(answer)
+    this = select(recipient.c.event).where(recipient.c.id == recipient_id)
+    event = c.execute(this.with_for_update()).scalar_one()
+    same = select(answered).where(answered.c.recipient_id == recipient_id, answered.c.anchor == anchor)
+    last = c.execute(same.order_by(answered.c.at.desc(), answered.c.id.desc()).limit(1)).one_or_none()
+    heard = same.where(answered.c.at == at, answered.c.answer == given)
+    if (last is not None and last.answer is given) or c.execute(heard).first() is not None:
+        return False
+    row = {"recipient_id": recipient_id, "anchor": anchor, "answer": given, "at": at, "source": source}
+    c.execute(answered.insert(), row)
+    _touch(c, event, noted_at or at)
+    return True
+
+
+def answers(c: Connection, recipient_id: int) -> list[AnswerGiven]:
+    """All that a recipient answered, the oldest first."""
+    query = select(answered.c.anchor, answered.c.answer, answered.c.at, answered.c.source)
+    query = query.where(answered.c.recipient_id == recipient_id).order_by(answered.c.at, answered.c.id)
+    return [AnswerGiven(**row) for row in c.execute(query).mappings()]
+
+
+def unsubscribe(c: Connection, recipient_id: int, at: datetime) -> int:
+    """Write to this person no more; returns how many letters that stops.
+
+    A letter whose intent was committed before is on its way and not stopped; the first date stands.
+    """
+    query = update(recipient).where(recipient.c.id == recipient_id, recipient.c.unsubscribed_at.is_(None))
+    c.execute(query.values(unsubscribed_at=at))
+    return move(c, _letters_of([recipient_id]), Happening.SUPPRESSED, at, UNSUBSCRIBED)
+
+
+def ledger(c: Connection, event: str) -> list[LedgerEntry]:
+    """What the calendars of everybody ever listed hold, by recipient and anchor."""
+    query = (
+        select(entry)
+        .join(recipient, recipient.c.id == entry.c.recipient_id)
+        .where(recipient.c.event == event)
+    )
+    rows = c.execute(query.order_by(entry.c.recipient_id, entry.c.anchor)).mappings()
+    return [LedgerEntry(**row) for row in rows]
+
+
+def entry_of(c: Connection, uid: str) -> LedgerEntry | None:
+    """The entry that a reply speaks of, by its UID."""
+    row = c.execute(select(entry).where(entry.c.uid == uid)).mappings().one_or_none()
+    return None if row is None else LedgerEntry(**row)

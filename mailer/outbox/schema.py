@@ -1,0 +1,260 @@
+"""The tables of the outbox: what is kept, and the constraints that make once-only a fact.
+
+How rows come and go is in `agendas`, `people` and `letters`; the steps from one release's tables to those of
+the next are in `migrations`. SQLite and PostgreSQL hold the same.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Enum,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    literal,
+    or_,
+)
+
+from mailer.outbox.letter import CLAIMABLE, Happening, LetterState
+
+
+class Answer(StrEnum):
+    ACCEPTED = "accepted"
+    TENTATIVE = "tentative"
+    DECLINED = "declined"
+    DELEGATED = "delegated"
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime in Python, on both databases; naive ones are refused with ValueError.
+
+    SQLite drops offsets without a word, so every value is turned to UTC before it goes in.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone; only aware datetimes are kept")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _one_of(words: type[StrEnum], name: str) -> Enum:
+    return Enum(
+        words,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=16,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+agenda_version = Table(
+    "agenda_version",
+    metadata,
+    Column("event", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("published_at", Instant, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+wording = Table(
+    "wording",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("texts", Text, nullable=False),
+)
+
+recipient = Table(
+    "recipient",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("event", Text, nullable=False),
+    Column("address_key", Text, nullable=False),
+    Column("handle", Text, nullable=False, unique=True),
+    Column("timezone", Text),
+    Column("revision", Integer, nullable=False),
+    Column("joined_at", Instant, nullable=False),
+    Column("left_at", Instant),
+    Column("unsubscribed_at", Instant),
+    UniqueConstraint("event", "address_key"),
+    Index(None, "event", "id"),
+)
+"""One person at one event. `address_key` is the address in lower case: written otherwise it is the same."""
+
+roster = Table(
+    "roster",
+    metadata,
+    Column("event", Text, primary_key=True),
+    Column("changed_at", Instant, nullable=False),
+)
+"""When an event's list of people, or one of their answers, last changed."""
+
+recipient_revision = Table(
+    "recipient_revision",
+    metadata,
+    Column("recipient_id", Id, ForeignKey(recipient.c.id), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+)
+"""What a list said of a recipient from some moment on; never altered. A letter names its own."""
+
+answer = Table(
+    "answer",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("recipient_id", Id, ForeignKey(recipient.c.id), nullable=False),
+    Column("anchor", Text, nullable=False),
+    Column("answer", _one_of(Answer, "answer"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("source", Text, nullable=False),
+    Index(None, "recipient_id", "anchor"),
+)
+
+entry = Table(
+    "entry",
+    metadata,
+    Column("recipient_id", Id, ForeignKey(recipient.c.id), primary_key=True),
+    Column("anchor", Text, primary_key=True),
+    Column("uid", Text, nullable=False, unique=True),
+    Column("sequence_sent", Integer, nullable=False),
+    Column("version_sent", Integer, nullable=False),
+    Column("sent_at", Instant, nullable=False),
+)
+"""The ledger: what each recipient's calendar was last told of the event or a session."""
+
+occasion = Table(
+    "occasion",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("event", Text, nullable=False),
+    Column("mailing", Text, nullable=False),
+    Column("anchor", Text, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("useful_until", Instant, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("withdrawn_at", Instant),
+    Column("missed_at", Instant),
+    Column("reason", Text, nullable=False),
+    UniqueConstraint("event", "mailing", "anchor", "due_at"),
+)
+
+
+def holds_place() -> ColumnElement[bool]:
+    """Whether a letter keeps others of its occasion and recipient away: unless it was withdrawn unsent."""
+    withdrawn = literal(LetterState.WITHDRAWN, letter.c.state.type, literal_execute=True)
+    return or_(letter.c.state != withdrawn, letter.c.repeated_at.is_not(None))
+
+
+def in_states(states: Iterable[LetterState]) -> ColumnElement[bool]:
+    """`letter.state` is one of these, written out: a partial index serves only a condition it can read."""
+    state = letter.c.state
+    return state.in_([literal(each, state.type, literal_execute=True) for each in sorted(states)])
+
+
+letter = Table(
+    "letter",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("occasion_id", Id, ForeignKey(occasion.c.id), nullable=False),
+    Column("recipient_id", Id, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("wording", Text, ForeignKey(wording.c.digest), nullable=False),
+    Column("dated_at", Instant, nullable=False),
+    Column("state", _one_of(LetterState, "state"), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", Instant, nullable=False),
+    Column("owner", Text),
+    Column("lease_until", Instant),
+    Column("fence", Integer, nullable=False),
+    Column("intent_at", Instant),
+    Column("settled_at", Instant),
+    Column("repeated_at", Instant),
+    Column("content", Text),
+    Column("reply", Text, nullable=False),
+    ForeignKeyConstraint(
+        ["recipient_id", "revision"], [recipient_revision.c.recipient_id, recipient_revision.c.number]
+    ),
+    CheckConstraint(
+        "(owner IS NULL) = (lease_until IS NULL) AND (owner IS NULL) = (state NOT IN ('claimed', 'leaving'))",
+        name="owned",
+    ),
+)
+"""`next_attempt_at` is the due time at first, then that of the retry; `attempts` counts those that ended.
+
+`content` is the SHA-256 of the bytes last meant to leave; once `repeated_at` is set they may not change.
+"""
+
+_HOLDS_PLACE = holds_place()
+_CAN_BE_CLAIMED = in_states(CLAIMABLE)
+_IS_OWNED = letter.c.owner.is_not(None)
+Index(
+    "uq_letter_once",
+    letter.c.occasion_id,
+    letter.c.recipient_id,
+    unique=True,
+    sqlite_where=_HOLDS_PLACE,
+    postgresql_where=_HOLDS_PLACE,
+)
+Index(
+    "ix_letter_to_claim",
+    letter.c.next_attempt_at,
+    letter.c.id,
+    sqlite_where=_CAN_BE_CLAIMED,
+    postgresql_where=_CAN_BE_CLAIMED,
+)
+Index("ix_letter_owned", letter.c.owner, sqlite_where=_IS_OWNED, postgresql_where=_IS_OWNED)
+Index("ix_letter_progress", letter.c.occasion_id, letter.c.state, letter.c.settled_at)
+
+letter_history = Table(
+    "letter_history",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("letter_id", Id, ForeignKey(letter.c.id), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("happening", _one_of(Happening, "happening"), nullable=False),
+    Column("state", _one_of(LetterState, "state"), nullable=False),
+    Column("note", Text, nullable=False),
+    Index(None, "letter_id"),
+)
+
+Row = dict[str, Any]

@@ -1,0 +1,160 @@
+"""What falls due: rules + agenda + roster + now -> occasions, and who gets a letter of each.
+
+Pure: no clock, no database, no letters. The service asks `occasions` for the timetable, opens each one that
+is due, and has `judge` say, person by person, what becomes of them.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from mailer.agenda.model import AgendaVersion, Event, Mailing, SessionKind
+from mailer.agenda.rules import EVENT, Rule
+from mailer.planning import timing
+from mailer.recipients import audience
+from mailer.recipients.model import Recipient
+
+ON_TIME_FOR = timedelta(minutes=10)
+"""How late a letter may be made and still bear its due time as its date."""
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Occasion:
+    """One mailing falling due once. `anchor` is `event` or a session's key; (mailing, anchor, due_at) is unique."""
+
+    due_at: datetime
+    mailing: str
+    anchor: str
+    useful_until: datetime
+
+    @property
+    def identity(self) -> tuple[str, str, datetime]:
+        return self.mailing, self.anchor, self.due_at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A recipient with what planning must know: when they joined, what they answered, what they already have.
+
+    `answers` maps an anchor (`event` or session key) to the last answer; `had_due_at` are the due times of the
+    letters of the mailing and anchor at hand that they already have (whatever became of them, unless withdrawn).
+    """
+
+    id: int
+    recipient: Recipient
+    joined_at: datetime
+    answers: dict[str, str] = field(default_factory=dict)
+    unsubscribed: bool = False
+    had_due_at: tuple[datetime, ...] = ()
+
+
+class Verdict(StrEnum):
+    SEND = "send"
+    SUPPRESS = "suppress"
+    MISS = "miss"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What becomes of one member at one occasion. `SKIP` leaves no row; the others a letter in that state."""
+
+    verdict: Verdict
+    reason: str = ""
+
+
+def anchors(event: Event, rule: Rule) -> Iterator[str]:
+    """What a mailing hangs on: the event, or each item of kind `session`."""
+    if rule.per_session:
+        yield from (session.key for session in event.sessions if session.kind is SessionKind.SESSION)
+    else:
+        yield EVENT
+
+
+def occasions(version: AgendaVersion, zones: Iterable[str | None]) -> list[Occasion]:
+    """The whole timetable, by due time: every occasion of every mailing for readers in these zones.
+
+    A rule in the recipient's time gives one occasion for each instant at which it falls somewhere.
+    """
+    zones = set(zones) or {None}
+    found = set()
+    for mailing in version.event.mailings:
+        here = zones if timing.depends_on_reader(mailing.rule) else {None}
+        for anchor in anchors(version.event, mailing.rule):
+            found |= {occasion(version, mailing, anchor, zone) for zone in here}
+    return sorted(found)
+
+
+def occasion(version: AgendaVersion, mailing: Mailing, anchor: str, zone: str | None) -> Occasion:
+    """The occasion at which a reader in `zone` gets this mailing for this anchor."""
+    return Occasion(
+        due_at=timing.instant(mailing.rule, version, anchor, zone),
+        mailing=mailing.key,
+        anchor=anchor,
+        useful_until=timing.instant(mailing.useful_until_rule, version, anchor, None),
+    )
+
+
+def judge(version: AgendaVersion, opened: Occasion, member: Member, now: datetime) -> Judgement:
+    """What becomes of one member at an occasion that is due at `now`.
+
+    Whoever joined after a reminder's moment is not reminded; every other mailing still reaches late joiners
+    while it is useful. Whoever already had it for another hour gets it again only if the mailing says so.
+    """
+    mailing = version.event.mailing(opened.mailing)
+    zone = member.recipient.timezone
+    if timing.depends_on_reader(mailing.rule) and occasion(version, mailing, opened.anchor, zone).due_at != opened.due_at:
+        return Judgement(verdict=Verdict.SKIP, reason="falls at another hour in their zone")
+    if not audience.matches(
+        audience.parse(mailing.audience), member.recipient, answers=member.answers, anchor=opened.anchor
+    ):
+        return Judgement(verdict=Verdict.SKIP, reason="is not in the audience")
+    if opened.due_at in member.had_due_at or (member.had_due_at and not mailing.again_when_moved):
+        return Judgement(verdict=Verdict.SKIP, reason="already has it")
+    if mailing.is_reminder and member.joined_at > opened.due_at:
+        return Judgement(verdict=Verdict.SKIP, reason="joined after its moment")
+    if member.unsubscribed:
+        return Judgement(verdict=Verdict.SUPPRESS, reason="unsubscribed")
+    if now >= opened.useful_until:
+        if member.joined_at >= opened.useful_until:
+            return Judgement(verdict=Verdict.SKIP, reason="joined when it was no longer useful")
+        return Judgement(verdict=Verdict.MISS, reason="was due while the service was not running")
+    return Judgement(verdict=Verdict.SEND)
+
+
+def next_due_at(timetable: Iterable[Occasion], now: datetime) -> datetime | None:
+    """The next moment at which something falls due, strictly after `now`."""
+    return min((occasion.due_at for occasion in timetable if occasion.due_at > now), default=None)
+
+
+def is_to_be_opened(
+    version: AgendaVersion, occasion: Occasion, now: datetime, opened_at: datetime | None, changed_at: datetime
+) -> bool:
+    """Whether an occasion's letters are to be written down at `now`.
+
+    `opened_at`: when that was last done, if ever; `changed_at`: when the agenda, the roster or an answer last
+    changed. A reminder is opened once; the others again for late joiners, while they are useful.
+    """
+    if occasion.due_at > now:
+        return False
+    if opened_at is None:
+        return True
+    if version.event.mailing(occasion.mailing).is_reminder or now >= occasion.useful_until:
+        return False
+    return changed_at >= opened_at
+
+
+def dated_at(opened: Occasion, now: datetime) -> datetime:
+    """The Date of a letter made at `now`: its due time when it is on time, for then it can be foretold."""
+    return opened.due_at if now - opened.due_at <= ON_TIME_FOR else now
+
+
+def problems(event_version: AgendaVersion) -> Iterator[tuple[int, str]]:
+    """Mailings that could never be useful, as (index, sentence)."""
+    for index, mailing in enumerate(event_version.event.mailings):
+        for anchor in anchors(event_version.event, mailing.rule):
+            planned = occasion(event_version, mailing, anchor, None)
+            if planned.useful_until <= planned.due_at:
+                yield index, f"is useful until {mailing.useful_until!r}, which is not after it falls due"
+                break

@@ -1,0 +1,165 @@
+"""The rehearsal: an event's whole timetable of mailings, played in virtual time against a tray of its own.
+
+The same planning, composition and delivery as on the day, over real SMTP; only the clock is ours. It begins
+when the agenda is published, assumes that nobody answers, and ends when nothing more falls due.
+"""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from mailer.agenda.model import AgendaVersion, Mailing
+from mailer.composition.composing import Sender, message_id_of
+from mailer.composition.wording import Wording
+from mailer.delivery.relay import Relay
+from mailer.delivery.tray import Tray, TrayServer
+from mailer.errors import ConvenorError
+from mailer.outbox import agendas, letters, people
+from mailer.outbox.database import open_database
+from mailer.outbox.letter import LetterState
+from mailer.outbox.letters import StoredOccasion
+from mailer.recipients.model import Recipient
+from mailer.service import Service
+
+EVERYTHING = 2**31 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsed:
+    """One occasion as it went. `unsent` counts letters that did not leave, by state and reason."""
+
+    mailing: str
+    title: str
+    anchor: str
+    due_at: datetime
+    audience: str
+    letters: int
+    sent: int
+    unsent: dict[str, int]
+    sample_subject: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonalLetter:
+    """One letter of the rehearsal: to whom, when, and its bytes."""
+
+    mailing: str
+    anchor: str
+    due_at: datetime
+    address: str
+    subject: str
+    raw: bytes
+
+    @property
+    def file_name(self) -> str:
+        """Unique, and in the order of time: `20270223T170000Z-practical-event-a.novak@uni.example.eml`."""
+        return f"{self.due_at:%Y%m%dT%H%M%SZ}-{self.mailing}-{self.anchor}-{self.address}.eml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsal:
+    version: AgendaVersion
+    occasions: tuple[Rehearsed, ...]
+    letters: tuple[PersonalLetter, ...]
+
+    def of(self, address: str) -> "Rehearsal":
+        """One person's whole experience: the letters to this address, and the occasions that brought them."""
+        theirs = tuple(letter for letter in self.letters if letter.address.lower() == address.lower())
+        held = Counter((letter.mailing, letter.anchor, letter.due_at) for letter in theirs)
+        kept = (o for o in self.occasions if held[o.mailing, o.anchor, o.due_at])
+        return replace(self, letters=theirs, occasions=tuple(replace(o, letters=1, sent=1, unsent={}) for o in kept))
+
+
+def rehearse(
+    version: AgendaVersion, recipients: Sequence[Recipient], *, sender: Sender, texts: Wording
+) -> Rehearsal:
+    """Play the timetable of a version, published or not, for these recipients.
+
+    Raises:
+        ConvenorError: a letter cannot be composed, or the embedded server does not answer.
+    """
+    with _stage(version, recipients, sender, texts) as (service, tray, relay):
+        now: datetime | None = version.published_at
+        while now is not None:
+            moment = now
+            now = service.plan(moment)
+            done = service.deliver(relay, lambda at=moment: at)  # type: ignore[misc]
+            if done.unreachable:
+                raise ConvenorError(done.unreachable)
+        return _report(version, service, tray)
+
+
+@contextmanager
+def _stage(
+    version: AgendaVersion, recipients: Sequence[Recipient], sender: Sender, texts: Wording
+) -> Iterator[tuple[Service, Tray, Relay]]:
+    """A database and a tray that vanish with the curtain."""
+    with tempfile.TemporaryDirectory(prefix="convenor-rehearsal-") as folder:
+        database = open_database(f"sqlite:///{folder}/rehearsal.db")
+        tray = Tray(Path(folder) / "tray.db")
+        server = TrayServer(tray, clock=lambda: version.published_at)
+        relay = server.start()
+        try:
+            with database.writing() as transaction:
+                agendas.publish(transaction, version)
+                people.save_roster(
+                    transaction, version.event.key, recipients, version.published_at,
+                    lambda address: sender.signer.handle(version.event.key, address),
+                )  # fmt: skip
+            yield Service(database=database, sender=sender, texts=texts), tray, relay
+        finally:
+            server.stop()
+            database.close()
+
+
+def _report(version: AgendaVersion, service: Service, tray: Tray) -> Rehearsal:
+    event, signer = version.event, service.sender.signer
+    caught = {letter.message_id: (letter, raw) for letter, raw in tray.everything()}
+    with service.database.reading() as transaction:
+        rows = letters.search(transaction, event.key, limit=EVERYTHING)
+        opened = [stored for stored in letters.occasions(transaction, event.key)]
+    unsent: dict[tuple[str, str, datetime], Counter[str]] = {}
+    found: list[PersonalLetter] = []
+    for row in rows:
+        identity = (row.mailing, row.anchor, row.due_at)
+        if row.state is not LetterState.SENT:
+            why = ": ".join(filter(None, (row.state.value, row.reason or row.reply)))
+            unsent.setdefault(identity, Counter())[why] += 1
+            continue
+        message_id = message_id_of(signer, event, row.mailing, row.anchor, row.due_at, row.recipient)
+        letter, raw = caught[message_id]
+        found.append(
+            PersonalLetter(
+                mailing=row.mailing, anchor=row.anchor, due_at=row.due_at, address=row.recipient.address,
+                subject=letter.subject, raw=raw,
+            )
+        )  # fmt: skip
+    found.sort(key=lambda letter: (letter.due_at, letter.mailing, letter.anchor, letter.address))
+    by_occasion: dict[tuple[str, str, datetime], list[PersonalLetter]] = {}
+    for personal in found:
+        by_occasion.setdefault((personal.mailing, personal.anchor, personal.due_at), []).append(personal)
+    occasions = tuple(
+        _rehearsed(event.mailing(stored.mailing), stored, by_occasion.get(stored.identity, []), unsent.get(stored.identity, Counter()))
+        for stored in opened
+    )
+    return Rehearsal(version=version, occasions=occasions, letters=tuple(found))
+
+
+def _rehearsed(
+    mailing: Mailing, stored: StoredOccasion, sent: Sequence[PersonalLetter], unsent: Counter[str]
+) -> Rehearsed:
+    return Rehearsed(
+        mailing=mailing.key,
+        title=mailing.title,
+        anchor=stored.anchor,
+        due_at=stored.due_at,
+        audience=mailing.audience,
+        letters=len(sent) + unsent.total(),
+        sent=len(sent),
+        unsent=dict(unsent),
+        sample_subject=sent[0].subject if sent else "",
+    )

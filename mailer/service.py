@@ -1,0 +1,279 @@
+"""The imperative shell: joins agenda, planning, outbox, composition and delivery. It decides nothing.
+
+`publish` makes an agenda the world's; `plan` writes down who gets what as it falls due; `deliver` carries what
+is written down; `recover` finds letters whose worker died. Each may be called at any time, by several services
+on one database: the database's constraints, leases and fences make everything happen once.
+"""
+
+import hashlib
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from threading import Event as Signal
+
+from sqlalchemy import Connection as Transaction
+
+from mailer.agenda import changes
+from mailer.agenda.model import AgendaVersion, Event
+from mailer.composition.composing import Composed, Sender, compose
+from mailer.composition.wording import Wording
+from mailer.delivery import retrying
+from mailer.delivery.outcome import Outcome
+from mailer.delivery.relay import Relay
+from mailer.delivery.smtp import Connection, Envelope, RelayUnreachable
+from mailer.errors import LeaseLost, UnsafeLetter, WordingError
+from mailer.outbox import agendas, letters, people
+from mailer.outbox.database import Database
+from mailer.outbox.letter import Happening, LetterState
+from mailer.outbox.letters import Change, ClaimedLetter, LetterRow, NewLetter
+from mailer.outbox.people import RosterChange
+from mailer.planning import due
+from mailer.planning.due import Occasion, Verdict
+from mailer.recipients.model import Recipient
+
+LEASE_FOR = timedelta(seconds=30)
+CHUNK = 20
+"""Letters claimed at a time: as many as a crash may leave waiting for a lease to run out."""
+
+_STATE_OF = {
+    Verdict.SEND: LetterState.WAITING,
+    Verdict.SUPPRESS: LetterState.SUPPRESSED,
+    Verdict.MISS: LetterState.MISSED,
+}
+
+Clock = Callable[[], datetime]
+Evidence = Callable[[str], bool]
+"""Whether a Message-ID is known to have arrived. Only who keeps every letter, as the tray does, can say no."""
+
+
+def owner_name() -> str:
+    """This process's name on the letters it claims."""
+    return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivered:
+    """What one call of `deliver` did. `unreachable` says why the relay could not be used, if it could not."""
+
+    sent: int = 0
+    put_off: int = 0
+    failed: int = 0
+    unreachable: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One worker's view. `evidence` settles letters in doubt at once, where somebody can give it."""
+
+    database: Database
+    sender: Sender
+    texts: Wording
+    owner: str = field(default_factory=owner_name)
+    evidence: Evidence | None = None
+    _versions: dict[tuple[str, int], AgendaVersion] = field(default_factory=dict, repr=False, compare=False)
+    _wordings: dict[str, Wording] = field(default_factory=dict, repr=False, compare=False)
+
+    # ── publishing ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def publish(
+        self, event: Event, recipients: Sequence[Recipient], now: datetime
+    ) -> tuple[AgendaVersion, RosterChange]:
+        """Make the event's agenda and its list of people the ones in force, in one transaction.
+
+        A version is only made when the agenda differs from the one in force.
+
+        Raises:
+            StoreError: somebody else published at the same time.
+        """
+        now = now.replace(microsecond=0)
+        with self.database.writing() as transaction:
+            version = agendas.latest(transaction, event.key)
+            if version is None or version.event != event:
+                version = changes.next_version(version, event, now)
+                agendas.publish(transaction, version)
+                agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
+                letters.follow_version(transaction, event.key, version.number, self.texts.digest)
+            roster = people.save_roster(
+                transaction, event.key, recipients, now, lambda a: self.sender.signer.handle(event.key, a)
+            )
+        return version, roster
+
+    # ── planning ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def plan(self, now: datetime) -> datetime | None:
+        """Write down the letters of everything that is due at `now`; the next moment something will be."""
+        with self.database.reading() as transaction:
+            events = agendas.event_keys(transaction)
+        upcoming = [moment for event in events if (moment := self._plan_event(event, now))]
+        return min(upcoming, default=None)
+
+    def _plan_event(self, event: str, now: datetime) -> datetime | None:
+        with self.database.writing() as transaction:
+            version = agendas.latest(transaction, event)
+            if version is None:
+                return None
+            timetable = due.occasions(version, people.zones(transaction, event))
+            opened = letters.occasions(transaction, event)
+            present = {occasion.identity for occasion in timetable}
+            for stored in opened:
+                if stored.identity not in present and not stored.withdrawn_at:
+                    letters.withdraw_occasion(transaction, stored.id, "the agenda has moved", now)
+            opened_at = {stored.identity: stored.opened_at for stored in opened if not stored.withdrawn_at}
+            changed_at = max(version.published_at, people.changed_at(transaction, event))
+            for occasion in timetable:
+                if due.is_to_be_opened(version, occasion, now, opened_at.get(occasion.identity), changed_at):
+                    self._expand(transaction, version, occasion, now)
+            letters.expire(transaction, now)
+            return due.next_due_at(timetable, now)
+
+    def _expand(self, transaction: Transaction, version: AgendaVersion, occasion: Occasion, now: datetime) -> None:
+        """The letters of one occasion, all or none of them."""
+        agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
+        occasion_id = letters.open_occasion(transaction, version.event.key, occasion, now)
+        members = people.members(transaction, version.event.key, occasion.mailing, occasion.anchor)
+
+        def judged() -> Iterator[NewLetter]:
+            for member in members:
+                judgement = due.judge(version, occasion, member, now)
+                if judgement.verdict is not Verdict.SKIP:
+                    yield NewLetter(
+                        member_id=member.id,
+                        state=_STATE_OF[judgement.verdict],
+                        reason=judgement.reason,
+                        version=version.number,
+                        wording=self.texts.digest,
+                        dated_at=due.dated_at(occasion, now),
+                    )
+
+        letters.add_letters(transaction, occasion_id, judged())
+
+    # ── delivery ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def deliver(self, relay: Relay, clock: Clock, *, stop: Signal | None = None) -> Delivered:
+        """Carry every letter that may leave now, one after another, until none is left or `stop` is set."""
+        done = Delivered()
+        while not (stop and stop.is_set()):
+            with self.database.writing() as transaction:
+                claimed = letters.claim(transaction, self.owner, clock(), CHUNK, LEASE_FOR)
+            if not claimed:
+                return done
+            done = self._carry(claimed, relay, clock, stop, done)
+            if done.unreachable:
+                return done
+        return done
+
+    def _carry(
+        self, claimed: Sequence[ClaimedLetter], relay: Relay, clock: Clock, stop: Signal | None, done: Delivered
+    ) -> Delivered:
+        """One connection's worth: what it could not carry is let go of, uncharged."""
+        carried: set[int] = set()
+        try:
+            with Connection(relay) as line:
+                for letter in claimed:
+                    if stop and stop.is_set():
+                        break
+                    outcome = self._send(letter, line, clock)
+                    carried.add(letter.id)
+                    if outcome:
+                        done = _counted(done, outcome)
+                        if not outcome.line_is_usable:
+                            break
+        except RelayUnreachable as error:
+            done = replace(done, unreachable=str(error))
+        finally:
+            released = [_change(letter, Happening.RELEASED) for letter in claimed if letter.id not in carried]
+            if released:
+                self._record(released, clock())
+        return done
+
+    def _send(self, letter: ClaimedLetter, line: Connection, clock: Clock) -> Outcome | None:
+        """Compose and carry one letter; None when it turned out not to be ours to send."""
+        try:
+            composed = self.compose(letter)
+            digest = hashlib.sha256(composed.raw).hexdigest()
+            if letter.repeats and letter.repeats != digest:
+                raise UnsafeLetter("a repetition must be byte-identical, and this one is not")
+
+            def intend() -> None:
+                if not self._record([_change(letter, Happening.INTENDED, digest=digest)], clock()):
+                    raise LeaseLost(f"letter {letter.id} is no longer {self.owner}'s")
+
+            envelope = Envelope(
+                sender=composed.return_path, recipient=letter.recipient.address, content=composed.raw
+            )
+            outcome = line.deliver(envelope, before_dot=intend)
+        except (WordingError, UnsafeLetter) as error:
+            outcome = Outcome(happening=Happening.REFUSED, reply=f"not composed: {error}")
+            self._record([_change(letter, outcome.happening, reply=outcome.reply)], clock())
+            return outcome
+        except LeaseLost:
+            return None
+        now = clock()
+        retry_at = retrying.retry_at(attempts=letter.attempts + 1, letter_id=letter.id, now=now)
+        entries = composed.entries if outcome.happening is Happening.ACCEPTED else ()
+        self._record(
+            [_change(letter, outcome.happening, reply=outcome.reply, retry_at=retry_at, entries=entries)], now
+        )
+        return outcome
+
+    def compose(self, letter: ClaimedLetter | LetterRow) -> Composed:
+        """The bytes of a letter as it is written down: the delivery function, and so the preview."""
+        version, texts = self._kept(letter.event, letter.version, letter.wording)
+        return compose(
+            version=version,
+            mailing=version.event.mailing(letter.mailing),
+            anchor=letter.anchor,
+            recipient=letter.recipient,
+            due_at=letter.due_at,
+            dated_at=letter.dated_at,
+            texts=texts,
+            sender=self.sender,
+        )
+
+    def _kept(self, event: str, number: int, digest: str) -> tuple[AgendaVersion, Wording]:
+        """A published version and a kept wording. Neither ever changes, so each is read once."""
+        if (event, number) not in self._versions or digest not in self._wordings:
+            with self.database.reading() as transaction:
+                self._versions[event, number] = agendas.version(transaction, event, number)
+                self._wordings[digest] = Wording(texts=agendas.wording(transaction, digest))
+        return self._versions[event, number], self._wordings[digest]
+
+    def _record(self, happened: Sequence[Change], now: datetime) -> list[int]:
+        with self.database.writing() as transaction:
+            return letters.happen(transaction, happened, now)
+
+    # ── after a crash ────────────────────────────────────────────────────────────────────────────────────────
+
+    def recover(self, now: datetime) -> None:
+        """Free the letters of workers not heard of in time; settle those in doubt that evidence can settle."""
+        with self.database.writing() as transaction:
+            letters.recover(transaction, now)
+        if not self.evidence:
+            return
+        with self.database.reading() as transaction:
+            doubted = letters.in_doubt(transaction)
+        for letter in doubted:
+            composed = self.compose(letter)
+            happening = Happening.FOUND if self.evidence(composed.message_id) else Happening.NOT_FOUND
+            with self.database.writing() as transaction:
+                letters.settle(transaction, letter.id, happening, now, "the tray was asked", composed.entries)
+
+    def stop(self, now: datetime) -> None:
+        """Let go of everything this worker holds."""
+        with self.database.writing() as transaction:
+            letters.release_owner(transaction, self.owner, now)
+
+
+def _change(letter: ClaimedLetter, happening: Happening, **facts: object) -> Change:
+    return Change(letter_id=letter.id, fence=letter.fence, owner=letter.owner, happening=happening, **facts)  # type: ignore[arg-type]
+
+
+def _counted(done: Delivered, outcome: Outcome) -> Delivered:
+    match outcome.happening:
+        case Happening.ACCEPTED:
+            return replace(done, sent=done.sent + 1)
+        case Happening.REFUSED:
+            return replace(done, failed=done.failed + 1)
+    return replace(done, put_off=done.put_off + 1)

@@ -1,0 +1,171 @@
+"""Where everything stands: each mailing of an event, past and to come, with its letters counted.
+
+One answer for the page, the terminal and the command line. It counts; it names nobody.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from mailer.agenda.model import AgendaVersion
+from mailer.outbox import agendas, letters, people
+from mailer.outbox.database import Database
+from mailer.outbox.letter import FINAL, LetterState
+from mailer.planning import due
+from mailer.planning.due import Member, Occasion, Verdict
+
+
+class Stage(StrEnum):
+    """Where an occasion is in its life."""
+
+    PLANNED = "planned"
+    RUNNING = "running"
+    DONE = "done"
+    MISSED = "missed"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OccasionStanding:
+    """One occasion. `letters` counts those written down; `expected` those there would be today, if it is planned."""
+
+    anchor: str
+    anchor_title: str
+    due_at: datetime
+    useful_until: datetime
+    stage: Stage
+    expected: int
+    counts: dict[LetterState, int] = field(default_factory=dict)
+
+    @property
+    def letters(self) -> int:
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailingStanding:
+    """One mailing with its occasions in the order they fall due."""
+
+    mailing: str
+    kind: str
+    title: str
+    audience: str
+    when: str
+    occasions: tuple[OccasionStanding, ...]
+
+    @property
+    def counts(self) -> dict[LetterState, int]:
+        return dict(sum((Counter(occasion.counts) for occasion in self.occasions), Counter()))
+
+    @property
+    def letters(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def expected(self) -> int:
+        return sum(occasion.expected for occasion in self.occasions)
+
+    @property
+    def due_at(self) -> datetime:
+        """The next occasion that is not over, or the last one."""
+        ahead = [o.due_at for o in self.occasions if o.stage in {Stage.PLANNED, Stage.RUNNING}]
+        return ahead[0] if ahead else self.occasions[-1].due_at
+
+    @property
+    def stage(self) -> Stage:
+        stages = [occasion.stage for occasion in self.occasions]
+        for stage in (Stage.RUNNING, Stage.PLANNED, Stage.DONE, Stage.MISSED):
+            if stage in stages:
+                return stage
+        return Stage.WITHDRAWN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    version: AgendaVersion
+    recipients: int
+    unsubscribed: int
+    answers: dict[str, int]
+    mailings: tuple[MailingStanding, ...]
+
+    def count(self, *states: LetterState) -> int:
+        return sum(mailing.counts.get(state, 0) for mailing in self.mailings for state in states)
+
+    @property
+    def letters(self) -> int:
+        return sum(mailing.letters for mailing in self.mailings)
+
+
+def standing(database: Database, event: str, now: datetime) -> Standing | None:
+    """How an event stands at `now`; None while nothing of it is published."""
+    with database.reading() as transaction:
+        version = agendas.latest(transaction, event)
+        if version is None:
+            return None
+        roster = people.roster(transaction, event)
+        opened = letters.progress(transaction, event)
+        zones = people.zones(transaction, event)
+        counted = people.counts(transaction, event)
+    found = {each.occasion.identity: each for each in opened}
+    timetable = {occasion.identity: occasion for occasion in due.occasions(version, zones)}
+    rows: dict[str, list[OccasionStanding]] = {}
+    for identity in sorted(timetable.keys() | found.keys(), key=lambda key: (key[2], key)):
+        rows.setdefault(identity[0], []).append(
+            _occasion(version, timetable.get(identity), found.get(identity), roster, now)
+        )
+    return Standing(
+        version=version,
+        recipients=counted.asked,
+        unsubscribed=counted.unsubscribed,
+        answers={str(answer): n for answer, n in counted.answers.get("event", {}).items()},
+        mailings=tuple(
+            MailingStanding(
+                mailing=mailing.key, kind=mailing.kind, title=mailing.title, audience=mailing.audience,
+                when=mailing.when, occasions=tuple(rows[mailing.key]),
+            )
+            for mailing in version.event.mailings if mailing.key in rows
+        ),
+    )  # fmt: skip
+
+
+def _occasion(
+    version: AgendaVersion,
+    planned: Occasion | None,
+    opened: letters.OccasionProgress | None,
+    roster: Iterable[Member],
+    now: datetime,
+) -> OccasionStanding:
+    which = opened.occasion if opened else planned
+    assert which is not None  # noqa: S101 - it came from one of the two
+    counts = dict(opened.counts) if opened else {}
+    return OccasionStanding(
+        anchor=which.anchor,
+        anchor_title=_title(version, which.anchor),
+        due_at=which.due_at,
+        useful_until=which.useful_until,
+        stage=_stage(opened, counts),
+        expected=_expected(version, planned, roster, now) if planned and not opened else 0,
+        counts=counts,
+    )
+
+
+def _title(version: AgendaVersion, anchor: str) -> str:
+    return next((s.title for s in version.event.sessions if s.key == anchor), version.event.title)
+
+
+def _stage(opened: letters.OccasionProgress | None, counts: dict[LetterState, int]) -> Stage:
+    if opened is None:
+        return Stage.PLANNED
+    if opened.occasion.withdrawn_at:
+        return Stage.WITHDRAWN
+    if any(state not in FINAL and state is not LetterState.IN_DOUBT for state in counts):
+        return Stage.RUNNING
+    return Stage.MISSED if counts and set(counts) == {LetterState.MISSED} else Stage.DONE
+
+
+def _expected(version: AgendaVersion, occasion: Occasion, roster: Iterable[Member], now: datetime) -> int:
+    """How many letters it would bring if it fell due with the roster and the answers of today."""
+    at = max(now, occasion.due_at)
+    return sum(due.judge(version, occasion, member, at).verdict is Verdict.SEND for member in roster)

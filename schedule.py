@@ -1,0 +1,54 @@
+"""The service: settings -> parts -> heartbeat -> run. `python schedule.py [agenda/mine.toml]`."""
+
+import signal
+import sys
+from pathlib import Path
+from threading import Event as Signal
+
+from mailer import settings as environment
+from mailer import terminal
+from mailer.agenda import wallclock
+from mailer.errors import ConvenorError
+from mailer.heartbeat import Heartbeat
+from mailer.opening import open_event
+from mailer.outbox.database import open_database
+from mailer.parts import open_parts, utc_now
+from mailer.standing import standing
+from mailer.web.serving import serve
+
+EXAMPLE = environment.ROOT / "agenda" / "osce-cybercrime.toml"
+
+
+def main(arguments: list[str]) -> int:
+    wallclock.use_packaged_tzdata()
+    stop = Signal()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        settings = environment.load()
+        database = open_database(settings.database_url)
+        opened = open_event(Path(arguments[0]) if arguments else EXAMPLE, settings, database, utc_now())
+        with (
+            open_parts(settings, database, opened.texts, utc_now) as parts,
+            serve(parts, opened, utc_now) as address,
+        ):
+            opened.publish_if_first(parts.service, utc_now())
+            heartbeat = Heartbeat(parts, utc_now)
+            heartbeat.start()
+            print(f"Convenor is ready: {address}", flush=True)
+            for note in opened.notes:
+                print(note, flush=True)
+            terminal.watch(
+                lambda: standing(parts.database, opened.event, utc_now()), utc_now, stop,
+                address=address, trouble=lambda: heartbeat.trouble,
+            )  # fmt: skip
+            print("Finishing the letter under way ...", flush=True)
+            heartbeat.stop()
+    except ConvenorError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

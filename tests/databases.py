@@ -1,0 +1,108 @@
+"""The two databases every test of the store runs on: an SQLite file, and a private PostgreSQL server.
+
+The server lives in a temporary folder, listens on a unix socket alone, forgets at a power cut (so that tests
+are quick) and is stopped with the test run. Each test gets a database of its own.
+"""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from mailer.outbox.database import Database, open_database
+
+_QUICK = "-c fsync=off -c full_page_writes=off -c listen_addresses='' -c max_connections=40"
+
+
+def _binaries() -> Path | None:
+    """The folder of PostgreSQL's programs: on the PATH, or where Debian puts them, the newest first."""
+    if found := shutil.which("initdb"):
+        return Path(found).resolve().parent
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return versions[-1].parent if versions else None
+
+
+def _unprivileged() -> list[str]:
+    """PostgreSQL refuses to run as root; what to put before its commands then."""
+    if os.getuid() != 0:
+        return []
+    for user in ("postgres", "nobody"):
+        try:
+            pwd.getpwnam(user)
+        except KeyError:
+            continue
+        return ["runuser", "-u", user, "--"]
+    pytest.skip("PostgreSQL does not run as root, and there is no user 'postgres' or 'nobody' to run it as")
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The socket folder of a running server that accepts user `convenor`."""
+    binaries = _binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL's programs are not installed (Debian: apt install postgresql)")
+    prefix = _unprivileged()
+    home = Path(tempfile.mkdtemp(prefix="convenor-pg-"))
+    if prefix:
+        shutil.chown(home, user=prefix[2])
+
+    def run(*command: str) -> None:
+        subprocess.run([*prefix, *command], check=True, cwd=home, stdout=subprocess.DEVNULL)
+
+    data, log = str(home / "data"), str(home / "log")
+    run(
+        str(binaries / "initdb"),
+        "-D",
+        data,
+        "-U",
+        "convenor",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--no-sync",
+        "--locale=C",
+    )
+    try:
+        run(str(binaries / "pg_ctl"), "-D", data, "-l", log, "-o", f"{_QUICK} -k {home}", "-w", "start")
+        yield str(home)
+    finally:
+        subprocess.run(
+            [*prefix, str(binaries / "pg_ctl"), "-D", data, "-m", "immediate", "stop"],
+            cwd=home,
+            check=False,
+            stdout=subprocess.DEVNULL,
+        )
+        shutil.rmtree(home, ignore_errors=True)
+
+
+_numbers = count(1)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database, once on each of the two."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/convenor.db"
+        return
+    socket = request.getfixturevalue("postgresql_server")
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(host=socket, user="convenor", dbname="postgres", autocommit=True) as server:
+        server.execute(f'CREATE DATABASE "{name}"')
+        yield f"postgresql://convenor@/{name}?host={socket}"
+        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An open database, once on each of the two."""
+    opened = open_database(database_url)
+    yield opened
+    opened.close()

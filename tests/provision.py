@@ -1,0 +1,52 @@
+"""Bring what the tests need beyond Python: real peers and judges from Debian, and one package for Node.
+
+Installs what is missing when it may (root, with apt); otherwise says what is missing and leaves it to each test
+to skip with its own word.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+JUDGES = Path(__file__).parent / "judges"
+NODE_MODULES = JUDGES / "node_modules" / "ical.js"
+
+PACKAGES: dict[str, tuple[str, ...]] = {
+    "chromium": ("/usr/bin/chromium",),
+    "libical3": ("/usr/lib/*/libical.so.3",),
+    "postgresql": ("/usr/lib/postgresql/*/bin/initdb",),
+    "nodejs": ("/usr/bin/node", "/usr/local/bin/node"),
+    "npm": ("/usr/bin/npm", "/usr/local/bin/npm"),
+    "fonts-noto-core": ("/usr/share/fonts/truetype/noto/NotoSansArabic-Regular.ttf",),
+}
+"""Debian package -> any of these files shows that it is there."""
+
+
+def lacking() -> list[str]:
+    return [package for package, files in PACKAGES.items() if not any(_exists(file) for file in files)]
+
+
+def _exists(pattern: str) -> bool:
+    return any(Path("/").glob(pattern.lstrip("/")))
+
+
+def main() -> int:
+    if packages := lacking():
+        if os.geteuid() == 0 and shutil.which("apt-get"):
+            print(f"Installing for the tests: {', '.join(packages)}", flush=True)
+            environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+            for command in (["update", "-qq"], ["install", "-qq", "-y", "--no-install-recommends", *packages]):
+                subprocess.run(["apt-get", *command], env=environment, stdout=subprocess.DEVNULL, check=False)
+        if packages := lacking():
+            print(f"Missing for some tests, which will be skipped: apt-get install {' '.join(packages)}")
+    if shutil.which("npm") and not NODE_MODULES.exists():
+        command = ["npm", "ci", "--silent", "--no-audit", "--no-fund"]
+        if subprocess.run(command, cwd=JUDGES, check=False).returncode:
+            print("Missing for some tests, which will be skipped: `npm ci` in tests/judges did not work")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
