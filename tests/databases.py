@@ -1,7 +1,7 @@
 """The two databases every test of the store runs on: an SQLite file, and a private PostgreSQL server.
 
 The server lives in a temporary folder, listens on a unix socket alone, forgets at a power cut (so that tests
-are quick) and is stopped with the test run. Each test gets a database of its own.
+are quick) and is stopped with the test run. Each test begins with an empty database.
 """
 
 import os
@@ -15,8 +15,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from mailer.outbox.database import Database, open_database
+from mailer.outbox.schema import metadata
 
 _QUICK = "-c fsync=off -c full_page_writes=off -c listen_addresses='' -c max_connections=40"
 
@@ -88,7 +90,7 @@ _numbers = count(1)
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of an empty database, once on each of the two."""
+    """The address of a database that nobody has opened yet, once on each of the two."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/convenor.db"
         return
@@ -100,9 +102,31 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    """An open database, once on each of the two."""
-    opened = open_database(database_url)
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with the schema and nothing in it."""
+    file = tmp_path_factory.mktemp("template") / "convenor.db"
+    open_database(f"sqlite:///{file}").close()
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgresql_database(postgresql_server: str) -> Iterator[Database]:
+    opened = open_database(f"postgresql://convenor@/postgres?host={postgresql_server}")
     yield opened
     opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An open database with nothing in it, once on each of the two."""
+    if request.param == "sqlite":
+        file = shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "convenor.db")
+        opened = open_database(f"sqlite:///{file}")
+        yield opened
+        opened.close()
+        return
+    opened = request.getfixturevalue("postgresql_database")
+    yield opened
+    with opened.writing() as c:
+        c.execute(text(f"TRUNCATE {', '.join(metadata.tables)}"))

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -76,7 +76,7 @@ class Wording:
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """One letter's words. `subject` is one line, `text` ends with a line break, `html` is a whole document."""
+    """One letter's words. `subject` is one line, `text` ends with a line break, `html` a whole document."""
 
     language: str
     subject: str
@@ -178,7 +178,7 @@ def check(wording: Wording, *languages: str | None) -> list[Problem]:
     return list(dict.fromkeys(problems))
 
 
-# --- rendering ------------------------------------------------------------------------------------------------
+# --- rendering ---------------------------------------------------------------------------------
 
 
 @dataclass
@@ -299,7 +299,14 @@ def _subject(text: str, template: str) -> str:
         raise WordingError("the subject is empty", template=template)
     if any(unicodedata.category(character) == "Cc" for character in line):
         raise WordingError("a control character has no place in a subject", template=template)
-    return textwrap.shorten(line, LONGEST_SUBJECT, placeholder=" …") if len(line) > LONGEST_SUBJECT else line
+    return line if len(line) <= LONGEST_SUBJECT else _cut(line)
+
+
+def _cut(line: str) -> str:
+    """At a blank where there is one near the end, else in the middle of a word."""
+    head = line[: LONGEST_SUBJECT - 1]
+    at_blank = head.rpartition(" ")[0]
+    return f"{at_blank} …" if len(at_blank) > LONGEST_SUBJECT // 2 else f"{head}…"
 
 
 def _plain(text: str, *, rtl: bool) -> str:
@@ -311,7 +318,7 @@ def _plain(text: str, *, rtl: bool) -> str:
 def _from_the_right(lines: Iterable[str]) -> Iterator[str]:
     """Every line, other than an address, marked as running from right to left (UAX 9 4.3 HL1).
 
-    An isolate ends with its line (UAX 9 3.3.2): one that was broken over two lines is opened again on the next.
+    An isolate ends with its line (UAX 9 3.3.2): one broken over two lines is opened again on the next.
     """
     open_isolates = 0
     for line in lines:
@@ -323,7 +330,7 @@ def _from_the_right(lines: Iterable[str]) -> Iterator[str]:
         yield "\u200f" + reopened + "\u2069" * open_isolates
 
 
-# --- filters --------------------------------------------------------------------------------------------------
+# --- filters -----------------------------------------------------------------------------------
 
 
 def _filters(language: str) -> dict[str, Callable[..., Any]]:
@@ -433,7 +440,7 @@ def _visible(text: str) -> int:
     return sum(unicodedata.category(letter) not in {"Mn", "Cf"} for letter in text)
 
 
-# --- reading templates against the lists ----------------------------------------------------------------------
+# --- reading templates against the lists -------------------------------------------------------
 
 FILTERS = frozenset(_filters(FALLBACK))
 FUNCTIONS = frozenset({"caller"})
@@ -578,8 +585,7 @@ class _Reader:
         elif root in self._items or (root in ROOTS and root not in self._locals):
             full = ".".join((self._items.get(root, root), *fields))
             if full not in NAMES:
-                near = _unknown(full, NAMES)
-                self._note(node, near)
+                self._note(node, _unknown(full, NAMES))
         elif root in self._locals:
             self._notes_unless(node, fields[-1], FIELDS)
         else:
@@ -603,7 +609,8 @@ class _Reader:
         names = _dotted(node.node) or [""]
         if names[0] not in FUNCTIONS | self._macros | self._imports.keys():
             self._note(node, f"'{'.'.join(names)}' cannot be called: only macros can")
-        self._visit_children(node)
+        else:
+            self._visit_children(node)
 
     def _visit_concat(self, node: nodes.Concat) -> None:
         for piece in node.nodes:
@@ -643,7 +650,7 @@ class _Reader:
         if target == _EVERY_LANGUAGE:
             paths = [path for path in self._wording.texts if _PHRASES.fullmatch(path)]
         else:
-            paths = [target] if target in self._wording.texts else []
+            paths = [target] if target is not None and target in self._wording.texts else []
         return {path: _exported(self._wording, path) for path in paths}
 
 
@@ -667,7 +674,7 @@ def _target(node: nodes.Node) -> str | None:
     return _EVERY_LANGUAGE if said == ["layout/", "language", ".phrases.txt"] else None
 
 
-@cache
+@lru_cache(maxsize=256)
 def _exported(wording: Wording, path: str) -> frozenset[str]:
     try:
         tree = _environment(wording, FALLBACK).parse(wording.texts[path], path)
@@ -690,8 +697,9 @@ def _missing(wording: Wording, kind: str, language: str) -> list[str]:
 def _gaps(wording: Wording) -> list[Problem]:
     """Parts that are not there: of English for every kind, of another language for the kinds it has begun."""
     letters = [found for path in wording.texts if (found := _LETTER.fullmatch(path))]
-    begun = {(found["kind"], found["language"]) for found in letters}
-    begun |= {(kind.value, FALLBACK) for kind in MailingKind}
+    kinds = {kind.value for kind in MailingKind}
+    begun = {(found["kind"], found["language"]) for found in letters if found["kind"] in kinds}
+    begun |= {(kind, FALLBACK) for kind in kinds}
     paths = [path for kind, language in begun for path in _missing(wording, kind, language)]
     return [Problem(file=path, message="is missing") for path in sorted(paths)]
 

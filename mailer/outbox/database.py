@@ -187,7 +187,7 @@ def _refuse_damage(database: Database) -> None:
     with database.engine.begin() as connection:
         found = connection.scalar(text("PRAGMA quick_check(1)"))
     if found != "ok":
-        raise _damaged(database.engine.url, str(found))
+        raise _damaged(database.engine.url, str(found).splitlines()[-1])
 
 
 def _migrate(database: Database) -> None:

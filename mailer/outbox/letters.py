@@ -6,12 +6,12 @@ locked in the order of their ids, so that no two transactions wait for each othe
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, literal, select, update
 
 from mailer.outbox.database import insert
 from mailer.outbox.letter import CLAIMABLE, FINAL, Happening, LetterState, after, states_before
@@ -192,8 +192,10 @@ def occasions(c: Connection, event: str) -> list[StoredOccasion]:
 
 
 def open_occasion(c: Connection, event: str, due: Occasion, now: datetime) -> int:
-    """The occasion's id, new or not. One that was opened before learns `useful_until` and `opened_at` anew;
-    one that was withdrawn stays so. Whoever else opens it waits for this transaction's end.
+    """The occasion's id, new or not. One opened before is opened anew, even if it was withdrawn: then it
+    takes letters again, also for those whose letters were withdrawn unsent.
+
+    Whoever else opens it waits for this transaction's end.
     """
     values = {
         "event": event,
@@ -207,7 +209,13 @@ def open_occasion(c: Connection, event: str, due: Occasion, now: datetime) -> in
     opening = insert(c, occasion).values(values)
     opening = opening.on_conflict_do_update(
         index_elements=["event", "mailing", "anchor", "due_at"],
-        set_={"useful_until": opening.excluded.useful_until, "opened_at": now},
+        set_={
+            "useful_until": opening.excluded.useful_until,
+            "opened_at": now,
+            "withdrawn_at": None,
+            "missed_at": None,
+            "reason": "",
+        },
     )
     opened: int = c.execute(opening.returning(occasion.c.id)).scalar_one()
     return opened
@@ -225,12 +233,6 @@ def withdraw_occasion(c: Connection, occasion_id: int, reason: str, now: datetim
     return move(c, letter.c.occasion_id == occasion_id, H.WITHDRAWN, now, reason)
 
 
-def reopen_occasion(c: Connection, occasion_id: int, now: datetime) -> None:
-    """A withdrawn occasion takes letters again, also for those whose letters were withdrawn unsent."""
-    anew = {"withdrawn_at": None, "reason": "", "opened_at": now}
-    c.execute(update(occasion).where(occasion.c.id == occasion_id).values(**anew))
-
-
 def add_letters(c: Connection, occasion_id: int, new: Iterable[NewLetter]) -> int:
     """Write an occasion's letters, as many as are not there yet, and return how many those were.
 
@@ -241,30 +243,36 @@ def add_letters(c: Connection, occasion_id: int, new: Iterable[NewLetter]) -> in
     ).one()
     if withdrawn_at is not None:
         return 0
-    adding = insert(c, letter).on_conflict_do_nothing().returning(letter.c.id)
-    fixed = {"occasion_id": occasion_id, "next_attempt_at": due_at, "attempts": 0, "fence": 0, "reply": ""}
     added = 0
     for chunk in chunks(new):
-        members = recipient.c.id.in_([each.member_id for each in chunk])
-        revisions = {
-            row.id: row.revision
-            for row in c.execute(select(recipient.c.id, recipient.c.revision).where(members))
-        }
-        rows = [fixed | _row_of(each, revisions[each.member_id]) for each in chunk]
-        added += len(c.execute(adding, rows).all())
+        alike: dict[NewLetter, list[int]] = {}
+        for each in chunk:
+            alike.setdefault(replace(each, member_id=0), []).append(each.member_id)
+        added += sum(_add_alike(c, occasion_id, due_at, each, ids) for each, ids in alike.items())
     return added
 
 
-def _row_of(new: NewLetter, revision: int) -> dict[str, Any]:
-    return {
-        "recipient_id": new.member_id,
-        "revision": revision,
+def _add_alike(c: Connection, occasion_id: int, due_at: datetime, new: NewLetter, ids: Sequence[int]) -> int:
+    """Letters that differ in their readers only, in one statement whatever their number."""
+    same = {
+        "occasion_id": occasion_id,
         "version": new.version,
         "wording": new.wording,
         "dated_at": new.dated_at,
         "state": new.state,
         "reason": new.reason,
+        "attempts": 0,
+        "next_attempt_at": due_at,
+        "fence": 0,
+        "reply": "",
     }
+    values = [literal(value, letter.c[name].type) for name, value in same.items()]
+    readers = select(recipient.c.id, recipient.c.revision, *values).where(recipient.c.id.in_(ids))
+    adding = insert(c, letter).from_select(
+        ["recipient_id", "revision", *same], readers.order_by(recipient.c.id)
+    )
+    counted = {"preserve_rowcount": True}
+    return c.execute(adding.on_conflict_do_nothing(), execution_options=counted).rowcount
 
 
 def follow_version(c: Connection, event: str, number: int, wording: str) -> int:
@@ -289,7 +297,7 @@ def claim(c: Connection, owner: str, now: datetime, limit: int, lease_for: timed
     claimed: list[ClaimedLetter] = []
     while len(claimed) < limit:
         wanted = min(limit - len(claimed), _CHUNK)
-        rows = c.execute(ready(now).limit(wanted)).all()
+        rows = c.execute(_ready(now).limit(wanted)).all()
         asked = [row for row in rows if row.left_at is None and row.unsubscribed_at is None]
         _stop(c, [row for row in rows if row.left_at or row.unsubscribed_at], now)
         ids = [row.id for row in asked]
@@ -302,7 +310,7 @@ def claim(c: Connection, owner: str, now: datetime, limit: int, lease_for: timed
     return claimed
 
 
-def ready(now: datetime) -> Select[Any]:
+def _ready(now: datetime) -> Select[Any]:
     ready = _letters_with_readers().where(
         in_states(CLAIMABLE),
         letter.c.next_attempt_at <= now,
@@ -474,7 +482,7 @@ def recover(c: Connection, now: datetime) -> Recovered:
 
     Rows that somebody holds locked at this moment are left for the next time.
     """
-    return _free(c, and_(letter.c.owner.is_not(None), letter.c.lease_until <= now), now, "its lease ran out")
+    return _free(c, and_(letter.c.owner > "", letter.c.lease_until <= now), now, "its lease ran out")
 
 
 def release_owner(c: Connection, owner: str, now: datetime) -> Recovered:
@@ -506,13 +514,12 @@ def in_doubt(c: Connection, event: str | None = None) -> list[LetterRow]:
     return [_letter_row(row) for row in c.execute(query.order_by(letter.c.intent_at, letter.c.id))]
 
 
-def settle(
+def settle(  # noqa: PLR0917 - read aloud: this letter, this happened, now, because
     c: Connection,
     letter_id: int,
     happening: Happening,
     now: datetime,
     note: str = "",
-    *,
     entries: Sequence[tuple[str, str, int]] = (),
 ) -> bool:
     """End a doubt: FOUND (`entries` go into the ledger), NOT_FOUND, or REPEATED, once in a letter's life.
@@ -627,7 +634,10 @@ def move(
 
 def locked(c: Connection, which: ColumnElement[bool], *, wait: bool = True) -> Iterator[list[int]]:
     """The ids of those letters, in chunks; they are ours until the transaction ends."""
-    query = select(letter.c.id).where(which).order_by(letter.c.id).with_for_update(skip_locked=not wait)
+    in_order = (
+        letter.c.id + 0
+    )  # asked for the bare id, SQLite walks through the whole table instead of an index
+    query = select(letter.c.id).where(which).order_by(in_order).with_for_update(skip_locked=not wait)
     return chunks(c.scalars(query).all())
 
 

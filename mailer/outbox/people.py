@@ -6,7 +6,7 @@ in its caller's transaction.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, select, update
@@ -114,10 +114,10 @@ def save_roster(
     )
 
 
-def changed_at(c: Connection, event: str) -> datetime | None:
-    """When the event's list, or one of the answers, last changed; None while there is no list."""
+def changed_at(c: Connection, event: str) -> datetime:
+    """When the event's list, or one of the answers, last changed; the first of days if neither did."""
     at: datetime | None = c.scalar(select(rosters.c.changed_at).where(rosters.c.event == event))
-    return at
+    return at or datetime.min.replace(tzinfo=UTC)
 
 
 def _touch(c: Connection, event: str, at: datetime) -> None:

@@ -47,4 +47,4 @@ class Recipient(BaseModel):
 
 def state_name(code: str, language: str) -> str:
     """The State's name in the reader's language (CLDR), e.g. `('AT', 'fr') -> 'Autriche'`."""
-    return str(Locale.parse(language).territories.get(code, code))
+    return str(Locale.parse(language.replace("-", "_")).territories.get(code, code))

@@ -1,6 +1,4 @@
 import string
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -119,30 +117,14 @@ def test_the_file_opens_with_what_it_is() -> None:
     assert write(request()).startswith(head.encode())
 
 
-def test_the_octets_do_not_depend_on_the_hash_seed() -> None:
-    program = (
-        "import sys; from mailer.agenda.model import CalendarPart; "
-        "from mailer.composition.ical import write; from tests.scenes.calendar import carried; "
-        "sys.stdout.buffer.write(write(carried(CalendarPart.SESSIONS)))"
-    )
-    elsewhere = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        check=True,
-        env={"PYTHONHASHSEED": "7", "PYTHONPATH": "."},
-    )
-    assert elsewhere.stdout == write(carried(CalendarPart.SESSIONS))
-
-
 def test_zones_are_written_once_each_and_in_order() -> None:
+    zones = ("Europe/Vienna", "Asia/Tashkent", "America/Bogota", "Asia/Tbilisi", "Europe/Kyiv", "Asia/Tokyo")
     entries = tuple(
         replace(REQUESTED, uid=str(number), timezone=zone, attendee=None)
-        for number, zone in enumerate(
-            ["Europe/Vienna", "UTC", "Asia/Tashkent", "Africa/Cairo", "Europe/Vienna"]
-        )
+        for number, zone in enumerate((*zones, "UTC", "Africa/Cairo", *zones))
     )
     calendar = icalendar.Calendar.from_ical(write(CalendarMessage(method=Method.PUBLISH, entries=entries)))
-    assert [str(zone["TZID"]) for zone in calendar.walk("VTIMEZONE")] == ["Asia/Tashkent", "Europe/Vienna"]
+    assert [str(zone["TZID"]) for zone in calendar.walk("VTIMEZONE")] == sorted(zones)
 
 
 def test_an_entry_half_of_which_rules_cannot_tell_is_in_utc() -> None:

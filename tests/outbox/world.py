@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, event, func, select, update
 
@@ -75,9 +76,10 @@ def claim(
         return letters.claim(c, owner, now, limit, LEASE)
 
 
-def told(claimed: ClaimedLetter, happening: Happening, **facts: object) -> Change:
-    fixed = {"letter_id": claimed.id, "fence": claimed.fence, "owner": claimed.owner, "happening": happening}
-    return Change(**(fixed | facts))
+def told(claimed: ClaimedLetter, happening: Happening, **facts: Any) -> Change:
+    return Change(
+        letter_id=claimed.id, fence=claimed.fence, owner=claimed.owner, happening=happening, **facts
+    )
 
 
 def tell(database: Database, *changes: Change, now: datetime = NOW) -> list[int]:

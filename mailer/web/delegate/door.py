@@ -1,0 +1,67 @@
+"""Who stands behind a personal link. Whatever is wrong with one, the answer and the work are the same."""
+
+from dataclasses import dataclass
+
+from fastapi import HTTPException, Request
+
+from mailer.agenda.model import AgendaVersion, Event
+from mailer.agenda.rules import EVENT
+from mailer.composition.links import Links, Purpose
+from mailer.outbox import agendas, people
+from mailer.planning.due import Member
+from mailer.recipients.model import Recipient
+from mailer.web.office import Office
+
+_NOBODY = "-" * 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visitor:
+    """A person who came by a link of theirs, and the agenda in force at their event."""
+
+    member: Member
+    version: AgendaVersion
+    links: Links
+
+    @property
+    def event(self) -> Event:
+        return self.version.event
+
+    @property
+    def recipient(self) -> Recipient:
+        return self.member.recipient
+
+    @property
+    def answer(self) -> str | None:
+        """Their last answer for the event."""
+        return self.member.answers.get(EVENT)
+
+
+def visitor(office: Office, purpose: Purpose, token: str) -> Visitor:
+    """Whom a token names.
+
+    Raises:
+        HTTPException: 404 for a token that is not genuine, is for another purpose, or names somebody who is
+            no longer asked. The same two look-ups are made for each.
+    """
+    handle = office.sender.signer.handle_of(purpose, token if token.isascii() else "")
+    with office.database.reading() as transaction:
+        found = people.member_by_handle(transaction, handle or _NOBODY)
+        version = agendas.latest(transaction, found[0] if found else office.event)
+    if handle is None or found is None or version is None:
+        raise HTTPException(404)
+    anchors = (EVENT, *(session.key for session in version.event.sessions))
+    links = office.sender.signer.links(office.sender.base_url, handle, anchors)
+    return Visitor(member=found[1], version=version, links=links)
+
+
+def is_from_our_page(request: Request) -> bool:
+    """Whether a form was sent from the page it stands on (Fetch Metadata: Sec-Fetch-Site; else Origin).
+
+    Our pages send no referrer, so that older browsers say `Origin: null`; whoever forged that would still
+    have to know the link, and could then do without.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None:
+        return site == "same-origin"
+    return origin in {None, "null"} or origin.partition("://")[2] == request.headers.get("host")  # type: ignore[union-attr]

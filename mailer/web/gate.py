@@ -1,0 +1,132 @@
+"""The gate in front of every page: who may come in by which name, how much they may carry, what leaves with them.
+
+It knows paths by their first word and nothing of what is behind them. The names that browsers send (Host, RFC 9110
+7.2) are checked against a list, so that no foreign name can be bound to this machine (DNS rebinding); personal
+links answer under any.
+"""
+
+import logging
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mailer.web import pages
+
+MAX_BODY_BYTES = 64 * 1024
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+_PUBLIC = ("/r/", "/u/", "/static/", "/favicon", "/health")
+_NAMES_PEOPLE = ("/tray",)
+_MARKS_OF_A_PROXY = (
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+)
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?", re.IGNORECASE)
+
+_log = logging.getLogger("mailer.web")
+
+
+class Gate:
+    """ASGI middleware. `base_url` is where the organiser's pages may be reached besides this machine."""
+
+    def __init__(self, app: ASGIApp, *, base_url: str) -> None:
+        self._app = app
+        self._hosts = LOOPBACK | {host_of(urlsplit(base_url).netloc)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        outgoing = _Outgoing(scope, send)
+        status = self._refusal(scope)
+        body = b"" if status else await _read(receive)
+        if body is None:
+            status = 413
+        if status:
+            await pages.error(status, scope["path"])(scope, receive, outgoing)
+            return
+        try:
+            await self._app(outgoing.scope, _replay(body or b"", receive), outgoing)
+        except Exception:
+            _log.exception("a page could not be made")
+            if outgoing.has_started:
+                raise
+            await pages.error(500, scope["path"])(scope, receive, outgoing)
+
+    def _refusal(self, scope: Scope) -> int:
+        """The status that keeps somebody out, or 0."""
+        path, host = scope["path"], host_of(Headers(scope=scope).get("host", ""))
+        if path.startswith(_PUBLIC):
+            return 0
+        if host not in self._hosts:
+            return 421
+        return 404 if path.startswith(_NAMES_PEOPLE) and not _is_local(scope, host) else 0
+
+
+def host_of(header: str) -> str:
+    """The name in a Host header, in lower case and without its port; nothing where it is malformed."""
+    found = _HOST.fullmatch(header)
+    return found[1].lower().rstrip(".") if found else ""
+
+
+def _is_local(scope: Scope, host: str) -> bool:
+    """Whether the one who asks sits at this machine: not behind a proxy, and not under a public name."""
+    headers, client = Headers(scope=scope), scope.get("client")
+    if host not in LOOPBACK or any(name in headers for name in _MARKS_OF_A_PROXY):
+        return False
+    try:
+        return bool(client) and ip_address(client[0]).is_loopback
+    except ValueError:
+        return False
+
+
+class _Outgoing:
+    """Sends with the headers every response bears; answers HEAD as GET without the body (RFC 9110 9.3.2)."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._send, self._bodiless, self.has_started = send, scope["method"] == "HEAD", False
+        self.scope: dict[str, Any] = {**scope, "method": "GET"} if self._bodiless else dict(scope)
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.has_started = True
+            headers = MutableHeaders(raw=list(message["headers"]))
+            for name, value in pages.HEADERS.items():
+                headers.setdefault(name, value)
+            message = {**message, "headers": headers.raw}
+        elif self._bodiless:
+            message = {**message, "body": b""}
+        await self._send(message)
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """The whole body, or None as soon as it is more than a page takes, whatever Content-Length says."""
+    chunks, size, more = [], 0, True
+    while more:
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        more = message.get("more_body", False)
+        if size > MAX_BODY_BYTES:
+            return None
+    return b"".join(chunks)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """The body once more, then whatever else comes."""
+    ready: Iterator[Message] = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def replay() -> Message:
+        message = next(ready, None)
+        return message if message is not None else await receive()
+
+    return replay

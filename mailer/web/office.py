@@ -1,0 +1,24 @@
+"""What the pages are shown from, put together by whoever starts them. Knows no route and no template."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailer.composition.composing import Sender
+from mailer.delivery.tray import Tray
+from mailer.outbox.database import Database
+
+
+@dataclass(frozen=True, kw_only=True)
+class Office:
+    """One event's desk. `event` is the key of the event shown; `clock` gives aware UTC.
+
+    `tray` is None when letters leave through a mail server. `notes` are sentences shown on top of the timetable.
+    """
+
+    database: Database
+    event: str
+    sender: Sender
+    tray: Tray | None
+    clock: Callable[[], datetime]
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,113 @@
+"""One letter of the tray, taken apart as its reader's mail program would. The bytes may be anybody's."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.message import EmailMessage, Message
+
+from mailer.delivery import tray
+from mailer.delivery.tray import CaughtLetter
+from mailer.web.organiser import entry
+from mailer.web.organiser.entry import CalendarCard
+
+MOST_SHOWN = 512 * 1024
+_MOST_PARTS = 50
+_SHOWN_HEADERS = ("From", "To", "Subject", "Date")
+_LINK = re.compile(r"https?://[^\s<>\"']+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenedLetter:
+    """What is to be seen of a letter; None for a part it does not have.
+
+    `headers` are From, To, Subject and Date, decoded. `source` is the whole of it as it came over the line.
+    `mailing` is the key its Feedback-ID names, or nothing.
+    """
+
+    caught: CaughtLetter
+    headers: tuple[tuple[str, str], ...]
+    text: str | None
+    html: str | None
+    calendar_source: str | None
+    calendar: CalendarCard | None
+    links: tuple[str, ...]
+    source: str
+    mailing: str
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """The ways in which it can be looked at, the best first."""
+        has = {"html": self.html, "text": self.text, "calendar": self.calendar_source}
+        return (*(view for view, part in has.items() if part is not None), "raw")
+
+
+def open_letter(caught: CaughtLetter, raw: bytes) -> OpenedLetter:
+    """Take a letter apart. What cannot be read is left out; the source is always there."""
+    message = tray.parsed(raw)
+    parts = list(_parts(message))
+    text = _first(parts, "text/plain")
+    calendar_source = _first(parts, "text/calendar") or _first(parts, "application/ics")
+    return OpenedLetter(
+        caught=caught,
+        headers=tuple((name, _header(message, name)) for name in _SHOWN_HEADERS),
+        text=text,
+        html=_first(parts, "text/html"),
+        calendar_source=calendar_source,
+        calendar=entry.read(calendar_source) if calendar_source is not None else None,
+        links=tuple(dict.fromkeys(_LINK.findall(text or ""))),
+        source=raw[:MOST_SHOWN].decode("utf-8", "replace"),
+        mailing=mailing_of(message),
+    )
+
+
+def mailing_of(message: EmailMessage) -> str:
+    """The key of the mailing that a letter says it belongs to, or nothing."""
+    return _header(message, "Feedback-ID").partition(":")[0]
+
+
+def for_the_frame(source: str) -> str:
+    """The HTML part, its links made to open outside the frame; nothing else is altered."""
+    base = '<base target="_blank" rel="noreferrer">'
+    opened, times = re.subn(
+        r"(<head[^>]*>)", lambda found: found[1] + base, source, count=1, flags=re.IGNORECASE
+    )
+    return opened if times else source
+
+
+def _parts(message: EmailMessage) -> Iterator[Message]:
+    """Its leaves in their order, as many as anybody would look at."""
+    try:
+        for number, part in enumerate(message.walk()):
+            if number >= _MOST_PARTS:
+                return
+            if not part.is_multipart():
+                yield part
+    except (ValueError, LookupError, RecursionError, AttributeError):
+        return
+
+
+def _first(parts: list[Message], kind: str) -> str | None:
+    return next((_decoded(part) for part in parts if _kind(part) == kind), None)
+
+
+def _kind(part: Message) -> str:
+    try:
+        return part.get_content_type()
+    except (ValueError, LookupError, AttributeError, IndexError):
+        return ""
+
+
+def _decoded(part: Message) -> str:
+    try:
+        payload = part.get_payload(decode=True)
+        octets = payload if isinstance(payload, bytes) else b""
+        return octets[:MOST_SHOWN].decode(part.get_content_charset("utf-8"), "replace")
+    except (ValueError, LookupError, AttributeError, IndexError):
+        return ""
+
+
+def _header(message: EmailMessage, name: str) -> str:
+    try:
+        return str(message[name] or "")
+    except (ValueError, LookupError, AttributeError, IndexError, TypeError):
+        return ""

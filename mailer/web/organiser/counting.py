@@ -1,0 +1,120 @@
+"""What the timetable says of each mailing in words and numbers. It counts; it names nobody."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from mailer.outbox.letter import LetterState
+from mailer.standing import MailingStanding, OccasionStanding, Stage, Standing
+
+S = LetterState
+
+UNDER_WAY = frozenset({S.WAITING, S.CLAIMED, S.LEAVING})
+
+_UNSENT = (
+    (S.FAILED, "failed", "alarm"),
+    (S.IN_DOUBT, "in doubt", "alarm"),
+    (S.MISSED, "missed", "alarm"),
+    (S.DEFERRED, "will be tried again", "quiet"),
+    (S.SUPPRESSED, "suppressed", "quiet"),
+    (S.WITHDRAWN, "withdrawn", "quiet"),
+)
+_AUDIENCES: Mapping[str, str] = MappingProxyType(
+    {
+        "everyone": "Everyone",
+        "not answer = declined": "Everyone who has not declined",
+        "answer = none": "Those who have not answered",
+        "chose this session and not answer = declined": "Those who chose the session and have not declined",
+    }
+)
+_ANSWERS = (
+    ("accepted", "Will attend"),
+    ("tentative", "Perhaps"),
+    ("delegated", "Sends somebody else"),
+    ("declined", "Declined"),
+)
+_SOON, _LIVE_EVERY, _IDLE_EVERY = timedelta(minutes=1), 2, 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """One kind of answer: how many, and where it begins and how wide it is in a bar of 100."""
+
+    key: str
+    words: str
+    count: int
+    start: float
+    width: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Concern:
+    """Letters that a person must look at."""
+
+    mailing: str
+    words: str
+    count: int
+
+
+def unsent(counts: Mapping[LetterState, int]) -> list[tuple[int, str, str]]:
+    """(how many, in words, `alarm` or `quiet`) of whatever did not leave; nothing that is zero."""
+    return [(counts[state], words, tone) for state, words, tone in _UNSENT if counts.get(state)]
+
+
+def under_way(counts: Mapping[LetterState, int]) -> int:
+    return sum(counts.get(state, 0) for state in UNDER_WAY)
+
+
+def audience(sentence: str) -> str:
+    """The organiser's sentence, or plain words for the common ones."""
+    return _AUDIENCES.get(" ".join(sentence.split()), sentence)
+
+
+def answers(standing: Standing) -> list[Share]:
+    """How everybody asked has answered so far; the last are those who have not."""
+    given = [(key, words, standing.answers.get(key, 0)) for key, words in _ANSWERS]
+    silent = max(0, standing.recipients - sum(count for _, _, count in given))
+    total = max(1, standing.recipients)
+    shares, start = [], 0.0
+    for key, words, count in (*given, ("none", "No answer yet", silent)):
+        width = round(100 * count / total, 2)
+        shares.append(Share(key=key, words=words, count=count, start=round(start, 2), width=width))
+        start += width
+    return shares
+
+
+def concerns(standing: Standing) -> list[Concern]:
+    """What waits for a person, by mailing."""
+    wanted = ((S.IN_DOUBT, "in doubt: the mail server may or may not have them"), (S.FAILED, "refused"))
+    return [
+        Concern(mailing=mailing.title, words=words, count=mailing.counts[state])
+        for mailing in standing.mailings
+        for state, words in wanted
+        if mailing.counts.get(state)
+    ]
+
+
+def stage_word(one: MailingStanding | OccasionStanding, now: datetime) -> str:
+    """`due` is planned, but its moment has come."""
+    return "due" if one.stage is Stage.PLANNED and one.due_at <= now else one.stage.value
+
+
+def look_again_every(standing: Standing | None, now: datetime) -> int:
+    """Seconds after which the page should look again: often while letters leave or soon will."""
+    return (
+        _LIVE_EVERY
+        if standing is None or any(_is_live(each, now) for each in _occasions(standing))
+        else _IDLE_EVERY
+    )
+
+
+def _occasions(standing: Standing) -> Iterator[OccasionStanding]:
+    for mailing in standing.mailings:
+        yield from mailing.occasions
+
+
+def _is_live(occasion: OccasionStanding, now: datetime) -> bool:
+    return occasion.stage is Stage.RUNNING or (
+        occasion.stage is Stage.PLANNED and occasion.due_at - now < _SOON
+    )

@@ -1,0 +1,146 @@
+"""`/api/status`: the timetable for machines. Counters only; it names nobody."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from fastapi import APIRouter, HTTPException
+from pydantic import AwareDatetime, BaseModel
+
+from mailer.outbox.letter import LetterState
+from mailer.standing import MailingStanding, OccasionStanding, Stage, standing
+from mailer.web.office import Office
+from mailer.web.organiser import counting
+
+S = LetterState
+
+
+class EventStatus(BaseModel):
+    """The event as it is published. `timezone` is the venue's."""
+
+    key: str
+    title: str
+    timezone: str
+    starts: AwareDatetime
+    ends: AwareDatetime
+    version: int
+    published: AwareDatetime
+
+
+class Counts(BaseModel):
+    """`letters` are written down and in exactly one of the states that follow; `expected` are those to come.
+
+    `waiting` are about to leave or leaving.
+    """
+
+    letters: int
+    expected: int
+    sent: int
+    failed: int
+    in_doubt: int
+    deferred: int
+    waiting: int
+    suppressed: int
+    withdrawn: int
+    missed: int
+
+
+class OccasionStatus(Counts):
+    """`anchor` is `event` or a session's key."""
+
+    anchor: str
+    due: AwareDatetime
+    useful_until: AwareDatetime
+    stage: Stage
+
+
+class MailingStatus(Counts):
+    """`due` is the next occasion's that is not over, or the last one's."""
+
+    mailing: str
+    title: str
+    kind: str
+    due: AwareDatetime
+    stage: Stage
+    occasions: list[OccasionStatus]
+
+
+class Totals(Counts):
+    """All mailings together, and whom they are for. `answers` counts the last answers for the event."""
+
+    recipients: int
+    unsubscribed: int
+    answers: dict[str, int]
+
+
+class Status(BaseModel):
+    event: EventStatus
+    now: AwareDatetime
+    mailings: list[MailingStatus]
+    totals: Totals
+
+
+def routes(office: Office) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/api/status", responses={404: {"description": "Nothing is published yet."}})
+    def status() -> Status:
+        """Where every mailing stands."""
+        now = office.clock()
+        found = standing(office.database, office.event, now)
+        if found is None:
+            raise HTTPException(404, "nothing is published yet")
+        event = found.version.event
+        all_counts: Counter[LetterState] = sum((Counter(m.counts) for m in found.mailings), Counter())
+        return Status(
+            event=EventStatus(
+                key=event.key,
+                title=event.title,
+                timezone=event.timezone,
+                starts=event.starts_at,
+                ends=event.ends_at,
+                version=found.version.number,
+                published=found.version.published_at,
+            ),
+            now=now,
+            mailings=[_mailing(mailing) for mailing in found.mailings],
+            totals=Totals(
+                **_counts(all_counts, sum(mailing.expected for mailing in found.mailings)),
+                recipients=found.recipients,
+                unsubscribed=found.unsubscribed,
+                answers=found.answers,
+            ),
+        )
+
+    return router
+
+
+def _mailing(mailing: MailingStanding) -> MailingStatus:
+    return MailingStatus(
+        **_counts(mailing.counts, mailing.expected),
+        mailing=mailing.mailing,
+        title=mailing.title,
+        kind=mailing.kind,
+        due=mailing.due_at,
+        stage=mailing.stage,
+        occasions=[_occasion(occasion) for occasion in mailing.occasions],
+    )
+
+
+def _occasion(occasion: OccasionStanding) -> OccasionStatus:
+    return OccasionStatus(
+        **_counts(occasion.counts, occasion.expected),
+        anchor=occasion.anchor,
+        due=occasion.due_at,
+        useful_until=occasion.useful_until,
+        stage=occasion.stage,
+    )
+
+
+def _counts(counts: Mapping[LetterState, int], expected: int) -> dict[str, int]:
+    told = (S.SENT, S.FAILED, S.IN_DOUBT, S.DEFERRED, S.SUPPRESSED, S.WITHDRAWN, S.MISSED)
+    return {
+        "letters": sum(counts.values()),
+        "expected": expected,
+        "waiting": counting.under_way(counts),
+        **{state.value: counts.get(state, 0) for state in told},
+    }

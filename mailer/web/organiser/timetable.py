@@ -1,0 +1,48 @@
+"""`/`: the timetable of mailings, drawn and told, and its living part that the page asks for again and again."""
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from mailer.standing import Standing, standing
+from mailer.web import pages
+from mailer.web.office import Office
+from mailer.web.organiser import counting, picture
+
+
+def routes(office: Office) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    def timetable() -> HTMLResponse:
+        return _shown(office, "organiser/timetable.html")
+
+    @router.get("/timetable")
+    def living_part() -> HTMLResponse:
+        return _shown(office, "organiser/living.html")
+
+    return router
+
+
+def _shown(office: Office, template: str) -> HTMLResponse:
+    now = office.clock()
+    found = standing(office.database, office.event, now)
+    return pages.page(
+        template,
+        office=office,
+        now=now,
+        standing=found,
+        counting=counting,
+        every=counting.look_again_every(found, now),
+        drawings=_drawings(found, now) if found else {},
+    )
+
+
+def _drawings(found: Standing, now: datetime) -> dict[str, picture.Picture]:
+    """One for each width of screen; the style sheet shows the one that fits."""
+    return {
+        "wide": picture.lying(found, now, length=1180),
+        "middle": picture.lying(found, now, length=700),
+        "narrow": picture.standing_up(found, now, length=560, depth=340),
+    }

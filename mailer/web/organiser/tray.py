@@ -1,0 +1,115 @@
+"""`/tray`: every letter that would have left, as its reader would see it. Personal: for the organiser alone."""
+
+from datetime import UTC, tzinfo
+from email.parser import BytesHeaderParser
+from email.policy import SMTP
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, HTTPException, Path, Query
+from fastapi.responses import HTMLResponse, Response
+
+from mailer.delivery.tray import CaughtLetter, Tray
+from mailer.outbox import agendas
+from mailer.web import pages
+from mailer.web.office import Office
+from mailer.web.organiser import caught
+from mailer.web.organiser.caught import OpenedLetter
+
+PAGE = 30
+_HEAD = 64 * 1024
+
+LETTER_POLICY = (
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; "
+    "frame-ancestors 'self'"
+)
+"""A letter's HTML runs nothing and fetches nothing; its links open in a window of their own."""
+
+Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+View = Literal["html", "text", "calendar", "raw"]
+
+
+def routes(office: Office) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    def opened(number: int) -> OpenedLetter:
+        found = office.tray.letter(number) if office.tray else None
+        if found is None:
+            raise HTTPException(404)
+        return caught.open_letter(*found)
+
+    @router.get("/tray")
+    def search(
+        q: Annotated[str, Query(max_length=200)] = "",
+        before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+    ) -> HTMLResponse:
+        """The newest letters that hold every word of `q`; `before` is the number to go on from."""
+        if office.tray is None:
+            return pages.page("organiser/no_tray.html", status=404)
+        found = office.tray.search(q, before=before, limit=PAGE + 1)
+        titles, zone = _published(office)
+        return pages.page(
+            "organiser/tray.html",
+            q=q,
+            before=before,
+            zone=zone,
+            now=office.clock(),
+            total=office.tray.count(),
+            rows=[(letter, titles.get(_mailing(office.tray, letter), "")) for letter in found[:PAGE]],
+            older=found[PAGE - 1].id if len(found) > PAGE else None,
+        )
+
+    @router.get("/tray/{number}")
+    def letter(
+        number: Number, show: View | None = None, width: Literal["phone", "desktop"] = "desktop"
+    ) -> HTMLResponse:
+        """One letter, in one of the ways of looking at it."""
+        one = opened(number)
+        view = show or one.views[0]
+        if view not in one.views or office.tray is None:
+            raise HTTPException(404)
+        titles, zone = _published(office)
+        return pages.page(
+            "organiser/letter.html",
+            letter=one,
+            view=view,
+            width=width,
+            zone=zone,
+            mailing=titles.get(one.mailing, ""),
+            newer=number + 1 if office.tray.letter(number + 1) else None,
+            older=number - 1 if number > 1 and office.tray.letter(number - 1) else None,
+        )
+
+    @router.get("/tray/{number}/letter.html")
+    def frame(number: Number) -> HTMLResponse:
+        """The HTML part, for the frame on the letter's page and nowhere else."""
+        one = opened(number)
+        if one.html is None:
+            raise HTTPException(404)
+        headers = {"Content-Security-Policy": LETTER_POLICY, "X-Frame-Options": "SAMEORIGIN"}
+        return HTMLResponse(caught.for_the_frame(one.html), headers=headers)
+
+    @router.get("/tray/{number}/letter.eml")
+    def source(number: Number) -> Response:
+        """The letter as it came over the line."""
+        found = office.tray.letter(number) if office.tray else None
+        if found is None:
+            raise HTTPException(404)
+        headers = {"Content-Disposition": f'attachment; filename="letter-{number}.eml"'}
+        return Response(found[1], media_type="message/rfc822", headers=headers)
+
+    return router
+
+
+def _mailing(tray: Tray, letter: CaughtLetter) -> str:
+    found = tray.letter(letter.id)
+    raw = found[1][:_HEAD] if found else b""
+    return str(BytesHeaderParser(policy=SMTP).parsebytes(raw)["Feedback-ID"] or "").partition(":")[0]
+
+
+def _published(office: Office) -> tuple[dict[str, str], tzinfo]:
+    """The titles of the event's mailings by their keys, and the venue's zone."""
+    with office.database.reading() as transaction:
+        version = agendas.latest(transaction, office.event)
+    if version is None:
+        return {}, UTC
+    return {mailing.key: mailing.title for mailing in version.event.mailings}, version.event.zone

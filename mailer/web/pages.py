@@ -1,0 +1,94 @@
+"""Turning values into responses: the templates, the headers every page bears, and what a browser may do with it.
+
+Knows neither events nor letters. All values are escaped; a stranger's text never becomes markup.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from mailer.web import moments
+
+FOLDER = Path(__file__).parent
+STATIC = FOLDER / "static"
+
+_CLOSED = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; img-src 'self'; style-src 'self'"
+ORGANISER_POLICY = f"{_CLOSED}; script-src 'self'; connect-src 'self'; frame-src 'self'"
+DELEGATE_POLICY = _CLOSED
+"""Content-Security-Policy (CSP 3): a delegate's page has no script at all."""
+
+HEADERS: Mapping[str, str] = MappingProxyType(
+    {
+        "Content-Security-Policy": ORGANISER_POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+        "Cache-Control": "no-store",
+    }
+)
+"""What every response bears, unless it says otherwise itself."""
+
+PERSONAL: Mapping[str, str] = MappingProxyType(
+    {"Content-Security-Policy": DELEGATE_POLICY, "X-Robots-Tag": "noindex", "Cache-Control": "no-store"}
+)
+"""What the pages behind a personal link add: no search engine, no cache, no script."""
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(FOLDER / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters.update(
+    hour=moments.hour,
+    day=moments.day,
+    short_day=moments.short_day,
+    short=moments.short,
+    exact=moments.exact,
+    away=moments.away,
+    urlpath=lambda address: urlsplit(address).path,
+    number=lambda count: f"{count:,}",
+)
+
+_ERRORS: Mapping[int, tuple[str, str]] = {
+    400: ("This was not understood", "The request is not one that this page can answer."),
+    403: ("This did not come from the page", "Open your personal page again and answer there."),
+    404: ("There is nothing here", "The address may be mistyped, or what it led to is gone."),
+    405: ("This cannot be done here", "The address is right, but it is not for this."),
+    413: ("This is too much", "A page takes 64 kB at most."),
+    421: (
+        "This is not the right address",
+        "Open the pages under the address that Convenor printed when it started.",
+    ),
+    500: ("Something went wrong here", "It has been noted. Try again in a moment; no letter is lost by it."),
+    503: ("The database cannot be read", "Try again in a moment; no letter is lost by it."),
+}
+_LINK_IS_DEAD = (
+    "This link does not work",
+    "It may be cut off or no longer valid. Please use the link in the latest letter you had from us, or reply to that letter.",
+)
+
+
+def page(
+    template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: object
+) -> HTMLResponse:
+    """A template under `templates/`, rendered with these values."""
+    return HTMLResponse(_TEMPLATES.get_template(template).render(values), status, dict(headers or {}))
+
+
+def error(status: int, path: str, headers: Mapping[str, str] | None = None) -> HTMLResponse:
+    """The tidy page for an HTTP status. For personal links it is one and the same, whatever was wrong."""
+    is_personal = path.startswith(("/r/", "/u/"))
+    if is_personal and status == 404:
+        title, words = _LINK_IS_DEAD
+    else:
+        title, words = _ERRORS.get(status, _ERRORS[400])
+    bears = (PERSONAL if is_personal else {"Content-Security-Policy": DELEGATE_POLICY}) | dict(headers or {})
+    return page("error.html", status=status, headers=bears, title=title, words=words, home=not is_personal)

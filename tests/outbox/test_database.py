@@ -1,0 +1,236 @@
+"""Opening, migrating, refusing; transactions of threads and of processes."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+from mailer.errors import StoreError
+from mailer.outbox import agendas, schema
+from mailer.outbox import database as database_module
+from mailer.outbox.database import HEAD, MIGRATIONS, VERSION_TABLE, Database, open_database
+from tests.outbox.world import begin, how_many
+
+PUBLISHER = """
+import sys
+from mailer.agenda.model import AgendaVersion
+from mailer.errors import StoreError
+from mailer.outbox import agendas
+from mailer.outbox.database import open_database
+from tests.conference import version
+
+database = open_database(sys.argv[1])
+published = 0
+while published < 20:
+    try:
+        with database.writing() as c:
+            newest = agendas.latest(c, version().event.key)
+            agendas.publish(c, version(number=newest.number + 1 if newest else 1))
+        published += 1
+    except StoreError:
+        pass
+"""
+
+
+def test_opening_makes_folder_and_schema_and_opening_again_keeps_all(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/var/lib/convenor.db"
+    first = open_database(url)
+    begin(first, 3)
+    first.close()
+    assert how_many(open_database(url)) == 3
+
+
+def test_sqlite_is_durable_and_checks_its_references(tmp_path: Path) -> None:
+    opened = open_database(f"sqlite:///{tmp_path}/convenor.db")
+    with opened.reading() as c:
+        found = {
+            name: c.scalar(text(f"PRAGMA {name}")) for name in ("synchronous", "foreign_keys", "journal_mode")
+        }
+    safe = sqlite3.sqlite_version_info >= (3, 51, 3)
+    assert found == {"synchronous": 2, "foreign_keys": 1, "journal_mode": "wal" if safe else "truncate"}
+
+
+def test_postgresql_commits_durably_and_waits_for_nobody_for_ever(postgresql_database: Database) -> None:
+    with postgresql_database.writing() as c:
+        assert [c.scalar(text(f"SHOW {name}")) for name in ("synchronous_commit", "lock_timeout")] == [
+            "on",
+            "10s",
+        ]
+
+
+def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
+    row = {"digest": "digest", "texts": "{}"}
+    with pytest.raises(IntegrityError), database.writing() as c:
+        c.execute(schema.wording.insert(), [row, {"digest": None, "texts": None}])
+    with database.reading() as c, pytest.raises(KeyError):
+        agendas.wording(c, "digest")
+
+
+def test_reading_cannot_write(database: Database) -> None:
+    with pytest.raises(StoreError), database.reading() as c:
+        agendas.keep_wording(c, "digest", {})
+    with database.writing() as c:
+        agendas.keep_wording(c, "digest", {})
+
+
+def test_reading_sees_one_moment(database: Database) -> None:
+    if database.engine.dialect.name == "sqlite":
+        pytest.skip("with a rollback journal a reader holds the writer up instead")
+    with database.reading() as c:
+        assert agendas.event_keys(c) == []
+        begin(database, 1)
+        assert c.scalar(text("SELECT count(*) FROM letter")) == 0
+
+
+def test_mistakes_in_statements_are_not_called_a_broken_database(database: Database) -> None:
+    row = {"digest": "twice", "texts": "{}"}
+    with pytest.raises(IntegrityError), database.writing() as c:
+        c.execute(schema.wording.insert(), [row, row])
+    if database.engine.dialect.name == "postgresql":
+        with pytest.raises(ProgrammingError), database.reading() as c:
+            c.execute(text("SELECT nothing"))
+
+
+def test_migrations_and_tables_agree(database_url: str) -> None:
+    migrated = open_database(database_url)
+    with migrated.engine.connect() as c:
+        options = {"compare_type": True, "include_name": lambda name, *_: name != VERSION_TABLE}
+        assert compare_metadata(MigrationContext.configure(c, opts=options), schema.metadata) == []
+        by_migrations = described(c)
+    with migrated.writing() as c:
+        schema.metadata.drop_all(c)
+        schema.metadata.create_all(c)
+        assert described(c) == by_migrations
+    migrated.close()
+
+
+def described(c: Connection) -> dict[str, list[str]]:
+    """Columns, keys, checks and indexes of every table, each in words, whatever their order."""
+    if c.dialect.name == "sqlite":
+        made = c.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+        return {name: sorted(line.strip("\t ,") for line in sql.splitlines()) for name, sql in made}
+    look = inspect(c)
+    facts = (
+        look.get_columns,
+        look.get_indexes,
+        look.get_unique_constraints,
+        look.get_check_constraints,
+        look.get_foreign_keys,
+    )
+    return {
+        table: sorted(str(each) for fact in facts for each in fact(table)) for table in schema.metadata.tables
+    }
+
+
+def test_head_is_the_newest_migration() -> None:
+    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [HEAD]
+
+
+def test_a_newer_schema_is_refused_untouched(database_url: str) -> None:
+    newer = open_database(database_url)
+    with newer.writing() as c:
+        c.execute(text("UPDATE convenor_schema SET version_num = '9999'"))
+    newer.close()
+    with pytest.raises(StoreError, match=r"newer release of Convenor \(schema 9999.*install that release"):
+        open_database(database_url)
+
+
+def test_an_upgrade_killed_halfway_is_undone(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(c: Connection) -> None:
+        upgrade(c)
+        raise KeyboardInterrupt
+
+    upgrade = database_module._upgrade
+    monkeypatch.setattr(database_module, "_upgrade", killed)
+    with pytest.raises(KeyboardInterrupt):
+        open_database(database_url)
+    monkeypatch.undo()
+    engine = create_engine(database_url)
+    assert inspect(engine).get_table_names() == []
+    engine.dispose()
+    open_database(database_url).close()
+
+
+def test_another_programs_database_is_refused(database_url: str) -> None:
+    engine = create_engine(database_url)
+    with engine.begin() as c:
+        c.execute(text("CREATE TABLE letter (id INTEGER)"))
+    with pytest.raises(StoreError, match="another program"):
+        open_database(database_url)
+    assert inspect(engine).get_table_names() == ["letter"]
+    engine.dispose()
+
+
+@pytest.mark.parametrize("damage", ["cut", "scribble", "text"])
+def test_a_damaged_file_is_refused_with_what_to_do(
+    tmp_path: Path, sqlite_template: Path, damage: str
+) -> None:
+    file = Path(shutil.copy(sqlite_template, tmp_path / "convenor.db"))
+    sound = file.read_bytes()
+    middle = len(sound) // 2
+    damaged = {
+        "cut": sound[:middle],
+        "scribble": sound[:4096] + b"\xff" * 4096 + sound[8192:],
+        "text": b"This is not a database at all. " * 300,
+    }[damage]
+    file.write_bytes(damaged)
+    with pytest.raises(StoreError, match=r"damaged or not a database.*put back the last good copy"):
+        open_database(f"sqlite:///{file}")
+    assert file.read_bytes() == damaged
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("a file is in the way")
+    with pytest.raises(StoreError, match=r"folder .*var/lib.* cannot be made") as refused:
+        open_database(f"sqlite:///{tmp_path}/var/lib/convenor.db")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="unable to open database file"):
+        open_database(f"sqlite:///{tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("nonsense", "is no database address"),
+        ("mysql://host/name", "not supported"),
+        ("sqlite://", "in memory"),
+        ("sqlite:///:memory:", "in memory"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused(url: str, told: str) -> None:
+    with pytest.raises(StoreError, match=told):
+        open_database(url)
+
+
+def test_an_unreachable_server_is_told_without_the_password() -> None:
+    with pytest.raises(StoreError, match="cannot be used") as refused:
+        open_database("postgresql://clerk:hidden-word@127.0.0.1:1/convenor")
+    assert "hidden-word" not in str(refused.value)
+
+
+def test_a_locked_file_is_told_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_module, "_PATIENCE_FOR", 20)
+    opened = open_database(f"sqlite:///{tmp_path}/convenor.db")
+    with opened.writing(), pytest.raises(StoreError, match=r"locked.*try again"), opened.writing():
+        pass
+
+
+def test_two_processes_open_and_write_at_once(database_url: str) -> None:
+    processes = [subprocess.Popen([sys.executable, "-c", PUBLISHER, database_url]) for _ in range(2)]
+    assert [process.wait(timeout=60) for process in processes] == [0, 0]
+    both = open_database(database_url)
+    with both.reading() as c:
+        numbers = c.scalars(text("SELECT number FROM agenda_version ORDER BY number")).all()
+    both.close()
+    assert numbers == list(range(1, 41))
