@@ -2,8 +2,12 @@
 
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from threading import Event as Signal
+
+from mailer.web.office import Office
+from mailer.web.serving import reserve, serve
 
 from mailer import settings as environment
 from mailer import terminal
@@ -14,7 +18,6 @@ from mailer.opening import open_event
 from mailer.outbox.database import open_database
 from mailer.parts import open_parts, utc_now
 from mailer.standing import standing
-from mailer.web.serving import serve
 
 EXAMPLE = environment.ROOT / "agenda" / "osce-cybercrime.toml"
 
@@ -26,24 +29,22 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         settings = environment.load()
+        listener = reserve(settings.port)
         database = open_database(settings.database_url)
         opened = open_event(Path(arguments[0]) if arguments else EXAMPLE, settings, database, utc_now())
-        with (
-            open_parts(settings, database, opened.texts, utc_now) as parts,
-            serve(parts, opened, utc_now) as address,
-        ):
+        with open_parts(settings, database, opened.texts, utc_now) as parts:
             opened.publish_if_first(parts.service, utc_now())
-            heartbeat = Heartbeat(parts, utc_now)
-            heartbeat.start()
-            print(f"Convenor is ready: {address}", flush=True)
-            for note in opened.notes:
-                print(note, flush=True)
-            terminal.watch(
-                lambda: standing(parts.database, opened.event, utc_now()), utc_now, stop,
-                address=address, trouble=lambda: heartbeat.trouble,
+            office = Office(
+                database=database, event=opened.event, sender=parts.service.sender, tray=parts.tray,
+                clock=utc_now, notes=opened.notes,
             )  # fmt: skip
-            print("Finishing the letter under way ...", flush=True)
-            heartbeat.stop()
+            heartbeat = Heartbeat(parts, utc_now)
+            with serve(office, listener) as address:
+                heartbeat.start()
+                print("\n".join((f"Convenor is ready: {address}", *opened.notes)), flush=True)
+                look = partial(standing, database, opened.event)
+                terminal.watch(look, utc_now, stop, address=address, trouble=lambda: heartbeat.trouble)
+                heartbeat.stop()
     except ConvenorError as error:
         print(error, file=sys.stderr)
         return 1

@@ -38,7 +38,9 @@ class Opened:
             service.publish(self.dossier.event, self.dossier.recipients, now)
 
 
-def read_dossier(path: Path, settings: Settings, database: Database, now: datetime) -> tuple[Dossier, AgendaVersion | None]:
+def read_dossier(
+    path: Path, settings: Settings, database: Database, now: datetime
+) -> tuple[Dossier, AgendaVersion | None]:
     """The files of an event, and its version in force. An example keeps the date of its first publication.
 
     Raises:
@@ -70,13 +72,17 @@ def open_event(path: Path, settings: Settings, database: Database, now: datetime
                 "the example is for the tray: empty CONVENOR_SMTP_URL, or name your own event with EVENT=agenda/mine.toml"
             )
         if settings.relay:
-            raise ConvenorError(f"nothing of this event is published yet: `convenor apply {shown(path)}` shows what would leave, and asks")
+            raise ConvenorError(
+                f"nothing of this event is published yet: `convenor apply {shown(path)}` shows what would leave, and asks"
+            )
         return Opened(event=found.event.key, texts=found.texts, dossier=found)
     with database.reading() as transaction:
         listed = [member.recipient for member in people.roster(transaction, found.event.key)]
     notes = []
     if latest.event != found.event or not same_people(listed, found.recipients):
-        notes.append(f"{shown(path)} has changed since version {latest.number} was published: `convenor apply {shown(path)}` shows the difference")
+        notes.append(
+            f"{shown(path)} has changed since version {latest.number} was published: `convenor apply {shown(path)}` shows the difference"
+        )
     return Opened(event=found.event.key, texts=found.texts, notes=tuple(notes))
 
 

@@ -71,7 +71,9 @@ class Rehearsal:
         theirs = tuple(letter for letter in self.letters if letter.address.lower() == address.lower())
         held = Counter((letter.mailing, letter.anchor, letter.due_at) for letter in theirs)
         kept = (o for o in self.occasions if held[o.mailing, o.anchor, o.due_at])
-        return replace(self, letters=theirs, occasions=tuple(replace(o, letters=1, sent=1, unsent={}) for o in kept))
+        return replace(
+            self, letters=theirs, occasions=tuple(replace(o, letters=1, sent=1, unsent={}) for o in kept)
+        )
 
 
 def rehearse(
@@ -143,7 +145,12 @@ def _report(version: AgendaVersion, service: Service, tray: Tray) -> Rehearsal:
     for personal in found:
         by_occasion.setdefault((personal.mailing, personal.anchor, personal.due_at), []).append(personal)
     occasions = tuple(
-        _rehearsed(event.mailing(stored.mailing), stored, by_occasion.get(stored.identity, []), unsent.get(stored.identity, Counter()))
+        _rehearsed(
+            event.mailing(stored.mailing),
+            stored,
+            by_occasion.get(stored.identity, []),
+            unsent.get(stored.identity, Counter()),
+        )
         for stored in opened
     )
     return Rehearsal(version=version, occasions=occasions, letters=tuple(found))

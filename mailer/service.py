@@ -128,7 +128,9 @@ class Service:
             letters.expire(transaction, now)
             return due.next_due_at(timetable, now)
 
-    def _expand(self, transaction: Transaction, version: AgendaVersion, occasion: Occasion, now: datetime) -> None:
+    def _expand(
+        self, transaction: Transaction, version: AgendaVersion, occasion: Occasion, now: datetime
+    ) -> None:
         """The letters of one occasion, all or none of them."""
         agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
         occasion_id = letters.open_occasion(transaction, version.event.key, occasion, now)
@@ -167,14 +169,19 @@ class Service:
     def _carry(
         self, claimed: Sequence[ClaimedLetter], relay: Relay, clock: Clock, stop: Signal | None, done: Delivered
     ) -> Delivered:
-        """One connection's worth: what it could not carry is let go of, uncharged."""
+        """One connection's worth: what it could not carry is let go of, uncharged.
+
+        A letter's outcome is written down together with the intent of the next, in one commit: never more than
+        one letter of a connection can be in doubt.
+        """
+        told: list[Change] = []
         carried: set[int] = set()
         try:
             with Connection(relay) as line:
                 for letter in claimed:
                     if stop and stop.is_set():
                         break
-                    outcome = self._send(letter, line, clock)
+                    outcome = self._send(letter, line, clock, told)
                     carried.add(letter.id)
                     if outcome:
                         done = _counted(done, outcome)
@@ -183,38 +190,42 @@ class Service:
         except RelayUnreachable as error:
             done = replace(done, unreachable=str(error))
         finally:
-            released = [_change(letter, Happening.RELEASED) for letter in claimed if letter.id not in carried]
-            if released:
-                self._record(released, clock())
+            told += [_change(letter, Happening.RELEASED) for letter in claimed if letter.id not in carried]
+            self._record(told, clock())
         return done
 
-    def _send(self, letter: ClaimedLetter, line: Connection, clock: Clock) -> Outcome | None:
-        """Compose and carry one letter; None when it turned out not to be ours to send."""
+    def _send(
+        self, letter: ClaimedLetter, line: Connection, clock: Clock, told: list[Change]
+    ) -> Outcome | None:
+        """Compose and carry one letter, adding its outcome to `told`; None when it was not ours to send."""
+
+        def intend() -> None:
+            intended = self._record([*told, _change(letter, Happening.INTENDED, digest=digest)], clock())
+            told.clear()
+            if letter.id not in intended:
+                raise LeaseLost(f"letter {letter.id} is no longer {self.owner}'s")
+
+        entries: tuple[tuple[str, str, int], ...] = ()
         try:
             composed = self.compose(letter)
             digest = hashlib.sha256(composed.raw).hexdigest()
             if letter.repeats and letter.repeats != digest:
                 raise UnsafeLetter("a repetition must be byte-identical, and this one is not")
-
-            def intend() -> None:
-                if not self._record([_change(letter, Happening.INTENDED, digest=digest)], clock()):
-                    raise LeaseLost(f"letter {letter.id} is no longer {self.owner}'s")
-
-            envelope = Envelope(
-                sender=composed.return_path, recipient=letter.recipient.address, content=composed.raw
+            outcome = line.deliver(
+                Envelope(
+                    sender=composed.return_path, recipient=letter.recipient.address, content=composed.raw
+                ),
+                before_dot=intend,
             )
-            outcome = line.deliver(envelope, before_dot=intend)
+            if outcome.happening is Happening.ACCEPTED:
+                entries = composed.entries
         except (WordingError, UnsafeLetter) as error:
             outcome = Outcome(happening=Happening.REFUSED, reply=f"not composed: {error}")
-            self._record([_change(letter, outcome.happening, reply=outcome.reply)], clock())
-            return outcome
         except LeaseLost:
             return None
-        now = clock()
-        retry_at = retrying.retry_at(attempts=letter.attempts + 1, letter_id=letter.id, now=now)
-        entries = composed.entries if outcome.happening is Happening.ACCEPTED else ()
-        self._record(
-            [_change(letter, outcome.happening, reply=outcome.reply, retry_at=retry_at, entries=entries)], now
+        retry_at = retrying.retry_at(attempts=letter.attempts + 1, letter_id=letter.id, now=clock())
+        told.append(
+            _change(letter, outcome.happening, reply=outcome.reply, retry_at=retry_at, entries=entries)
         )
         return outcome
 
@@ -241,8 +252,17 @@ class Service:
         return self._versions[event, number], self._wordings[digest]
 
     def _record(self, happened: Sequence[Change], now: datetime) -> list[int]:
+        """Write down what happened; a 250 that came after our lease ran out is evidence all the same."""
+        if not happened:
+            return []
         with self.database.writing() as transaction:
-            return letters.happen(transaction, happened, now)
+            known = letters.happen(transaction, happened, now)
+            for late in happened:
+                if late.happening is Happening.ACCEPTED and late.letter_id not in known:
+                    letters.settle(
+                        transaction, late.letter_id, Happening.FOUND, now, late.reply, late.entries
+                    )
+        return known
 
     # ── after a crash ────────────────────────────────────────────────────────────────────────────────────────
 

@@ -143,15 +143,24 @@ def _relay(values: Mapping[str, str], refuse: Refuse) -> Relay | None:
         port = 0
     if parts.scheme not in _PORTS or not _HOST.fullmatch(parts.hostname or "") or parts.path.strip("/"):
         shown = url.rpartition("@")[2]
-        refuse("CONVENOR_SMTP_URL", f"{shown!r} is not smtp://, smtp+starttls:// or smtps:// with host and port")
+        refuse(
+            "CONVENOR_SMTP_URL", f"{shown!r} is not smtp://, smtp+starttls:// or smtps:// with host and port"
+        )
         return None
     if port == 0:
         refuse("CONVENOR_SMTP_URL", "the port is not 1 to 65535")
         return None
     user = unquote(parts.username or "") or values["CONVENOR_SMTP_USER"]
     password = unquote(parts.password or "") or values["CONVENOR_SMTP_PASSWORD"]
-    if user and _SECURITY[parts.scheme] is Security.PLAIN and parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
-        refuse("CONVENOR_SMTP_URL", "a password would cross the network in clear; use smtp+starttls:// or smtps://")
+    if (
+        user
+        and _SECURITY[parts.scheme] is Security.PLAIN
+        and parts.hostname not in {"127.0.0.1", "localhost", "::1"}
+    ):
+        refuse(
+            "CONVENOR_SMTP_URL",
+            "a password would cross the network in clear; use smtp+starttls:// or smtps://",
+        )
     return Relay(
         host=parts.hostname or "",
         port=port or _PORTS[parts.scheme],

@@ -27,7 +27,12 @@ _MARKS = {
 
 
 def watch(
-    look: Callable[[], Standing | None], clock: Callable[[], datetime], stop: Signal, *, address: str, trouble: Callable[[], str]
+    look: Callable[[datetime], Standing | None],
+    clock: Callable[[], datetime],
+    stop: Signal,
+    *,
+    address: str,
+    trouble: Callable[[], str],
 ) -> None:
     """Show how things stand until `stop` is set."""
     console = Console()
@@ -35,15 +40,17 @@ def watch(
         return _tell(console, look, clock, stop)
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while not stop.is_set():
-            if now_standing := look():
+            if now_standing := look(clock()):
                 live.update(_screen(now_standing, clock(), address, trouble()), refresh=True)
             stop.wait(0.5)
 
 
-def _tell(console: Console, look: Callable[[], Standing | None], clock: Callable[[], datetime], stop: Signal) -> None:
+def _tell(
+    console: Console, look: Callable[[datetime], Standing | None], clock: Callable[[], datetime], stop: Signal
+) -> None:
     told: dict[str, str] = {}
     while not stop.is_set():
-        standing = look()
+        standing = look(clock())
         for mailing in standing.mailings if standing else ():
             line = f"{mailing.mailing}: {mailing.counts.get(S.SENT, 0)} of {mailing.letters} sent"
             if bad := _bad(mailing):
@@ -58,11 +65,16 @@ def _screen(standing: Standing, now: datetime, address: str, trouble: str) -> Re
     event = standing.version.event
     lines: list[RenderableType] = [
         Text.assemble((event.title, "bold")),
-        Text(f"{event.starts_at.astimezone(event.zone):%A, %-d %B %Y, %H:%M} · {event.venue.city} · version {standing.version.number}", style="dim"),
+        Text(
+            f"{event.starts_at.astimezone(event.zone):%A, %-d %B %Y, %H:%M} · {event.venue.city} · version {standing.version.number}",
+            style="dim",
+        ),
         Text(),
         timetable(standing, now),
         Text(),
-        Text.assemble("Look at it: ", (address, "bold cyan underline"), ("    Ctrl-C ends; nothing is lost.", "dim")),
+        Text.assemble(
+            "Look at it: ", (address, "bold cyan underline"), ("    Ctrl-C ends; nothing is lost.", "dim")
+        ),
     ]
     if trouble:
         lines.append(Text(trouble, style="bold red"))
@@ -86,11 +98,19 @@ def timetable(standing: Standing, now: datetime) -> Table:
         table.add_row(
             Text(mark, style=style),
             Text(mailing.mailing),
-            Text(f"{mailing.due_at.astimezone(zone):%a %-d %b %Y %H:%M}  {_in_words(mailing.due_at - now)}", style="dim" if planned else ""),
+            Text(
+                f"{mailing.due_at.astimezone(zone):%a %-d %b %Y %H:%M}  {_in_words(mailing.due_at - now)}",
+                style="dim" if planned else "",
+            ),
             Text(f"~{mailing.expected}" if planned else str(letters), style="dim" if planned else ""),
             Text(str(sent) if letters else "", style="green" if sent and sent == letters else ""),
-            Text(str(mailing.counts.get(S.FAILED, 0)) if letters else "", style="red" if mailing.counts.get(S.FAILED) else ""),
-            ProgressBar(total=letters, completed=sent, width=16) if letters else Text(_bad(mailing), style="yellow"),
+            Text(
+                str(mailing.counts.get(S.FAILED, 0)) if letters else "",
+                style="red" if mailing.counts.get(S.FAILED) else "",
+            ),
+            ProgressBar(total=letters, completed=sent, width=16)
+            if letters
+            else Text(_bad(mailing), style="yellow"),
         )
     return table
 

@@ -37,7 +37,10 @@ def main() -> int:
         if os.geteuid() == 0 and shutil.which("apt-get"):
             print(f"Installing for the tests: {', '.join(packages)}", flush=True)
             environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-            for command in (["update", "-qq"], ["install", "-qq", "-y", "--no-install-recommends", *packages]):
+            for command in (
+                ["update", "-qq"],
+                ["install", "-qq", "-y", "--no-install-recommends", *packages],
+            ):
                 subprocess.run(["apt-get", *command], env=environment, stdout=subprocess.DEVNULL, check=False)
         if packages := lacking():
             print(f"Missing for some tests, which will be skipped: apt-get install {' '.join(packages)}")

@@ -41,8 +41,12 @@ def differences(old: Event | None, new: Event) -> list[Change]:
     """Everything that differs, in the order of the new agenda; all of it `added` when there is no old one."""
     return [
         *_of_event(old, new),
-        *_of_items("session", {s.key: s for s in old.sessions} if old else {}, {s.key: s for s in new.sessions}),
-        *_of_items("mailing", {m.key: m for m in old.mailings} if old else {}, {m.key: m for m in new.mailings}),
+        *_of_items(
+            "session", {s.key: s for s in old.sessions} if old else {}, {s.key: s for s in new.sessions}
+        ),
+        *_of_items(
+            "mailing", {m.key: m for m in old.mailings} if old else {}, {m.key: m for m in new.mailings}
+        ),
     ]
 
 
@@ -93,7 +97,9 @@ def _of_event(old: Event | None, new: Event) -> Iterator[Change]:
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
             kind = ChangeKind.MOVED if name in SIGNIFICANT_OF_EVENT else ChangeKind.REWORDED
-            yield Change(kind=kind, what="event", anchor=EVENT, field=name, before=_shown(before), after=_shown(after))
+            yield Change(
+                kind=kind, what="event", anchor=EVENT, field=name, before=_shown(before), after=_shown(after)
+            )
 
 
 def _of_items(what: str, old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Change]:

@@ -46,9 +46,7 @@ def overlaps(sessions: Sequence[tuple[str, Session]]) -> Found:
             yield path, f"overlaps with {earlier.key}, in the same room"
 
 
-def of_mailings(
-    mailings: Sequence[tuple[str, MailingTable]], sessions: Sequence[SessionTable]
-) -> Found:
+def of_mailings(mailings: Sequence[tuple[str, MailingTable]], sessions: Sequence[SessionTable]) -> Found:
     keys = [session.key for session in sessions]
     yield from doubled(mailings)
     for path, mailing in mailings:

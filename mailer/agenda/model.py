@@ -17,7 +17,12 @@ from mailer.agenda import rules
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 """A stable name: lower-case letters, digits and hyphens."""
 
-Line = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f\u0085\u2028\u2029]*$")]
+Line = Annotated[
+    str,
+    StringConstraints(
+        min_length=1, max_length=300, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f\u0085\u2028\u2029]*$"
+    ),
+]
 """One line of text, without control characters."""
 
 Instant = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]

@@ -128,9 +128,7 @@ def _reading(document: Mapping[str, Any], report: _Report, today: date) -> Readi
             language=event.language,
             timezone=event.timezone,
             venue=Venue(**event.venue.model_dump()),
-            organiser=Organiser(
-                name=event.organiser.name, address=_mailbox(event.organiser.address)
-            ),
+            organiser=Organiser(name=event.organiser.name, address=_mailbox(event.organiser.address)),
             sessions=tuple(sorted((s for _, s in timed), key=lambda s: (s.starts_at, s.ends_at))),
             mailings=tuple(Mailing(**table.model_dump()) for _, table in mailings),
             recipient_lists=tuple(RecipientList(**table.model_dump()) for _, table in lists),
@@ -217,7 +215,9 @@ def _date(event: EventTable, today: date, report: _Report) -> date | None:
         return date.fromisoformat(event.date)
     found = _OFFSET_DATE.fullmatch(event.date.lower())
     if found and not event.example:
-        report.add("event.date", "a real event states its date, such as 2027-03-10; only an example counts days")
+        report.add(
+            "event.date", "a real event states its date, such as 2027-03-10; only an example counts days"
+        )
     elif found:
         day = today + timedelta(days=int(found[1]))
         wanted = _WEEKDAYS.index(found[2]) if found[2] else day.weekday()

@@ -81,7 +81,9 @@ def parse(text: str) -> Rule:
         elif wall_clock := _WALL_CLOCK.fullmatch(part.lower()):
             fields |= _wall_clock(wall_clock)
         else:
-            raise ValueError(f"'{part}' is not understood; after the comma comes 'at HH:MM venue time', 'at HH:MM recipient time' or 'weekdays only'")
+            raise ValueError(
+                f"'{part}' is not understood; after the comma comes 'at HH:MM venue time', 'at HH:MM recipient time' or 'weekdays only'"
+            )
     rule = Rule(**fields)  # type: ignore[arg-type]
     if rule.at and (rule.elapsed or rule.instant or rule.anchor == PUBLICATION):
         raise ValueError("'at HH:MM' goes with days or weeks before or after the event or a session")
@@ -93,7 +95,9 @@ def _moment(text: str) -> dict[str, object]:
         try:
             return {"instant": datetime.fromisoformat(text)}
         except ValueError as error:
-            raise ValueError(f"'{text}' is not a date and time ({error}); write it like 2027-03-10 09:00") from None
+            raise ValueError(
+                f"'{text}' is not a date and time ({error}); write it like 2027-03-10 09:00"
+            ) from None
     if text.lower() == "as soon as published":
         return {"anchor": PUBLICATION}
     found = _MOMENT.fullmatch(text.lower())
@@ -103,7 +107,9 @@ def _moment(text: str) -> dict[str, object]:
     if not found["publication"]:
         fields = {"anchor": found["anchor"], "edge": Edge(found["edge"])}
     elif not found["count"] or found["side"] == "before":
-        raise ValueError(f"'{text}': publication has no before; write 'as soon as published' or '5 minutes after publication'")
+        raise ValueError(
+            f"'{text}': publication has no before; write 'as soon as published' or '5 minutes after publication'"
+        )
     if found["count"]:
         amount = int(found["count"]) * (-1 if found["side"] == "before" else 1)
         if found["unit"] in {"day", "week"}:

@@ -86,10 +86,14 @@ def compose(
         uid_for=lambda of: signer.uid(event.key, of, recipient.address, domain),
         links=links,
     )
-    file = calendar and CalendarFile(
-        method=calendar.method,
-        content=ical.write(calendar),
-        name="agenda.ics" if mailing.calendar is CalendarPart.SESSIONS else "invite.ics",
+    file = (
+        CalendarFile(
+            method=calendar.method,
+            content=ical.write(calendar),
+            name="agenda.ics" if mailing.calendar is CalendarPart.SESSIONS else "invite.ics",
+        )
+        if calendar
+        else None
     )
     message_id = message_id_of(signer, event, mailing.key, anchor, due_at, recipient)
     raw = message.write(

@@ -1,6 +1,6 @@
 """Signed links: what stands for a person in a URL, without an account and without a database look-up to make one.
 
-A token is base64url(key id, handle, signature): the handle names the recipient within the event, the signature
+A token is base64url(handle, signature): the handle names the recipient within the event, the signature
 binds it to one purpose. Tokens are determined by the key alone, so that a letter's bytes are too.
 """
 
@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-_HANDLE, _SIGNATURE = 12, 16
+_HANDLE, _SIGNATURE = 12, 16  # bytes
+_LONGEST = 64  # characters; a genuine token has 38
 
 
 class Purpose(StrEnum):
@@ -42,11 +43,11 @@ class Signer:
 
     def handle(self, event: str, address: str) -> str:
         """The recipient's name in links: 16 base64url characters, 96 bits."""
-        return _encode(self.digest("handle", event, address)[:_HANDLE])
+        return _encode(self.digest("handle", event, address.lower())[:_HANDLE])
 
     def uid(self, event: str, anchor: str, address: str, domain: str) -> str:
         """An entry's UID: opaque, 128 bits, stable per (anchor, recipient) (RFC 5545 3.8.4.7, RFC 7986 5.3)."""
-        return f"{self.digest('uid', event, anchor, address)[:16].hex()}@{domain}"
+        return f"{self.digest('uid', event, anchor, address.lower())[:16].hex()}@{domain}"
 
     def token(self, purpose: Purpose, handle: str) -> str:
         return _encode(_decode(handle) + self.digest(purpose, handle)[:_SIGNATURE])
@@ -54,11 +55,11 @@ class Signer:
     def handle_of(self, purpose: Purpose, token: str) -> str | None:
         """The handle a genuine token of this purpose names, else None; the same work for every token."""
         try:
-            raw = _decode(token[:64])
+            raw = _decode(token[:_LONGEST])
         except (binascii.Error, ValueError):
             raw = b""
         handle = _encode(raw[:_HANDLE].ljust(_HANDLE, b"\x00"))
-        genuine = hmac.compare_digest(self.token(purpose, handle), token[:64] + token[64:65])
+        genuine = hmac.compare_digest(self.token(purpose, handle).encode(), token[:_LONGEST].encode())
         return handle if genuine else None
 
     def links(self, base_url: str, handle: str, anchors: tuple[str, ...]) -> Links:

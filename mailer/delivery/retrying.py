@@ -3,7 +3,13 @@
 import hashlib
 from datetime import datetime, timedelta
 
-_WAITS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=30), timedelta(hours=1))
+_WAITS = (
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=15),
+    timedelta(minutes=30),
+    timedelta(hours=1),
+)
 _LONGEST = timedelta(hours=4)
 GIVE_UP_AFTER = timedelta(days=5)
 

@@ -105,21 +105,29 @@ class Connection:
         """MAIL, RCPT and DATA, step by step; the refusal that ended it, or None at the 354."""
         options = ["SMTPUTF8"] if not (envelope.recipient + envelope.sender).isascii() else []
         if options and not self._smtp.has_extn("smtputf8"):
-            return Outcome(happening=Happening.REFUSED, reply="the server does not take SMTPUTF8 addresses (RFC 6531)")
+            return Outcome(
+                happening=Happening.REFUSED, reply="the server does not take SMTPUTF8 addresses (RFC 6531)"
+            )
         limit = self._smtp.esmtp_features.get("size", "").split(" ")[0]
         if limit.isdigit() and 0 < int(limit) < len(envelope.content):
-            return Outcome(happening=Happening.REFUSED, reply=f"the server takes letters up to {limit} bytes (RFC 1870)")
+            return Outcome(
+                happening=Happening.REFUSED, reply=f"the server takes letters up to {limit} bytes (RFC 1870)"
+            )
         if self._smtp.has_extn("size"):
             options.append(f"SIZE={len(envelope.content)}")
         for command in (
             lambda: self._smtp.mail(envelope.sender, options),
             lambda: self._smtp.rcpt(envelope.recipient),
-            lambda: self._smtp.docmd("DATA"),
+            self._data,
         ):
             code, text = command()
             if not (200 <= code < 300 or code == 354):
                 return of_reply(code, text.decode("utf-8", "replace"))
         return None
+
+    def _data(self) -> tuple[int, bytes]:
+        self._smtp.putcmd("DATA")
+        return self._smtp.getreply()
 
     def _await_final_reply(self) -> None:
         if self._smtp.sock:
@@ -134,7 +142,9 @@ class Connection:
 
 def _check(envelope: Envelope) -> None:
     if re.search(r"[\x00-\x20\x7f<>]", envelope.sender + envelope.recipient):
-        raise UnsafeLetter(f"an envelope address holds what could be read as a command: {envelope.recipient!r}")
+        raise UnsafeLetter(
+            f"an envelope address holds what could be read as a command: {envelope.recipient!r}"
+        )
     if re.search(rb"\r(?!\n)|(?<!\r)\n|\x00", envelope.content):
         raise UnsafeLetter("the content holds a bare CR, a bare LF or a NUL (RFC 5321 2.3.8)")
 
@@ -147,6 +157,10 @@ def _dot_stuffed(content: bytes) -> bytes:
 
 def _said(error: BaseException) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
-        text = error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
+        text = (
+            error.smtp_error.decode("utf-8", "replace")
+            if isinstance(error.smtp_error, bytes)
+            else error.smtp_error
+        )
         return f"{error.smtp_code} {text}"
     return str(error) or type(error).__name__

@@ -89,7 +89,9 @@ class Tray:
     def holds(self, message_id: str) -> bool:
         with self._open() as database:
             return bool(
-                database.execute("SELECT 1 FROM letter WHERE message_id = ? LIMIT 1", (message_id,)).fetchone()
+                database.execute(
+                    "SELECT 1 FROM letter WHERE message_id = ? LIMIT 1", (message_id,)
+                ).fetchone()
             )
 
     def count(self) -> int:
@@ -128,11 +130,12 @@ class TrayServer:
         self._controller.stop(no_assert=True)
 
 
-class _Controller(Controller):  # type: ignore[misc]
+class _Controller(Controller):
     def _trigger_server(self) -> None:
         """Knock at the port the system chose; 0, which was asked for, is none."""
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
+        server: Any = self.server
+        self.port = server.sockets[0].getsockname()[1]
+        super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
 class _Keeper:

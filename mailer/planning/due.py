@@ -104,7 +104,10 @@ def judge(version: AgendaVersion, opened: Occasion, member: Member, now: datetim
     """
     mailing = version.event.mailing(opened.mailing)
     zone = member.recipient.timezone
-    if timing.depends_on_reader(mailing.rule) and occasion(version, mailing, opened.anchor, zone).due_at != opened.due_at:
+    if (
+        timing.depends_on_reader(mailing.rule)
+        and occasion(version, mailing, opened.anchor, zone).due_at != opened.due_at
+    ):
         return Judgement(verdict=Verdict.SKIP, reason="falls at another hour in their zone")
     if not audience.matches(
         audience.parse(mailing.audience), member.recipient, answers=member.answers, anchor=opened.anchor
@@ -129,7 +132,11 @@ def next_due_at(timetable: Iterable[Occasion], now: datetime) -> datetime | None
 
 
 def is_to_be_opened(
-    version: AgendaVersion, occasion: Occasion, now: datetime, opened_at: datetime | None, changed_at: datetime
+    version: AgendaVersion,
+    occasion: Occasion,
+    now: datetime,
+    opened_at: datetime | None,
+    changed_at: datetime,
 ) -> bool:
     """Whether an occasion's letters are to be written down at `now`.
 

@@ -66,5 +66,3 @@ def _weekday(local: datetime, rule: Rule) -> datetime:
 
 def _weekday_instant(moment: datetime, rule: Rule, event: Event) -> datetime:
     return resolve(_weekday(wallclock.same_clock(moment, 0, event.zone), rule), event.zone)
-
-

@@ -1,8 +1,8 @@
-"""The gate in front of every page: who may come in by which name, how much they may carry, what leaves with them.
+"""The gate in front of every page: who may come in, how much they may carry, what leaves with them.
 
-It knows paths by their first word and nothing of what is behind them. The names that browsers send (Host, RFC 9110
-7.2) are checked against a list, so that no foreign name can be bound to this machine (DNS rebinding); personal
-links answer under any.
+It knows paths by their first word and nothing of what is behind them. The name a browser sends (Host, RFC
+9110 7.2) is checked against a list, so that no foreign name can be bound to this machine (DNS rebinding);
+personal links answer under any.
 """
 
 import logging
@@ -84,7 +84,7 @@ def _is_local(scope: Scope, host: str) -> bool:
     if host not in LOOPBACK or any(name in headers for name in _MARKS_OF_A_PROXY):
         return False
     try:
-        return bool(client) and ip_address(client[0]).is_loopback
+        return client is not None and ip_address(client[0]).is_loopback
     except ValueError:
         return False
 

@@ -13,7 +13,7 @@ from mailer.outbox.database import Database
 class Office:
     """One event's desk. `event` is the key of the event shown; `clock` gives aware UTC.
 
-    `tray` is None when letters leave through a mail server. `notes` are sentences shown on top of the timetable.
+    `tray` is None when letters leave through a mail server. `notes` are sentences shown on top.
     """
 
     database: Database

@@ -1,4 +1,4 @@
-"""Turning values into responses: the templates, the headers every page bears, and what a browser may do with it.
+"""From values to responses: the templates, the headers every page bears, what a browser may do with it.
 
 Knows neither events nor letters. All values are escaped; a stranger's text never becomes markup.
 """
@@ -16,7 +16,10 @@ from mailer.web import moments
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
 
-_CLOSED = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; img-src 'self'; style-src 'self'"
+_CLOSED = (
+    "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
+    "form-action 'self'; img-src 'self'; style-src 'self'"
+)
 ORGANISER_POLICY = f"{_CLOSED}; script-src 'self'; connect-src 'self'; frame-src 'self'"
 DELEGATE_POLICY = _CLOSED
 """Content-Security-Policy (CSP 3): a delegate's page has no script at all."""
@@ -72,7 +75,7 @@ _ERRORS: Mapping[int, tuple[str, str]] = {
 }
 _LINK_IS_DEAD = (
     "This link does not work",
-    "It may be cut off or no longer valid. Please use the link in the latest letter you had from us, or reply to that letter.",
+    "It may be cut off or no longer valid. Please use the link in our latest letter, or reply to it.",
 )
 
 
@@ -90,5 +93,5 @@ def error(status: int, path: str, headers: Mapping[str, str] | None = None) -> H
         title, words = _LINK_IS_DEAD
     else:
         title, words = _ERRORS.get(status, _ERRORS[400])
-    bears = (PERSONAL if is_personal else {"Content-Security-Policy": DELEGATE_POLICY}) | dict(headers or {})
+    bears = {**(PERSONAL if is_personal else {"Content-Security-Policy": DELEGATE_POLICY}), **(headers or {})}
     return page("error.html", status=status, headers=bears, title=title, words=words, home=not is_personal)

@@ -64,4 +64,6 @@ def is_from_our_page(request: Request) -> bool:
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None:
         return site == "same-origin"
-    return origin in {None, "null"} or origin.partition("://")[2] == request.headers.get("host")  # type: ignore[union-attr]
+    if origin is None or origin == "null":
+        return True
+    return origin.partition("://")[2] == request.headers.get("host")

@@ -84,9 +84,8 @@ def routes(office: Office) -> APIRouter:
 def _shown(came: Visitor, now: datetime, *, status: int = 200, asks_again: bool = False) -> HTMLResponse:
     event = came.event
     own = ZoneInfo(came.recipient.timezone or event.timezone)
-    differs = (
-        event.starts_at.astimezone(own).utcoffset() != event.starts_at.astimezone(event.zone).utcoffset()
-    )
+    starts, ends = (moment.astimezone(event.zone) for moment in (event.starts_at, event.ends_at))
+    differs = starts.astimezone(own).utcoffset() != starts.utcoffset()
     return pages.page(
         "delegate/personal.html",
         status=status,
@@ -99,8 +98,7 @@ def _shown(came: Visitor, now: datetime, *, status: int = 200, asks_again: bool 
         given=_GIVEN.get(came.answer or ""),
         asks_again=asks_again,
         is_over=now >= event.ends_at,
-        is_one_day=event.starts_at.astimezone(event.zone).date()
-        == event.ends_at.astimezone(event.zone).date(),
+        is_one_day=starts.date() == ends.date(),
     )
 
 

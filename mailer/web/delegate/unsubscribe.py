@@ -17,7 +17,7 @@ ONE_CLICK = ("List-Unsubscribe", "One-Click")
 
 
 async def is_one_click(request: Request) -> bool:
-    """Whether the body is `List-Unsubscribe=One-Click` and nothing else, as a form of either kind (RFC 8058 3.2)."""
+    """Whether the body is `List-Unsubscribe=One-Click` alone, as a form of either kind (RFC 8058 3.2)."""
     if await request.body() == b"=".join(part.encode() for part in ONE_CLICK):
         return True
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):

@@ -1,7 +1,7 @@
 """The axis of time on which the timetable is drawn: which moment lies where, and what is written along it.
 
-One axis for weeks and for the one day that matters: the event's days are unfolded, the time before and after them
-is drawn to one smaller scale. Pure numbers between 0 and 1; pixels are left to `picture`.
+One axis for weeks and for the one day that matters: the event's days are unfolded, the time before and after
+them is drawn to one smaller scale. Pure numbers between 0 and 1; pixels are left to `picture`.
 """
 
 from collections.abc import Iterator, Sequence

@@ -13,6 +13,7 @@ from mailer.web.organiser.entry import CalendarCard
 MOST_SHOWN = 512 * 1024
 _MOST_PARTS = 50
 _SHOWN_HEADERS = ("From", "To", "Subject", "Date")
+_HEAD = re.compile(r"<head(\s[^>]*)?>", re.IGNORECASE)
 _LINK = re.compile(r"https?://[^\s<>\"']+")
 
 
@@ -68,10 +69,7 @@ def mailing_of(message: EmailMessage) -> str:
 def for_the_frame(source: str) -> str:
     """The HTML part, its links made to open outside the frame; nothing else is altered."""
     base = '<base target="_blank" rel="noreferrer">'
-    opened, times = re.subn(
-        r"(<head[^>]*>)", lambda found: found[1] + base, source, count=1, flags=re.IGNORECASE
-    )
-    return opened if times else source
+    return _HEAD.sub(lambda found: found[0] + base, source, count=1)
 
 
 def _parts(message: EmailMessage) -> Iterator[Message]:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
+from mailer.agenda.model import AgendaVersion
+from mailer.agenda.rules import EVENT
 from mailer.outbox.letter import LetterState
+from mailer.planning import due
 from mailer.standing import MailingStanding, OccasionStanding, Stage, Standing
 
 S = LetterState
@@ -34,6 +37,9 @@ _ANSWERS = (
     ("delegated", "Sends somebody else"),
     ("declined", "Declined"),
 )
+_FARTHEST = 26
+"""Hours between the two clocks farthest apart on earth."""
+
 _SOON, _LIVE_EVERY, _IDLE_EVERY = timedelta(minutes=1), 2, 15
 
 
@@ -98,6 +104,20 @@ def concerns(standing: Standing) -> list[Concern]:
 def stage_word(one: MailingStanding | OccasionStanding, now: datetime) -> str:
     """`due` is planned, but its moment has come."""
     return "due" if one.stage is Stage.PLANNED and one.due_at <= now else one.stage.value
+
+
+def occasion_name(version: AgendaVersion, mailing: MailingStanding, occasion: OccasionStanding) -> str:
+    """What tells one occasion of a mailing from the others: its session, or whose clock it follows."""
+    if occasion.anchor != EVENT:
+        return occasion.anchor_title
+    here = due.occasion(version, version.event.mailing(mailing.mailing), EVENT, None).due_at
+    hours = (here - occasion.due_at) / timedelta(hours=1)
+    if not hours:
+        return "Readers on the venue\N{RIGHT SINGLE QUOTATION MARK}s clock"
+    if abs(hours) > _FARTHEST:
+        return "Planned before the agenda moved"
+    count = f"{abs(hours):g} hour{'' if abs(hours) == 1 else 's'}"
+    return f"Readers {count} {'ahead of' if hours > 0 else 'behind'} the venue"
 
 
 def look_again_every(standing: Standing | None, now: datetime) -> int:

@@ -1,6 +1,7 @@
-"""Just enough of iCalendar (RFC 5545) to show a person what a calendar would show. Writing it is composition's.
+"""Just enough of iCalendar (RFC 5545) to show a person what a calendar would. Writing it is composition's.
 
-It reads what may be anybody's: it never raises, works in time linear in the file, and passes over what it does not know.
+It reads what may be anybody's: it never raises, takes time linear in the file, and passes over what it does
+not know.
 """
 
 import re
@@ -13,9 +14,7 @@ from mailer.web import moments
 
 MOST_ENTRIES = 100
 
-_LINE = re.compile(
-    r'([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=(?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)*):(.*)', re.DOTALL
-)
+_LINE = re.compile(r'([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=(?:"[^"]*"|[^";:]*))*):(.*)', re.DOTALL)
 _PARAMETER = re.compile(r';([A-Za-z0-9-]+)=("[^"]*"|[^";:]*)')
 _ESCAPE = re.compile(r"\\([\\;,nN])")
 
@@ -90,7 +89,7 @@ def read(source: str) -> CalendarCard:
 
 def _lines(source: str) -> Iterator[tuple[str, dict[str, str], str]]:
     """Content lines, unfolded (RFC 5545 3.1), as (name, parameters, value)."""
-    for line in re.sub(r"\r?\n[ \t]", "", source).splitlines():
+    for line in re.split(r"\r?\n", re.sub(r"\r?\n[ \t]", "", source)):
         if found := _LINE.fullmatch(line):
             parameters = {key.upper(): value.strip('"') for key, value in _PARAMETER.findall(found[2])}
             yield found[1].upper(), parameters, found[3]

@@ -1,7 +1,7 @@
-"""The timetable of mailings as a drawing: marks on the axis of time, sized by their letters, and their labels.
+"""The timetable of mailings as a drawing: marks on the axis of time, sized by their letters, and labels.
 
-Gives numbers to a template that draws them as inline SVG, once lying (`lying`) and once standing, for narrow
-screens (`standing_up`). Labels hang on their marks like flags on poles, so placed that no pole crosses a flag.
+Gives numbers to a template that draws them as inline SVG, once lying (`lying`) and once upright, for narrow
+screens (`standing_up`). Labels hang on their marks like flags, so placed that no pole crosses a flag.
 """
 
 import math
@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from mailer.agenda.model import Session
 from mailer.standing import MailingStanding, OccasionStanding, Stage, Standing
 from mailer.web import moments
 from mailer.web.organiser import axis as axes
 from mailer.web.organiser.axis import Axis, Tick
 
-_LETTER_WIDTH = 7.1
+_TITLE_WIDTH, _SMALL_WIDTH = 8.2, 6.6
 _LEVEL = 46
 _SMALLEST, _LARGEST = 4.0, 15.0
 _SAME_PLACE = 9.0
@@ -40,6 +41,7 @@ class Label:
     small: str
     level: int = 0
     y: float = 0.0
+    flies_left: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,7 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """Everything drawn, in pixels. `length` is along time, `depth` across it; `line` is where the axis lies."""
+    """Everything drawn, in pixels: `length` along time, `depth` across it; the axis lies at `line`."""
 
     length: float
     depth: float
@@ -71,11 +73,11 @@ class Picture:
 def lying(standing: Standing, now: datetime, *, length: float) -> Picture:
     """Time runs from left to right; labels are flags above it."""
     span = _span(standing, now)
-    start, end = 14.0, length - 150.0
-    labels = _flags(_labels(standing, span, start, end))
+    start, end = 14.0, length * 0.78
+    labels = _flags(_labels(standing, span, start, end), length)
     line = 30.0 + _LEVEL * (1 + max((label.level for label in labels), default=0)) + _LARGEST
-    labels = tuple(replace(label, y=line - _LARGEST - 12 - _LEVEL * label.level - 26) for label in labels)
-    return _picture(standing, span, now, start, end, length=length, depth=line + 74, line=line, labels=labels)
+    hung = tuple(replace(label, y=line - _LARGEST - 12 - _LEVEL * label.level - 26) for label in labels)
+    return _picture(standing, span, now, start, end, length=length, depth=line + 74, line=line, labels=hung)
 
 
 def standing_up(standing: Standing, now: datetime, *, length: float, depth: float) -> Picture:
@@ -87,9 +89,8 @@ def standing_up(standing: Standing, now: datetime, *, length: float, depth: floa
         below = labels[-1].y + _LEVEL if labels else 16.0
         labels.append(replace(label, y=max(label.x, below)))
     needed = max(length, labels[-1].y + 40 if labels else 0)
-    return _picture(
-        standing, span, now, start, end, length=needed, depth=depth, line=74, labels=tuple(labels)
-    )
+    hung = tuple(labels)
+    return _picture(standing, span, now, start, end, length=needed, depth=depth, line=74, labels=hung)
 
 
 def _span(standing: Standing, now: datetime) -> Axis:
@@ -119,24 +120,22 @@ def _picture(
     def at(place: float) -> float:
         return round(start + (end - start) * place, 1)
 
-    blocks = tuple(
-        Block(
-            x=at(span.place(session.starts_at)),
-            width=max(
-                2.0, round(at(span.place(session.ends_at)) - at(span.place(session.starts_at)) - 1.5, 1)
-            ),
+    def block(session: Session) -> Block:
+        starts, ends = at(span.place(session.starts_at)), at(span.place(session.ends_at))
+        return Block(
+            x=starts,
+            width=max(2.0, round(ends - starts - 1.5, 1)),
             is_break=not session.blocks,
             title=f"{moments.hour(session.starts_at, event.zone)} {session.title}",
         )
-        for session in event.sessions
-    )
+
     first, last = span.knots[0][0], span.knots[-1][0]
     return Picture(
         length=length,
         depth=depth,
         line=line,
         labels=labels,
-        blocks=blocks,
+        blocks=tuple(map(block, event.sessions)),
         ticks=tuple(_apart([replace(tick, place=at(tick.place)) for tick in span.ticks()])),
         band=(at(span.band[0]), at(span.band[1])),
         band_words=moments.short_day(event.starts_at, event.zone),
@@ -209,21 +208,41 @@ def _shortened(title: str) -> str:
     return title if len(title) <= 32 else f"{title[:30].rstrip()}…"
 
 
-def _flags(labels: Sequence[Label]) -> list[Label]:
-    """Give each flag the lowest level at which no pole of one to its right goes through it."""
+def _flags(labels: Sequence[Label], length: float) -> list[Label]:
+    """Give each flag the lowest level that is free, and at which no pole of another goes through it.
+
+    A flag flies to the right of its pole, unless it would leave the drawing there.
+    """
     placed: list[Label] = []
-    for label in sorted(labels, key=lambda each: -each.x):
-        right = label.x + _LETTER_WIDTH * max(len(label.title), len(label.small)) + 12
-        in_the_way = [other.level for other in placed if other.x < right]
-        placed.append(replace(label, level=max(in_the_way) + 1 if in_the_way else 0))
-    return placed[::-1]
+    for label in sorted(labels, key=lambda each: (each.x + _width(each) > length, -each.x)):
+        turned = replace(label, flies_left=label.x + _width(label) > length)
+        left, right = _extent(turned)
+        in_the_way = [
+            other.level
+            for other in placed
+            if any(left <= mark.x <= right for mark in other.marks)
+            or (_extent(other)[0] < right and left < _extent(other)[1])
+        ]
+        placed.append(replace(turned, level=max(in_the_way) + 1 if in_the_way else 0))
+    return sorted(placed, key=lambda each: each.x)
+
+
+def _width(label: Label) -> float:
+    """About as wide as it is drawn, with a little air."""
+    return max(_TITLE_WIDTH * len(label.title), _SMALL_WIDTH * len(label.small)) + 14
+
+
+def _extent(label: Label) -> tuple[float, float]:
+    left = label.x - _width(label) if label.flies_left else label.x
+    return left, left + _width(label)
 
 
 def _summary(standing: Standing, now: datetime) -> str:
     """The drawing in words, for those who cannot see it."""
     zone = standing.version.event.zone
-    told = [
-        f"{mailing.title}, {moments.short(mailing.due_at, zone)}, {mailing.letters or mailing.expected} letters, {mailing.stage.value}"
+    told = "; ".join(
+        f"{mailing.title}, {moments.short(mailing.due_at, zone)}, "
+        f"{mailing.letters or mailing.expected} letters, {mailing.stage.value}"
         for mailing in standing.mailings
-    ]
-    return f"It is {moments.short(now, zone)}. " + "; ".join(told)
+    )
+    return f"It is {moments.short(now, zone)}. {told}"

@@ -1,4 +1,4 @@
-"""`/`: the timetable of mailings, drawn and told, and its living part that the page asks for again and again."""
+"""`/`: the timetable of mailings, drawn and told, and the living part that the page asks for again."""
 
 from datetime import datetime
 

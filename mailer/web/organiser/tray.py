@@ -1,4 +1,4 @@
-"""`/tray`: every letter that would have left, as its reader would see it. Personal: for the organiser alone."""
+"""`/tray`: every letter that would have left, as its reader would see it. For the organiser alone."""
 
 from datetime import UTC, tzinfo
 from email.parser import BytesHeaderParser

@@ -1,0 +1,49 @@
+"""Serving the pages beside the service: one loopback port, one thread. What is served is `app`'s."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+
+import uvicorn
+
+from mailer.errors import ConvenorError
+from mailer.web.app import create_app
+from mailer.web.office import Office
+
+
+def reserve(port: int) -> socket.socket:
+    """The page's port, taken before anything else begins.
+
+    Raises:
+        ConvenorError: somebody else has it; the sentence says what to do.
+    """
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise ConvenorError(
+            f"port {port} cannot be used ({error.strerror}): is Convenor running already? "
+            "CONVENOR_PORT=8401 make run takes another"
+        ) from None
+    return listener
+
+
+@contextmanager
+def serve(office: Office, listener: socket.socket) -> Iterator[str]:
+    """Answer on `listener` until the block ends; gives the address to open."""
+    port = listener.getsockname()[1]
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(office), log_level="error", lifespan="off", server_header=False)
+    )
+    thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="pages", daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=5)
+        listener.close()

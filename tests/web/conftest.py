@@ -1,0 +1,76 @@
+"""A desk to ask, the application served on loopback, and a real Chromium to look at it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+from time import monotonic, sleep
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from playwright.sync_api import Browser, sync_playwright
+
+from mailer.web.app import create_app
+from tests.web.desk import Desk, open_desk
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture
+def empty_desk(tmp_path: Path) -> Iterator[Desk]:
+    """Nothing is published."""
+    with open_desk(tmp_path) as desk:
+        yield desk
+
+
+@pytest.fixture
+def desk(empty_desk: Desk) -> Desk:
+    """The event is published, and its invitations lie in the tray."""
+    empty_desk.publish()
+    empty_desk.work()
+    return empty_desk
+
+
+@contextmanager
+def serve(app: FastAPI) -> Iterator[str]:
+    """The application on a port of the system's choice; yields its address."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", proxy_headers=False)
+    )
+    thread = Thread(target=server.run, daemon=True)
+    thread.start()
+    patience = monotonic() + 10
+    while not server.started and monotonic() < patience:
+        sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture
+def address(desk: Desk) -> Iterator[str]:
+    """Where the desk's pages are served."""
+    with serve(create_app(desk.office)) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests."""
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"there is no {CHROMIUM} (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()

@@ -1,0 +1,103 @@
+"""A desk for the tests of the pages: a published event, a service, a tray and a clock set by hand."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+
+from mailer.agenda.model import Event
+from mailer.composition import wording
+from mailer.composition.composing import Sender
+from mailer.composition.links import Purpose, Signer
+from mailer.delivery.relay import Relay
+from mailer.delivery.tray import Tray, TrayServer
+from mailer.outbox.database import Database, open_database
+from mailer.outbox.schema import metadata
+from mailer.recipients.model import Recipient
+from mailer.service import Service
+from mailer.settings import ROOT
+from mailer.web.app import create_app
+from mailer.web.office import Office
+from tests.conference import EVENT, PRACTITIONER, PUBLISHED_AT, RECIPIENTS
+
+BASE_URL = "https://conference.example"
+LOCAL = "http://127.0.0.1:8400"
+
+
+class Clock:
+    """Stands still until it is set."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """`relay` leads to the tray's own mail server."""
+
+    database: Database
+    tray: Tray
+    relay: Relay
+    service: Service
+    clock: Clock
+    office: Office
+
+    def publish(self, event: Event = EVENT, recipients: Sequence[Recipient] = RECIPIENTS) -> None:
+        self.service.publish(event, recipients, self.clock())
+
+    def work(self) -> None:
+        """Plan and deliver whatever is due now."""
+        self.service.plan(self.clock())
+        self.service.deliver(self.relay, self.clock)
+
+    def browser(self, base_url: str = LOCAL, peer: str = "127.0.0.1") -> TestClient:
+        """Somebody at `peer` who opened `base_url`; errors become pages, as they do for people."""
+        app = create_app(self.office)
+        return TestClient(
+            app,
+            base_url=base_url,
+            client=(peer, 40000),
+            raise_server_exceptions=False,
+            follow_redirects=False,
+        )
+
+    def token(self, purpose: Purpose = Purpose.PAGE, of: Recipient = PRACTITIONER) -> str:
+        signer = self.office.sender.signer
+        return signer.token(purpose, signer.handle(self.office.event, of.address))
+
+    def dump(self) -> dict[str, list[Any]]:
+        """Every row of every table."""
+        with self.database.reading() as transaction:
+            return {
+                table.name: [tuple(row) for row in transaction.execute(select(table))]
+                for table in metadata.sorted_tables
+            }
+
+
+@contextmanager
+def open_desk(folder: Path, *, event: str = EVENT.key, base_url: str = BASE_URL) -> Iterator[Desk]:
+    """An office in which nothing is published yet."""
+    database, tray = open_database(f"sqlite:///{folder}/convenor.db"), Tray(folder / "tray.db")
+    clock = Clock(PUBLISHED_AT)
+    sender = Sender(signer=Signer(b"a secret key for the tests alone"), base_url=base_url)
+    office = Office(database=database, event=event, sender=sender, tray=tray, clock=clock)
+    service = Service(database=database, sender=sender, texts=wording.load(ROOT / "templates"))
+    server = TrayServer(tray, clock=clock)
+    try:
+        yield Desk(
+            database=database, tray=tray, relay=server.start(), service=service, clock=clock, office=office
+        )
+    finally:
+        server.stop()
+        database.close()
