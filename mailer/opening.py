@@ -98,7 +98,7 @@ def shown(path: Path) -> str:
 
 def _go_on_without(path: Path, database: Database, error: BadInput) -> Opened:
     """A published event goes on though its file is broken, if the file still says which one it is."""
-    key = _key_in(path)
+    key = key_in(path)
     with database.reading() as transaction:
         published = agendas.event_keys(transaction)
     if key not in published:
@@ -107,7 +107,8 @@ def _go_on_without(path: Path, database: Database, error: BadInput) -> Opened:
     return Opened(event=key, texts=wording.load(TEMPLATES), notes=(note,))
 
 
-def _key_in(path: Path) -> str:
+def key_in(path: Path) -> str:
+    """The key of the event an agenda file is about; nothing when it cannot even be read for that."""
     try:
         return str(tomllib.loads(path.read_text("utf-8-sig"))["event"]["key"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -4,6 +4,7 @@ The same planning, composition and delivery as on the day, over real SMTP; only 
 when the agenda is published, assumes that nobody answers, and ends when nothing more falls due.
 """
 
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ from mailer.recipients.model import Recipient
 from mailer.service import Service
 
 EVERYTHING = 2**31 - 1
+_WRITTEN_HERE = re.compile(r"\d{8}T\d{6}Z-.*@.*\.eml")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,13 @@ class PersonalLetter:
     @property
     def file_name(self) -> str:
         """Unique, and in the order of time: `20270223T170000Z-practical-event-a.novak@uni.example.eml`."""
-        return f"{self.due_at:%Y%m%dT%H%M%SZ}-{self.mailing}-{self.anchor}-{self.address}.eml"
+        return f"{self.due_at:%Y%m%dT%H%M%SZ}-{self.mailing}-{self.anchor}-{self.address}.eml".replace(
+            "/", "_"
+        )
+
+    def described(self) -> dict[str, object]:
+        """What it is, without its bytes."""
+        return {name: getattr(self, name) for name in ("mailing", "anchor", "due_at", "address", "subject")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +124,25 @@ def _stage(
         finally:
             server.stop()
             database.close()
+
+
+def write(played: Rehearsal, folder: Path) -> None:
+    """Every letter as one file in `folder`: a new one, or one that an earlier rehearsal wrote.
+
+    Raises:
+        ConvenorError: the folder holds something else, or cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        earlier = list(folder.iterdir())
+        if not all(_WRITTEN_HERE.fullmatch(path.name) for path in earlier):
+            raise ConvenorError(f"{folder} holds other things; name a new folder")
+        for path in earlier:
+            path.unlink()
+        for letter in played.letters:
+            (folder / letter.file_name).write_bytes(letter.raw)
+    except OSError as error:
+        raise ConvenorError(f"{folder} cannot be written: {error.strerror}") from None
 
 
 def _report(version: AgendaVersion, service: Service, tray: Tray) -> Rehearsal:

@@ -167,7 +167,12 @@ class Service:
         return done
 
     def _carry(
-        self, claimed: Sequence[ClaimedLetter], relay: Relay, clock: Clock, stop: Signal | None, done: Delivered
+        self,
+        claimed: Sequence[ClaimedLetter],
+        relay: Relay,
+        clock: Clock,
+        stop: Signal | None,
+        done: Delivered,
     ) -> Delivered:
         """One connection's worth: what it could not carry is let go of, uncharged.
 

@@ -14,7 +14,7 @@ from mailer.outbox import agendas, letters, people
 from mailer.outbox.database import Database
 from mailer.outbox.letter import FINAL, LetterState
 from mailer.planning import due
-from mailer.planning.due import Member, Occasion, Verdict
+from mailer.planning.due import Member, Occasion
 
 
 class Stage(StrEnum):
@@ -146,7 +146,7 @@ def _occasion(
         due_at=which.due_at,
         useful_until=which.useful_until,
         stage=_stage(opened, counts),
-        expected=_expected(version, planned, roster, now) if planned and not opened else 0,
+        expected=due.expected(version, planned, roster, now) if planned and not opened else 0,
         counts=counts,
     )
 
@@ -163,9 +163,3 @@ def _stage(opened: letters.OccasionProgress | None, counts: dict[LetterState, in
     if any(state not in FINAL and state is not LetterState.IN_DOUBT for state in counts):
         return Stage.RUNNING
     return Stage.MISSED if counts and set(counts) == {LetterState.MISSED} else Stage.DONE
-
-
-def _expected(version: AgendaVersion, occasion: Occasion, roster: Iterable[Member], now: datetime) -> int:
-    """How many letters it would bring if it fell due with the roster and the answers of today."""
-    at = max(now, occasion.due_at)
-    return sum(due.judge(version, occasion, member, at).verdict is Verdict.SEND for member in roster)

@@ -1,11 +1,13 @@
-"""What a person sees in the terminal while the service runs: the mailings, their letters, and how far they are.
+"""What a person sees in the terminal: the live timetable of the service, and what the commands print.
 
-On a screen it is one table that keeps itself up to date; into a file or a pipe it is a line for each change.
+On a screen the timetable keeps itself up to date; into a file or a pipe it is a line for each change.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from threading import Event as Signal
+from zoneinfo import ZoneInfo
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -13,7 +15,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from mailer.agenda.changes import Change
+from mailer.delivery.tray import CaughtLetter
+from mailer.dossier import Dossier
+from mailer.errand import Difference, Planned
+from mailer.errors import Problem
 from mailer.outbox.letter import LetterState
+from mailer.outbox.letters import LetterRow
+from mailer.rehearsal import Rehearsal
 from mailer.standing import MailingStanding, Stage, Standing
 
 S = LetterState
@@ -24,106 +33,250 @@ _MARKS = {
     Stage.MISSED: ("!", "yellow"),
     Stage.WITHDRAWN: ("–", "dim"),
 }
+_MOMENT = "%a %-d %b %Y %H:%M"
+
+Look = Callable[[datetime], Standing | None]
 
 
 def watch(
-    look: Callable[[datetime], Standing | None],
-    clock: Callable[[], datetime],
-    stop: Signal,
-    *,
-    address: str,
-    trouble: Callable[[], str],
+    look: Look, clock: Callable[[], datetime], stop: Signal, *, address: str, trouble: Callable[[], str]
 ) -> None:
     """Show how things stand until `stop` is set."""
     console = Console()
-    if not console.is_terminal:
-        return _tell(console, look, clock, stop)
-    with Live(console=console, auto_refresh=False, transient=False) as live:
+    if console.is_terminal:
+        _draw(console, look, clock, stop, address, trouble)
+    else:
+        _tell(console, look, clock, stop, trouble)
+
+
+def _draw(
+    console: Console,
+    look: Look,
+    clock: Callable[[], datetime],
+    stop: Signal,
+    address: str,
+    trouble: Callable[[], str],
+) -> None:
+    with Live(console=console, auto_refresh=False) as live:
         while not stop.is_set():
-            if now_standing := look(clock()):
-                live.update(_screen(now_standing, clock(), address, trouble()), refresh=True)
+            if stands := look(clock()):
+                live.update(_screen(stands, clock(), address, trouble()), refresh=True)
             stop.wait(0.5)
 
 
 def _tell(
-    console: Console, look: Callable[[datetime], Standing | None], clock: Callable[[], datetime], stop: Signal
+    console: Console, look: Look, clock: Callable[[], datetime], stop: Signal, trouble: Callable[[], str]
 ) -> None:
     told: dict[str, str] = {}
     while not stop.is_set():
-        standing = look(clock())
-        for mailing in standing.mailings if standing else ():
-            line = f"{mailing.mailing}: {mailing.counts.get(S.SENT, 0)} of {mailing.letters} sent"
-            if bad := _bad(mailing):
-                line += f", {bad}"
-            if mailing.letters and told.get(mailing.mailing) != line:
-                console.print(f"{clock():%H:%M:%S} {line}", highlight=False, soft_wrap=True)
-                told[mailing.mailing] = line
+        stands = look(clock())
+        lines = {"trouble": trouble()} | {m.mailing: _line(m) for m in (stands.mailings if stands else ())}
+        for name, line in lines.items():
+            if line and told.get(name) != line:
+                console.print(f"{clock():%H:%M:%S} {line}", highlight=False, markup=False, soft_wrap=True)
+            told[name] = line
         stop.wait(1)
 
 
+def _line(mailing: MailingStanding) -> str:
+    if not mailing.letters:
+        return ""
+    sent = f"{mailing.mailing}: {mailing.counts.get(S.SENT, 0)} of {mailing.letters} sent"
+    return ", ".join(filter(None, (sent, _unsent(mailing))))
+
+
 def _screen(standing: Standing, now: datetime, address: str, trouble: str) -> RenderableType:
-    event = standing.version.event
-    lines: list[RenderableType] = [
-        Text.assemble((event.title, "bold")),
-        Text(
-            f"{event.starts_at.astimezone(event.zone):%A, %-d %B %Y, %H:%M} · {event.venue.city} · version {standing.version.number}",
-            style="dim",
-        ),
-        Text(),
-        timetable(standing, now),
-        Text(),
+    lines: list[RenderableType] = [*_heading(standing), timetable(standing, now), Text()]
+    lines.append(
         Text.assemble(
-            "Look at it: ", (address, "bold cyan underline"), ("    Ctrl-C ends; nothing is lost.", "dim")
-        ),
-    ]
+            "Look at it: ",
+            (address, "bold cyan underline"),
+            ("    Ctrl-C ends; nothing is lost.", "dim"),
+        )
+    )
     if trouble:
         lines.append(Text(trouble, style="bold red"))
     return Group(*lines)
 
 
+def _heading(standing: Standing) -> list[RenderableType]:
+    event = standing.version.event
+    begins = f"{event.starts_at.astimezone(event.zone):%A, %-d %B %Y, %H:%M}"
+    facts = f"{begins} · {event.venue.city} · version {standing.version.number} · {standing.recipients} recipients"
+    return [Text(event.title, style="bold"), Text(facts, style="dim"), Text()]
+
+
 def timetable(standing: Standing, now: datetime) -> Table:
-    """The mailings of an event with their letters: for the live screen and for `convenor status`."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=False)
-    table.add_column("")
-    table.add_column("mailing", no_wrap=True)
-    table.add_column("due", no_wrap=True)
-    for name in ("letters", "sent", "failed"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", min_width=16)
+    """The mailings of an event with their letters."""
+    table = _table("", "mailing", "due (venue time)", "", "letters>", "sent>", "failed>", "")
     zone = standing.version.event.zone
     for mailing in standing.mailings:
         mark, style = _MARKS[mailing.stage]
-        sent, letters = mailing.counts.get(S.SENT, 0), mailing.letters
-        planned = mailing.stage is Stage.PLANNED and not letters
+        sent, letters, failed = (
+            mailing.counts.get(S.SENT, 0),
+            mailing.letters,
+            mailing.counts.get(S.FAILED, 0),
+        )
+        quiet = "" if letters else "dim"
         table.add_row(
             Text(mark, style=style),
             Text(mailing.mailing),
-            Text(
-                f"{mailing.due_at.astimezone(zone):%a %-d %b %Y %H:%M}  {_in_words(mailing.due_at - now)}",
-                style="dim" if planned else "",
-            ),
-            Text(f"~{mailing.expected}" if planned else str(letters), style="dim" if planned else ""),
-            Text(str(sent) if letters else "", style="green" if sent and sent == letters else ""),
-            Text(
-                str(mailing.counts.get(S.FAILED, 0)) if letters else "",
-                style="red" if mailing.counts.get(S.FAILED) else "",
-            ),
-            ProgressBar(total=letters, completed=sent, width=16)
-            if letters
-            else Text(_bad(mailing), style="yellow"),
+            Text(f"{mailing.due_at.astimezone(zone):{_MOMENT}}", style=quiet),
+            Text(_in_words(mailing.due_at - now), style=quiet),
+            Text(str(letters) if letters else f"~{mailing.expected}", style=quiet),
+            Text(str(sent) if letters else "", style="green" if sent == letters else ""),
+            Text(str(failed) if letters else "", style="bold red" if failed else ""),
+            _how_far(mailing, sent),
         )
     return table
 
 
-def _bad(mailing: MailingStanding) -> str:
+def _how_far(mailing: MailingStanding, sent: int) -> RenderableType:
+    if unsent := _unsent(mailing):
+        return Text(unsent, style="yellow")
+    return ProgressBar(total=mailing.letters, completed=sent, width=20) if mailing.letters else Text()
+
+
+def _unsent(mailing: MailingStanding) -> str:
+    """What did not leave, in words: `2 in doubt, 1 missed`."""
     wanted = (S.FAILED, S.IN_DOUBT, S.DEFERRED, S.SUPPRESSED, S.WITHDRAWN, S.MISSED)
     return ", ".join(f"{n} {s.replace('_', ' ')}" for s in wanted if (n := mailing.counts.get(s, 0)))
 
 
 def _in_words(away: timedelta) -> str:
-    """`in 3 days`, `in 12 s`, `` for what is past."""
+    """`in 3 days`, `in 12 s`; nothing for what is past."""
     seconds = int(away.total_seconds())
-    for size, name in ((86400, "days"), (3600, "h"), (60, "min"), (1, "s")):
-        if seconds >= 2 * size or (size == 1 and seconds > 0):
+    for size, name in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
             return f"in {seconds // size} {name}"
-    return ""
+    return f"in {seconds} s" if seconds > 0 else ""
+
+
+# ── what the commands print ──────────────────────────────────────────────────────────────────────────────────
+
+
+def print_standing(standing: Standing, now: datetime) -> None:
+    _print(*_heading(standing), timetable(standing, now))
+
+
+def print_dossier(found: Dossier) -> None:
+    """A sound event in a few lines, after what its organiser should know all the same."""
+    event = found.event
+    print_problems(found.warnings)
+    begins = f"{event.starts_at.astimezone(event.zone):%A, %-d %B %Y, %H:%M}"
+    counts = (
+        f"{len(event.sessions)} items, {len(event.mailings)} mailings, {len(found.recipients)} recipients"
+    )
+    _print(Text(event.title, style="bold"), Text(f"{begins}, {event.venue.one_line}"), Text(counts))
+    for session in event.sessions:
+        if session.end_assumed:
+            ends = f"{session.ends_at.astimezone(event.zone):%H:%M}"
+            _print(Text(f"{session.title}: the end, {ends}, is assumed", style="dim"))
+    _print(Text("Everything is in order.", style="green"))
+
+
+def print_problems(problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        _print(Text(f"{'note: ' if problem.warning else ''}{problem}", style="yellow"))
+
+
+def print_difference(difference: Difference, found: Dossier) -> None:
+    event = found.event
+    if not difference.anything:
+        _print(Text(f"{event.title}: nothing differs from version {difference.version}."))
+        return
+    _print(Text(f"{event.title}: this would be version {difference.version}", style="bold"), Text())
+    for change in difference.changes:
+        _print(_changed(change))
+    for what, addresses in (
+        ("added", difference.added), ("changed", difference.changed), ("removed", difference.left)
+    ):  # fmt: skip
+        if addresses:
+            few = ", ".join(addresses[:3]) + (", ..." if len(addresses) > 3 else "")
+            _print(Text(f"  people {what}: {len(addresses)}  ({few})"))
+    _print(Text())
+    for mailing, letters in difference.due_at_once.items():
+        _print(Text(f"Leaves at once: {mailing}, {letters} letters", style="bold yellow"))
+
+
+def _changed(change: Change) -> Text:
+    line = Text.assemble("  ", (f"{change.kind:9}", "bold"), f" {change.what} {change.anchor}")
+    if change.field:
+        line.append(f" {change.field}: ", style="dim")
+        line.append(change.before or "(nothing)", style="strike dim")
+        line.append(" → ")
+        line.append(change.after or "(nothing)")
+    elif change.before or change.after:
+        line.append(f"  {change.after or change.before}", style="dim")
+    return line
+
+
+def print_plan(planned: Sequence[Planned], zone: ZoneInfo, now: datetime) -> None:
+    table = _table("mailing", "about", "due (venue time)", "UTC", "letters>", "useful until", "audience")
+    for row in planned:
+        table.add_row(
+            row.mailing, "" if row.anchor == "event" else row.anchor,
+            f"{row.due_at.astimezone(zone):{_MOMENT}}", f"{row.due_at:%d %H:%M}Z", str(row.letters),
+            f"{row.useful_until.astimezone(zone):{_MOMENT}}", row.audience,
+            style="dim" if row.due_at < now else "",
+        )  # fmt: skip
+    _print(table)
+
+
+def print_rehearsal(played: Rehearsal, address: str | None, out: Path | None) -> None:
+    """The timetable as it went; for one person, their letters."""
+    event = played.version.event
+    _print(Text(f"Rehearsal: {event.title}", style="bold"), Text())
+    table = _table("due (venue time)", "UTC", "mailing", "about", "letters>", "sent>", "subject")
+    for row in played.occasions:
+        about = "" if row.anchor == "event" else row.anchor
+        table.add_row(
+            f"{row.due_at.astimezone(event.zone):{_MOMENT}}", f"{row.due_at:%d %H:%M}Z", row.mailing, about,
+            str(row.letters), str(row.sent), Text(row.sample_subject, overflow="ellipsis", no_wrap=True),
+        )  # fmt: skip
+        for why, count in row.unsent.items():
+            table.add_row("", "", "", "", str(count), "", Text(why, style="yellow"))
+    _print(table, Text())
+    whose = f"for {address}" if address else f"to {len({each.address for each in played.letters})} people"
+    _print(Text(f"{len(played.letters)} letters {whose}; nothing left this machine."))
+    if out:
+        _print(Text(f"They are in {out}/"))
+
+
+def print_letters(rows: Sequence[LetterRow]) -> None:
+    table = _table("letter>", "mailing", "about", "to", "state", "due (UTC)", "the server's words")
+    for row in rows:
+        about = "" if row.anchor == "event" else row.anchor
+        table.add_row(
+            str(row.id), row.mailing, about, row.recipient.address, row.state.replace("_", " "),
+            f"{row.due_at:%Y-%m-%d %H:%M}", Text(row.reply or row.reason),
+        )  # fmt: skip
+    _print(table if rows else Text("No such letters."))
+
+
+def letter_facts(row: LetterRow) -> dict[str, object]:
+    """A letter for machines, without the rest of its reader's data."""
+    names = ("id", "mailing", "anchor", "due_at", "state", "reason", "attempts", "settled_at", "reply")
+    return {"to": row.recipient.address} | {name: getattr(row, name) for name in names}
+
+
+def print_tray(rows: Sequence[CaughtLetter], held: int) -> None:
+    table = _table("letter>", "received (UTC)", "to", "subject")
+    for row in rows:
+        table.add_row(str(row.id), f"{row.received_at:%Y-%m-%d %H:%M:%S}", row.recipient, Text(row.subject))
+    _print(table, Text(f"{len(rows)} of {held} letters in the tray", style="dim"))
+
+
+def _table(*columns: str) -> Table:
+    """A plain table; a column whose name ends in `>` is set to the right."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for name in columns:
+        table.add_column(name.rstrip(">"), justify="right" if name.endswith(">") else "left")
+    return table
+
+
+def _print(*lines: RenderableType) -> None:
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, width=200)
+    console.print(*lines, sep="\n")

@@ -115,11 +115,12 @@ class Connection:
             )
         if self._smtp.has_extn("size"):
             options.append(f"SIZE={len(envelope.content)}")
-        for command in (
+        commands: tuple[Callable[[], tuple[int, bytes]], ...] = (
             lambda: self._smtp.mail(envelope.sender, options),
             lambda: self._smtp.rcpt(envelope.recipient),
             self._data,
-        ):
+        )
+        for command in commands:
             code, text = command()
             if not (200 <= code < 300 or code == 354):
                 return of_reply(code, text.decode("utf-8", "replace"))

@@ -5,14 +5,16 @@ accepted. Showing letters is the web's work; here they are kept, found and count
 """
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
-from email.headerregistry import HeaderRegistry
-from email.message import EmailMessage
+from email.header import decode_header, make_header
+from email.message import EmailMessage, Message
 from email.policy import SMTP as SMTP_POLICY
+from email.policy import compat32
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +52,15 @@ class Tray:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._threads = threading.local()
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._open() as database:
             database.executescript(_SCHEMA)
 
     def keep(self, raw: bytes, *, sender: str, recipient: str, received_at: datetime) -> int:
         """Keep one letter durably; its number in the tray."""
-        message = parsed(raw)
-        subject, reader, message_id = (str(message[name] or "") for name in ("Subject", "To", "Message-ID"))
+        message = message_from_bytes(raw, policy=compat32)
+        subject, reader, message_id = (_header(message, name) for name in ("Subject", "To", "Message-ID"))
         words = " ".join(f"{recipient} {reader} {subject} {_text(message)}".casefold().split())
         with self._open() as database:
             row = database.execute(
@@ -106,10 +109,12 @@ class Tray:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._path, timeout=10)) as database:
-            database.execute("PRAGMA synchronous = FULL")
-            with database:
-                yield database
+        """A transaction on this thread's own connection."""
+        if not hasattr(self._threads, "database"):
+            self._threads.database = sqlite3.connect(self._path, timeout=10)
+            self._threads.database.execute("PRAGMA synchronous = FULL")
+        with self._threads.database as database:
+            yield database
 
 
 class TrayServer:
@@ -154,15 +159,24 @@ class _Keeper:
 
 
 def parsed(raw: bytes) -> EmailMessage:
-    """A letter's bytes as a message; never raises for what a mail server lets through."""
-    message = message_from_bytes(raw, policy=SMTP_POLICY.clone(header_factory=HeaderRegistry()))
-    assert isinstance(message, EmailMessage)  # noqa: S101 - the policy says so
-    return message
+    """A letter's bytes as a message with decoded headers; never raises for what a mail server lets through."""
+    return message_from_bytes(raw, policy=SMTP_POLICY)
 
 
-def _text(message: EmailMessage) -> str:
-    part = message.get_body(("plain",))
-    return str(part.get_content()) if part else ""
+def _header(message: Message, name: str) -> str:
+    """A header as its reader sees it; what cannot be decoded is shown as it came."""
+    raw = str(message.get(name, ""))
+    try:
+        return " ".join(str(make_header(decode_header(raw))).split())
+    except (LookupError, ValueError):
+        return raw
+
+
+def _text(message: Message) -> str:
+    """The plain text, for searching in."""
+    part = next((each for each in message.walk() if each.get_content_type() == "text/plain"), None)
+    content = part.get_payload(decode=True) if part else None
+    return content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
 
 
 def _caught(row: tuple[Any, ...]) -> CaughtLetter:

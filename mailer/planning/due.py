@@ -126,6 +126,12 @@ def judge(version: AgendaVersion, opened: Occasion, member: Member, now: datetim
     return Judgement(verdict=Verdict.SEND)
 
 
+def expected(version: AgendaVersion, planned: Occasion, members: Iterable[Member], now: datetime) -> int:
+    """How many letters an occasion would bring if it fell due with these people and answers, not before `now`."""
+    at = max(now, planned.due_at)
+    return sum(judge(version, planned, member, at).verdict is Verdict.SEND for member in members)
+
+
 def next_due_at(timetable: Iterable[Occasion], now: datetime) -> datetime | None:
     """The next moment at which something falls due, strictly after `now`."""
     return min((occasion.due_at for occasion in timetable if occasion.due_at > now), default=None)

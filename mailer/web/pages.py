@@ -4,6 +4,7 @@ Knows neither events nor letters. All values are escaped; a stranger's text neve
 """
 
 from collections.abc import Mapping
+from email.utils import parseaddr
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -56,6 +57,7 @@ _TEMPLATES.filters.update(
     short=moments.short,
     exact=moments.exact,
     away=moments.away,
+    mailbox=parseaddr,
     urlpath=lambda address: urlsplit(address).path,
     number=lambda count: f"{count:,}",
 )

@@ -40,6 +40,15 @@ def desk(empty_desk: Desk) -> Desk:
     return empty_desk
 
 
+@pytest.fixture(scope="session")
+def calm_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """As `desk`, shared by all tests that only look."""
+    with open_desk(tmp_path_factory.mktemp("calm")) as desk:
+        desk.publish()
+        desk.work()
+        yield desk
+
+
 @contextmanager
 def serve(app: FastAPI) -> Iterator[str]:
     """The application on a port of the system's choice; yields its address."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from tests.conference import EVENT, PRACTITIONER, PUBLISHED_AT, RECIPIENTS
 
 BASE_URL = "https://conference.example"
 LOCAL = "http://127.0.0.1:8400"
+AGENDA_IS_DUE_AT = datetime(2027, 2, 24, 8, 30, tzinfo=UTC)
+"""Half an hour after the agenda is due for readers on the venue's clock."""
 
 
 class Clock:

@@ -87,7 +87,7 @@ def standing_up(standing: Standing, now: datetime, *, length: float, depth: floa
     labels: list[Label] = []
     for label in sorted(_labels(standing, span, start, end), key=lambda each: each.x):
         below = labels[-1].y + _LEVEL if labels else 16.0
-        labels.append(replace(label, y=max(label.x, below)))
+        labels.append(replace(label, y=max(label.x, below), title=_shortened(label.title, 28)))
     needed = max(length, labels[-1].y + 40 if labels else 0)
     hung = tuple(labels)
     return _picture(standing, span, now, start, end, length=needed, depth=depth, line=74, labels=hung)
@@ -163,7 +163,7 @@ def _labels(standing: Standing, span: Axis, start: float, end: float) -> list[La
             count = f"{mailing.letters or mailing.expected:,}"
             when = moments.short_day(mailing.due_at, zone) + ", " + moments.hour(mailing.due_at, zone)
             small = f"{count} · {when}" if len(marks) == 1 else f"{count} · {len(_drawn(mailing))} occasions"
-            labels.append(Label(x=marks[0].x, marks=marks, title=_shortened(mailing.title), small=small))
+            labels.append(Label(x=marks[0].x, marks=marks, title=_shortened(mailing.title, 32), small=small))
     return labels
 
 
@@ -204,8 +204,8 @@ def _look(together: Sequence[OccasionStanding]) -> str:
     return next(stage for stage in order if stage in stages).value
 
 
-def _shortened(title: str) -> str:
-    return title if len(title) <= 32 else f"{title[:30].rstrip()}…"
+def _shortened(title: str, most: int) -> str:
+    return title if len(title) <= most else f"{title[: most - 2].rstrip(' …')}…"
 
 
 def _flags(labels: Sequence[Label], length: float) -> list[Label]:

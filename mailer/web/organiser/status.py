@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 
 from fastapi import APIRouter, HTTPException
 from pydantic import AwareDatetime, BaseModel
 
 from mailer.outbox.letter import LetterState
-from mailer.standing import MailingStanding, OccasionStanding, Stage, standing
+from mailer.standing import MailingStanding, OccasionStanding, Stage, Standing, standing
 from mailer.web.office import Office
 from mailer.web.organiser import counting
 
@@ -89,29 +90,34 @@ def routes(office: Office) -> APIRouter:
         found = standing(office.database, office.event, now)
         if found is None:
             raise HTTPException(404, "nothing is published yet")
-        event = found.version.event
-        all_counts: Counter[LetterState] = sum((Counter(m.counts) for m in found.mailings), Counter())
-        return Status(
-            event=EventStatus(
-                key=event.key,
-                title=event.title,
-                timezone=event.timezone,
-                starts=event.starts_at,
-                ends=event.ends_at,
-                version=found.version.number,
-                published=found.version.published_at,
-            ),
-            now=now,
-            mailings=[_mailing(mailing) for mailing in found.mailings],
-            totals=Totals(
-                **_counts(all_counts, sum(mailing.expected for mailing in found.mailings)),
-                recipients=found.recipients,
-                unsubscribed=found.unsubscribed,
-                answers=found.answers,
-            ),
-        )
+        return status_of(found, now)
 
     return router
+
+
+def status_of(found: Standing, now: datetime) -> Status:
+    """A standing as machines read it, here and from `convenor status --json`."""
+    event = found.version.event
+    all_counts: Counter[LetterState] = sum((Counter(m.counts) for m in found.mailings), Counter())
+    return Status(
+        event=EventStatus(
+            key=event.key,
+            title=event.title,
+            timezone=event.timezone,
+            starts=event.starts_at,
+            ends=event.ends_at,
+            version=found.version.number,
+            published=found.version.published_at,
+        ),
+        now=now,
+        mailings=[_mailing(mailing) for mailing in found.mailings],
+        totals=Totals(
+            **_counts(all_counts, sum(mailing.expected for mailing in found.mailings)),
+            recipients=found.recipients,
+            unsubscribed=found.unsubscribed,
+            answers=found.answers,
+        ),
+    )
 
 
 def _mailing(mailing: MailingStanding) -> MailingStatus:

@@ -1,0 +1,319 @@
+"""`convenor`: what an organiser does by hand. Each command reads the clock and the settings once, and prints.
+
+Exit codes: 0 done; 1 refused, with the reason; 2 the command was written wrongly. `--json` answers machines.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from mailer.errors import Problem
+
+app = typer.Typer(
+    name="convenor",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="The conference secretariat's calendar clerk: invitations, calendar entries and reminders, each at its hour.",
+    epilog="A first look: convenor check, convenor rehearse, convenor run",
+)
+
+File = Annotated[
+    Path | None,
+    typer.Argument(
+        help="The agenda file. Without it: the only one of your own in agenda/, else the example.",
+        show_default=False,
+    ),
+]
+EventOption = Annotated[Path | None, typer.Option("--event", help="The agenda file, if not the usual one.")]
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+
+
+def main() -> None:
+    """The command line's front door: every expected refusal is one clear message and exit code 1."""
+    from mailer.errors import ConvenorError
+
+    try:
+        app()
+    except ConvenorError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+@app.command(epilog="Example: convenor check agenda/mine.toml")
+def check(file: File = None, json: Json = False) -> None:
+    """Read the agenda, the lists and the templates; show every problem with its place."""
+    from mailer import terminal
+    from mailer.errand import errand
+    from mailer.errors import BadInput
+
+    with errand(file) as this:
+        try:
+            found, _ = this.read()
+        except BadInput as error:
+            if not json:
+                raise
+            _print_json({"ok": False, "problems": _problems(error.problems)})
+            raise typer.Exit(1) from None
+    event = found.event
+    if json:
+        facts = {"event": event.key, "starts": event.starts_at, "ends": event.ends_at}
+        counts = {"sessions": event.sessions, "mailings": event.mailings, "recipients": found.recipients}
+        counted = {name: len(items) for name, items in counts.items()}
+        _print_json({"ok": True, **facts, **counted, "problems": _problems(found.warnings)})
+    else:
+        terminal.print_dossier(found)
+
+
+@app.command(epilog="Example: convenor apply agenda/mine.toml")
+def apply(
+    file: File = None,
+    json: Json = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Publish without asking.")] = False,
+) -> None:
+    """Show what the files change, ask, and publish it."""
+    from mailer import terminal
+    from mailer.errand import errand
+    from mailer.errors import ConvenorError
+
+    with errand(file) as this:
+        found, latest = this.read()
+        difference = this.difference(found, latest)
+        if json:
+            _print_json({"published": yes and difference.anything, "difference": difference})
+        else:
+            terminal.print_difference(difference, found)
+        if not difference.anything or (json and not yes):
+            return
+        if not yes:
+            if not sys.stdin.isatty():
+                raise ConvenorError(
+                    "not published: there is nobody here to ask; --yes publishes without asking"
+                )
+            if not typer.confirm("Publish this?"):
+                raise typer.Exit(1)
+        version = this.publish(found)
+    if not json:
+        print(f"Published as version {version.number}. `make run` sends what is due.")
+
+
+@app.command(epilog="Example: convenor plan --json")
+def plan(file: File = None, json: Json = False) -> None:
+    """The timetable of mailings: what falls due when, for how many, and until when it is useful."""
+    from mailer import terminal
+    from mailer.errand import errand
+
+    with errand(file) as this:
+        planned, zone = this.plan()
+        if json:
+            _print_json(planned)
+        else:
+            terminal.print_plan(planned, zone, this.now)
+
+
+@app.command(epilog="Example: convenor preview invitation --to a.petrosyan@armenia-mission.example --eml")
+def preview(
+    mailing: Annotated[str, typer.Argument(help="The mailing's key, such as invitation.")],
+    to: Annotated[str, typer.Option("--to", help="The recipient's address.")],
+    event: EventOption = None,
+    session: Annotated[
+        str | None, typer.Option(help="The session, for a mailing about each session.")
+    ] = None,
+    eml: Annotated[bool, typer.Option("--eml", help="The whole message, byte for byte.")] = False,
+    html: Annotated[bool, typer.Option("--html", help="The HTML part.")] = False,
+    ics: Annotated[bool, typer.Option("--ics", help="The calendar part.")] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Show the HTML part in the browser.")] = False,
+    json: Json = False,
+) -> None:
+    """The letter one person gets of one mailing, exactly as it will be sent."""
+    from mailer.errand import errand
+    from mailer.errors import ConvenorError
+
+    with errand(event) as this:
+        composed = this.letter(mailing, to, session)
+    calendar = composed.calendar.content if composed.calendar else b""
+    if json:
+        facts = {
+            name: getattr(composed, name) for name in ("subject", "language", "message_id", "text", "html")
+        }
+        _print_json({**facts, "calendar": calendar.decode() or None})
+    elif eml:
+        _print_bytes(composed.raw)
+    elif ics and not calendar:
+        raise ConvenorError(f"'{mailing}' carries nothing for the calendar")
+    elif ics:
+        _print_bytes(calendar)
+    elif html:
+        print(composed.html)
+    elif open_:
+        _open_in_browser(composed.html)
+    else:
+        print(f"Subject: {composed.subject}\n\n{composed.text}")
+
+
+@app.command(epilog="Example: convenor rehearse --for a.petrosyan@armenia-mission.example --out rehearsal")
+def rehearse(
+    file: File = None,
+    json: Json = False,
+    for_: Annotated[str | None, typer.Option("--for", help="One person's whole experience.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write every letter into this folder, as .eml files.")
+    ] = None,
+) -> None:
+    """Play the whole timetable in virtual time against a tray of its own. Nothing leaves, nothing is kept."""
+    from mailer import rehearsal, terminal
+    from mailer.errand import errand
+    from mailer.errors import ConvenorError
+
+    with errand(file) as this:
+        found, version = this.rehearsal_version()
+        if for_ and for_.lower() not in {recipient.address.lower() for recipient in found.recipients}:
+            raise ConvenorError(f"{for_} is on no list of this event")
+        played = rehearsal.rehearse(version, found.recipients, sender=this.sender, texts=found.texts)
+    if for_:
+        played = played.of(for_)
+    if out:
+        rehearsal.write(played, out)
+    if json:
+        letters = [letter.described() for letter in played.letters] if for_ else None
+        _print_json({"event": version.event.key, "version": version.number, "occasions": played.occasions,
+                     **({"letters": letters} if for_ else {})})  # fmt: skip
+    else:
+        terminal.print_rehearsal(played, for_, out)
+
+
+@app.command(epilog="Example: convenor run agenda/mine.toml")
+def run(file: File = None) -> None:
+    """Start the service, as `make run` does."""
+    import schedule
+    from mailer.errand import usual
+
+    raise typer.Exit(schedule.main([str(usual(file))]))
+
+
+@app.command(epilog="Example: convenor status --json")
+def status(event: EventOption = None, json: Json = False) -> None:
+    """Where everything stands: each mailing with its letters counted."""
+    from mailer import terminal
+    from mailer.errand import errand
+
+    with errand(event) as this:
+        stands = this.standing()
+    if json:
+        from mailer.web.organiser.status import status_of
+
+        print(status_of(stands, this.now).model_dump_json(indent=2))
+    else:
+        terminal.print_standing(stands, this.now)
+
+
+@app.command(epilog="Example: convenor letters --state in_doubt")
+def letters(
+    event: EventOption = None,
+    mailing: Annotated[str | None, typer.Option(help="Only this mailing's.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only those waiting, sent, failed, in_doubt ...")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Only to addresses that hold this.")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 100,
+    json: Json = False,
+) -> None:
+    """The letters that are written down, each with its state and the server's last words."""
+    from mailer import terminal
+    from mailer.errand import errand
+    from mailer.errors import ConvenorError
+    from mailer.outbox import letters as outbox
+    from mailer.outbox.letter import LetterState
+
+    if state is not None and state not in set(LetterState):
+        raise ConvenorError(f"'{state}' is no state; there are {', '.join(LetterState)}")
+    wanted = LetterState(state) if state else None
+    with errand(event) as this, this.database.reading() as transaction:
+        rows = outbox.search(
+            transaction, this.event_key(), mailing=mailing, state=wanted, address=to, limit=limit
+        )
+    if json:
+        _print_json([terminal.letter_facts(row) for row in rows])
+    else:
+        terminal.print_letters(rows)
+
+
+@app.command(epilog="Example: convenor tray Petrosyan")
+def tray(
+    words: Annotated[
+        list[str] | None, typer.Argument(help="Words to look for, or a letter's number.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 20,
+    json: Json = False,
+) -> None:
+    """What the tray caught, newest first; with a number, that letter as it came."""
+    from mailer import settings, terminal
+    from mailer.errors import ConvenorError
+    from mailer.parts import open_tray
+
+    kept = open_tray(settings.load())
+    if words and len(words) == 1 and words[0].isdigit():
+        found = kept.letter(int(words[0]))
+        if not found:
+            raise ConvenorError(f"there is no letter {words[0]} in the tray; it holds {kept.count()}")
+        if json:
+            _print_json({"letter": found[0], "raw": found[1].decode("utf-8", "replace")})
+        else:
+            _print_bytes(found[1])
+        return
+    rows = kept.search(" ".join(words or ()), limit=limit)
+    if json:
+        _print_json(rows)
+    else:
+        terminal.print_tray(rows, kept.count())
+
+
+@app.command("send-test", epilog="Example: convenor send-test me@ministry.example")
+def send_test(
+    address: Annotated[str, typer.Argument(help="Where to send it: your own address.")],
+    event: EventOption = None,
+    json: Json = False,
+) -> None:
+    """Send the first mailing's letter to yourself through the mail server, and show the server's words."""
+    from mailer.errand import errand
+    from mailer.outbox.letter import Happening
+
+    with errand(event) as this:
+        outcome, through = this.send_test(address)
+    accepted = outcome.happening is Happening.ACCEPTED
+    if json:
+        _print_json({"accepted": accepted, "reply": outcome.reply, "through": through})
+    else:
+        print(f"{through}: {outcome.reply}")
+    if not accepted:
+        raise typer.Exit(1)
+
+
+def _print_json(value: object) -> None:
+    from pydantic_core import to_json
+
+    print(to_json(value, indent=2).decode())
+
+
+def _print_bytes(content: bytes) -> None:
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def _problems(problems: "Sequence[Problem]") -> list[dict[str, object]]:
+    return [vars(problem) for problem in problems]
+
+
+def _open_in_browser(html: str) -> None:
+    import tempfile
+    import webbrowser
+
+    with tempfile.NamedTemporaryFile("w", suffix=".html", delete=False, encoding="utf-8") as file:
+        file.write(html)
+    if not webbrowser.open(Path(file.name).as_uri()):
+        print(f"No browser to open; the letter is in {file.name}")

@@ -1,0 +1,275 @@
+"""One thing an organiser wants done by hand: which event, by which settings, at which moment.
+
+Joins files, database and composition for the command line. What is printed is left to `terminal`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from mailer.agenda import wallclock
+from mailer.agenda.changes import Change, differences
+from mailer.agenda.model import AgendaVersion, Event, Mailing
+from mailer.composition.composing import Composed, Sender, compose
+from mailer.delivery.outcome import Outcome
+from mailer.delivery.smtp import Connection, Envelope
+from mailer.delivery.tray import TrayServer
+from mailer.dossier import Dossier
+from mailer.errors import ConvenorError
+from mailer.opening import key_in, read_dossier
+from mailer.outbox import agendas, people
+from mailer.outbox.database import Database, open_database
+from mailer.parts import open_tray, sender_of, utc_now
+from mailer.planning import due
+from mailer.planning.due import Member, Occasion
+from mailer.recipients.model import Recipient, Role
+from mailer.service import Service
+from mailer.settings import ROOT, Settings
+from mailer.settings import load as load_settings
+from mailer.standing import Standing, standing
+
+EXAMPLE = ROOT / "agenda" / "osce-cybercrime.toml"
+
+EXAMPLE_BEGINS_ON = datetime(2027, 1, 4, 8, tzinfo=UTC)
+"""When the rehearsal of an example that is not published begins, so that its letters are the same every day."""
+
+SOON = timedelta(minutes=1)
+"""What falls due this soon after publishing leaves at once, in a person's eyes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """What publishing would change: the agenda, the people by address, and the letters that are due at once."""
+
+    version: int
+    changes: tuple[Change, ...]
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    left: tuple[str, ...]
+    due_at_once: dict[str, int]
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.changes or self.added or self.changed or self.left)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """One occasion to come or past, with the letters it would bring for the lists and answers of now."""
+
+    mailing: str
+    title: str
+    anchor: str
+    due_at: datetime
+    useful_until: datetime
+    audience: str
+    letters: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """`file` is the agenda file; `now` the moment the errand began."""
+
+    file: Path
+    settings: Settings
+    database: Database
+    now: datetime
+    sender: Sender = field(repr=False)
+
+    def read(self) -> tuple[Dossier, AgendaVersion | None]:
+        """The event's files, and its version in force. Raises BadInput."""
+        return read_dossier(self.file, self.settings, self.database, self.now)
+
+    def standing(self) -> Standing:
+        """How the event stands. Raises ConvenorError when nothing of it is published."""
+        found = standing(self.database, self.event_key(), self.now)
+        assert found is not None  # noqa: S101 - event_key() has looked
+        return found
+
+    def event_key(self) -> str:
+        """The file's event in the database. Raises ConvenorError when nothing of it is published."""
+        with self.database.reading() as transaction:
+            published = agendas.event_keys(transaction)
+        key = key_in(self.file)
+        if key in published:
+            return key
+        raise ConvenorError("nothing of this event is published yet: `make run` or `convenor apply` does it")
+
+    def difference(self, found: Dossier, latest: AgendaVersion | None) -> Difference:
+        """What publishing the files now would change, and which letters would leave at once because of it."""
+        with self.database.reading() as transaction:
+            old = {m.recipient.address: m.recipient for m in people.roster(transaction, found.event.key)}
+        new = {recipient.address: recipient for recipient in found.recipients}
+        version = found.version(latest, self.now)
+        fresh = [m for m in self._members(found, latest) if m.recipient.address not in old]
+        at_once: dict[str, int] = {}
+        for occasion in due.occasions(version, {member.recipient.timezone for member in fresh}):
+            if occasion.due_at <= self.now + SOON and (
+                count := due.expected(version, occasion, fresh, self.now)
+            ):
+                at_once[occasion.mailing] = at_once.get(occasion.mailing, 0) + count
+        return Difference(
+            version=version.number,
+            changes=tuple(differences(latest.event if latest else None, found.event)),
+            added=tuple(sorted(new.keys() - old.keys())),
+            changed=tuple(sorted(a for a in new.keys() & old.keys() if new[a] != old[a])),
+            left=tuple(sorted(old.keys() - new.keys())),
+            due_at_once=at_once,
+        )
+
+    def publish(self, found: Dossier) -> AgendaVersion:
+        """Put the files in force."""
+        service = Service(database=self.database, sender=self.sender, texts=found.texts)
+        version, _ = service.publish(found.event, found.recipients, self.now)
+        return version
+
+    def plan(self) -> tuple[list[Planned], ZoneInfo]:
+        """Every occasion of the timetable in the order of time, and the venue's zone."""
+        found, latest = self.read()
+        version = found.version(latest, self.now)
+        members = self._members(found, latest)
+        rows = []
+        for occasion in due.occasions(version, {member.recipient.timezone for member in members}):
+            mailing = version.event.mailing(occasion.mailing)
+            rows.append(
+                Planned(
+                    mailing=mailing.key, title=mailing.title, anchor=occasion.anchor, due_at=occasion.due_at,
+                    useful_until=occasion.useful_until, audience=mailing.audience,
+                    letters=due.expected(version, occasion, members, self.now),
+                )
+            )  # fmt: skip
+        return rows, version.event.zone
+
+    def letter(self, mailing_key: str, address: str, session: str | None) -> Composed:
+        """One person's letter of one mailing, exactly as it will be sent.
+
+        Raises:
+            ConvenorError: no such mailing, person or session.
+        """
+        found, latest = self.read()
+        version = found.version(latest, self.now)
+        mailing = _mailing(version.event, mailing_key)
+        recipient = next((r for r in found.recipients if r.address.lower() == address.lower()), None)
+        if recipient is None:
+            raise ConvenorError(f"{address} is on no list of this event")
+        occasion = due.occasion(
+            version, mailing, _anchor(version.event, mailing, session), recipient.timezone
+        )
+        return self._compose(version, found, mailing, recipient, occasion)
+
+    def send_test(self, address: str) -> tuple[Outcome, str]:
+        """Send the first mailing's letter to `address` as to an invented reader; the outcome, and through what.
+
+        It is in no outbox and in no count; its personal links lead nowhere.
+        """
+        found, latest = self.read()
+        version = found.version(latest, self.now)
+        mailing = version.event.mailings[0]
+        reader = Recipient(address=address, given_name="Test", family_name="Reader", role=Role.FOCAL_POINT)
+        occasion = due.occasion(version, mailing, _anchor(version.event, mailing, None), None)
+        composed = self._compose(version, found, mailing, reader, occasion)
+        server = None if self.settings.relay else TrayServer(open_tray(self.settings), clock=utc_now)
+        relay = self.settings.relay or server.start()  # type: ignore[union-attr]
+        try:
+            with Connection(relay) as line:
+                envelope = Envelope(sender=composed.return_path, recipient=address, content=composed.raw)
+                return line.deliver(envelope, before_dot=lambda: None), "the tray" if server else str(relay)
+        finally:
+            if server:
+                server.stop()
+
+    def rehearsal_version(self) -> tuple[Dossier, AgendaVersion]:
+        """What is rehearsed: the version in force or the one publishing would make, from a moment that stays.
+
+        Nothing published: an example begins on a fixed day; a real event at the start of today, so that the
+        same file gives the same letters all day.
+        """
+        found, latest = self.read()
+        if latest:
+            return found, found.version(latest, latest.published_at)
+        if found.event.example:
+            found, _ = read_dossier(self.file, self.settings, self.database, EXAMPLE_BEGINS_ON)
+            return found, found.version(None, EXAMPLE_BEGINS_ON)
+        midnight = datetime.combine(self.now.astimezone(found.event.zone), time(), tzinfo=found.event.zone)
+        return found, found.version(None, midnight.astimezone(UTC))
+
+    def _compose(
+        self,
+        version: AgendaVersion,
+        found: Dossier,
+        mailing: Mailing,
+        recipient: Recipient,
+        occasion: Occasion,
+    ) -> Composed:
+        return compose(
+            version=version, mailing=mailing, anchor=occasion.anchor, recipient=recipient,
+            due_at=occasion.due_at, dated_at=occasion.due_at, texts=found.texts, sender=self.sender,
+        )  # fmt: skip
+
+    def _members(self, found: Dossier, latest: AgendaVersion | None) -> list[Member]:
+        """The lists' people with what the database knows of them; those who are new join when published."""
+        with self.database.reading() as transaction:
+            known = {m.recipient.address: m for m in people.roster(transaction, found.event.key)}
+        began = latest.first_published_at if latest else self.now
+        return [
+            known.get(r.address) or Member(id=0, recipient=r, joined_at=self.now if latest else began)
+            for r in found.recipients
+        ]
+
+
+def _mailing(event: Event, key: str) -> Mailing:
+    try:
+        return event.mailing(key)
+    except KeyError:
+        keys = ", ".join(mailing.key for mailing in event.mailings)
+        raise ConvenorError(f"there is no mailing '{key}'; there are {keys}") from None
+
+
+def _anchor(event: Event, mailing: Mailing, session: str | None) -> str:
+    """What the letter hangs on: for a mailing about each session the one named, or the first."""
+    anchors = list(due.anchors(event, mailing.rule))
+    if session is not None and session not in anchors:
+        raise ConvenorError(
+            f"'{mailing.key}' has no letter about '{session}'; there are {', '.join(anchors)}"
+        )
+    return session or anchors[0]
+
+
+@contextmanager
+def errand(file: Path | None) -> Iterator[Errand]:
+    """Settings, database and clock for one command.
+
+    Raises:
+        BadInput: settings that cannot be used.
+        StoreError: a database that cannot be used.
+    """
+    wallclock.use_packaged_tzdata()
+    settings = load_settings()
+    database = open_database(settings.database_url, check=False)
+    try:
+        yield Errand(
+            file=usual(file),
+            settings=settings,
+            database=database,
+            now=utc_now(),
+            sender=sender_of(settings),
+        )
+    finally:
+        database.close()
+
+
+def usual(file: Path | None) -> Path:
+    """The named file; else the only one of one's own in agenda/; else the example.
+
+    Raises:
+        ConvenorError: there are several of one's own.
+    """
+    if file:
+        return file
+    own = sorted(path for path in EXAMPLE.parent.glob("*.toml") if path != EXAMPLE)
+    if len(own) > 1:
+        raise ConvenorError(f"which event? There are {', '.join(f'agenda/{path.name}' for path in own)}")
+    return own[0] if own else EXAMPLE

@@ -1,0 +1,129 @@
+"""The timetable as the organiser sees it."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from mailer.agenda.rules import EVENT as WHOLE_EVENT
+from mailer.outbox import people
+from mailer.outbox.letter import LetterState
+from mailer.outbox.schema import letter
+from mailer.web.app import create_app
+from tests.conference import EVENT, PRACTITIONER, RECIPIENTS
+from tests.web.desk import AGENDA_IS_DUE_AT, Desk
+
+
+def words(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def test_before_anything_is_published_it_says_so(empty_desk: Desk) -> None:
+    response = empty_desk.browser().get("/")
+    assert response.status_code == 200
+    assert "Nothing is published yet" in response.text
+    assert empty_desk.browser().get("/api/status").status_code == 404
+
+
+def test_it_tells_the_event_and_every_mailing(calm_desk: Desk) -> None:
+    told = words(calm_desk.browser().get("/").text)
+    assert EVENT.title in told
+    assert "Wednesday, 10 March 2027" in told
+    assert "08:45–17:00 Europe/Vienna" in told
+    assert "Agenda version 1" in told
+    for mailing in EVENT.mailings:
+        assert mailing.title in told
+        assert mailing.when in told
+
+
+def test_a_mailing_shows_what_was_sent_and_what_is_to_come(calm_desk: Desk) -> None:
+    page = calm_desk.browser().get("/").text
+    invitation = words(page.partition('id="mailing-invitation"')[2].partition("</tbody>")[0])
+    assert "Mon 11 Jan 2027, 09:00" in invitation
+    assert invitation.endswith("5 5 –")
+    report = words(page.partition('id="mailing-report"')[2].partition("</tbody>")[0])
+    assert "Thu 11 Mar 2027, 10:00 in 59 days 5 expected – –" in report
+
+
+def test_session_reminders_are_four_occasions_under_one_heading(calm_desk: Desk) -> None:
+    page = calm_desk.browser().get("/").text
+    occasions = words(page.partition('id="occasions-session-reminder"')[2].partition("</details>")[0])
+    assert "4 occasions" in occasions
+    assert [hour for hour in ("09:45", "11:15", "13:45", "15:15") if hour in occasions] == [
+        "09:45",
+        "11:15",
+        "13:45",
+        "15:15",
+    ]
+
+
+def test_whose_clock_an_occasion_follows_is_told(calm_desk: Desk) -> None:
+    told = words(calm_desk.browser().get("/").text)
+    assert "Readers 4 hours ahead of the venue" in told
+    assert "Readers 9 hours behind the venue" in told
+
+
+def test_letters_in_doubt_and_refused_need_a_person(desk: Desk) -> None:
+    assert "Nothing needs you" in desk.browser().get("/").text
+    with desk.database.writing() as transaction:
+        transaction.execute(letter.update().where(letter.c.id == 1).values(state=LetterState.IN_DOUBT))
+        transaction.execute(letter.update().where(letter.c.id == 2).values(state=LetterState.FAILED))
+    told = words(desk.browser().get("/").text)
+    assert "Needs a person 1 Invitation : in doubt: the mail server may or may not have them" in told
+    assert "1 Invitation : refused" in told
+
+
+def test_answers_are_counted_and_nobody_is_named(desk: Desk) -> None:
+    with desk.database.writing() as transaction:
+        first, second = people.roster(transaction, EVENT.key)[:2]
+        people.record_answer(transaction, first.id, WHOLE_EVENT, "accepted", desk.clock(), "page")
+        people.unsubscribe(transaction, second.id, desk.clock())
+    page = desk.browser().get("/").text
+    told = words(page)
+    assert "5 people are asked" in told
+    assert "Will attend 1" in told
+    assert "No answer yet 4" in told
+    assert "Unsubscribed 1" in told
+    assert [r.address for r in RECIPIENTS if r.address in page or r.family_name in page] == []
+
+
+def test_it_looks_again_soon_while_letters_leave_and_seldom_otherwise(desk: Desk) -> None:
+    browser = desk.browser()
+    assert 'hx-trigger="every 15s"' in browser.get("/timetable").text
+    desk.clock.now = AGENDA_IS_DUE_AT
+    desk.service.plan(desk.clock())
+    assert 'hx-trigger="every 2s"' in browser.get("/timetable").text
+
+
+def test_the_living_part_is_a_part_and_no_page(calm_desk: Desk) -> None:
+    part = calm_desk.browser().get("/timetable").text
+    assert part.startswith('<div id="living"')
+    assert "<html" not in part
+
+
+def test_notes_stand_on_top_and_are_text(calm_desk: Desk) -> None:
+    office = replace(calm_desk.office, notes=("<b>agenda</b> has changed: `convenor apply`",))
+    page = replace(calm_desk, office=office).browser().get("/").text
+    assert "&lt;b&gt;agenda&lt;/b&gt; has changed: <code>convenor apply</code>" in page
+
+
+def test_hostile_titles_are_printed_literally(empty_desk: Desk) -> None:
+    hostile = "<script>alert(1)</script>{{7*7}}{x}\"'"
+    mailings = tuple(m.model_copy(update={"title": hostile}) for m in EVENT.mailings)
+    empty_desk.publish(EVENT.model_copy(update={"title": hostile, "mailings": mailings}), (PRACTITIONER,))
+    page = empty_desk.browser().get("/").text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;{{7*7}}{x}" in page
+    assert "49" not in words(page.partition("<h1")[2].partition("</h1>")[0])
+
+
+@pytest.mark.parametrize("path", ["/", "/timetable", "/tray", "/tray/1", "/api/status", "/nothing"])
+def test_no_page_needs_inline_script_or_style(calm_desk: Desk, path: str) -> None:
+    page = calm_desk.browser().get(path).text
+    assert re.findall(r"<style|\sstyle=|\son[a-z]+=|<script(?! src=\"/static/)", page) == []
+    assert re.findall(r"(?:src|href)=\"(?:https?:)?//", page) == []
+
+
+def test_the_description_of_the_interface_is_served(calm_desk: Desk) -> None:
+    described = create_app(calm_desk.office).openapi()
+    assert set(described["paths"]) == {"/api/status", "/health"}
