@@ -6,9 +6,6 @@ from functools import partial
 from pathlib import Path
 from threading import Event as Signal
 
-from mailer.web.office import Office
-from mailer.web.serving import reserve, serve
-
 from mailer import settings as environment
 from mailer import terminal
 from mailer.agenda import wallclock
@@ -18,6 +15,8 @@ from mailer.opening import open_event
 from mailer.outbox.database import open_database
 from mailer.parts import open_parts, utc_now
 from mailer.standing import standing
+from mailer.web.office import Office
+from mailer.web.serving import reserve, serve
 
 EXAMPLE = environment.ROOT / "agenda" / "osce-cybercrime.toml"
 

@@ -6,7 +6,7 @@ Exit codes: 0 done; 1 refused, with the reason; 2 the command was written wrongl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 

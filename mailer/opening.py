@@ -69,11 +69,13 @@ def open_event(path: Path, settings: Settings, database: Database, now: datetime
     if latest is None:
         if settings.relay and found.event.example:
             raise ConvenorError(
-                "the example is for the tray: empty CONVENOR_SMTP_URL, or name your own event with EVENT=agenda/mine.toml"
+                "the example is for the tray alone: empty CONVENOR_SMTP_URL, or run your own event "
+                "with EVENT=agenda/mine.toml"
             )
         if settings.relay:
             raise ConvenorError(
-                f"nothing of this event is published yet: `convenor apply {shown(path)}` shows what would leave, and asks"
+                f"nothing of this event is published yet: `convenor apply {shown(path)}` "
+                "shows what would leave, and asks"
             )
         return Opened(event=found.event.key, texts=found.texts, dossier=found)
     with database.reading() as transaction:
@@ -81,7 +83,8 @@ def open_event(path: Path, settings: Settings, database: Database, now: datetime
     notes = []
     if latest.event != found.event or not same_people(listed, found.recipients):
         notes.append(
-            f"{shown(path)} has changed since version {latest.number} was published: `convenor apply {shown(path)}` shows the difference"
+            f"{shown(path)} has changed since version {latest.number} was published: "
+            f"`convenor apply {shown(path)}` shows the difference"
         )
     return Opened(event=found.event.key, texts=found.texts, notes=tuple(notes))
 
@@ -103,7 +106,10 @@ def _go_on_without(path: Path, database: Database, error: BadInput) -> Opened:
         published = agendas.event_keys(transaction)
     if key not in published:
         raise error
-    note = f"{shown(path)} cannot be used; what was published goes on. `convenor check {shown(path)}` shows {len(error.problems)} problem(s)"
+    note = (
+        f"{shown(path)} cannot be used, and what was published goes on: "
+        f"`convenor check {shown(path)}` shows what is wrong"
+    )
     return Opened(event=key, texts=wording.load(TEMPLATES), notes=(note,))
 
 

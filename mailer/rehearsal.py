@@ -150,7 +150,7 @@ def _report(version: AgendaVersion, service: Service, tray: Tray) -> Rehearsal:
     caught = {letter.message_id: (letter, raw) for letter, raw in tray.everything()}
     with service.database.reading() as transaction:
         rows = letters.search(transaction, event.key, limit=EVERYTHING)
-        opened = [stored for stored in letters.occasions(transaction, event.key)]
+        opened = letters.occasions(transaction, event.key)
     unsent: dict[tuple[str, str, datetime], Counter[str]] = {}
     found: list[PersonalLetter] = []
     for row in rows:

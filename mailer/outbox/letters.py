@@ -514,7 +514,7 @@ def in_doubt(c: Connection, event: str | None = None) -> list[LetterRow]:
     return [_letter_row(row) for row in c.execute(query.order_by(letter.c.intent_at, letter.c.id))]
 
 
-def settle(  # noqa: PLR0917 - read aloud: this letter, this happened, now, because
+def settle(
     c: Connection,
     letter_id: int,
     happening: Happening,

@@ -326,7 +326,7 @@ def _answer_counts(c: Connection, event: str) -> dict[str, dict[Answer, int]]:
     return counted
 
 
-def record_answer(  # noqa: PLR0917 - the facts of an answer, in the order one tells them
+def record_answer(
     c: Connection,
     recipient_id: int,
     anchor: str,

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from tests.conference import EVENT, PRACTITIONER, PUBLISHED_AT, RECIPIENTS
 BASE_URL = "https://conference.example"
 LOCAL = "http://127.0.0.1:8400"
 AGENDA_IS_DUE_AT = datetime(2027, 2, 24, 8, 30, tzinfo=UTC)
-"""Half an hour after the agenda is due for readers on the venue's clock."""
+"""Half an hour after the agenda is due."""
 
 
 class Clock:
@@ -65,9 +66,8 @@ class Desk:
 
     def browser(self, base_url: str = LOCAL, peer: str = "127.0.0.1") -> TestClient:
         """Somebody at `peer` who opened `base_url`; errors become pages, as they do for people."""
-        app = create_app(self.office)
         return TestClient(
-            app,
+            _app(self.office),
             base_url=base_url,
             client=(peer, 40000),
             raise_server_exceptions=False,
@@ -85,6 +85,9 @@ class Desk:
                 table.name: [tuple(row) for row in transaction.execute(select(table))]
                 for table in metadata.sorted_tables
             }
+
+
+_app = lru_cache(maxsize=2)(create_app)
 
 
 @contextmanager

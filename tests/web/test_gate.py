@@ -79,7 +79,7 @@ def test_the_tray_is_shown_at_this_machine_alone(calm_desk: Desk, headers: dict[
 @pytest.mark.parametrize("path", ["/r/{token}/answer", "/u/{token}", "/"])
 def test_a_megabyte_is_too_much(calm_desk: Desk, path: str) -> None:
     response = calm_desk.browser().post(
-        path.format(token=desk.token()), content=b"answer=" + b"x" * 1_000_000
+        path.format(token=calm_desk.token()), content=b"answer=" + b"x" * 1_000_000
     )
     assert response.status_code == 413
 

@@ -17,6 +17,13 @@ from tests.web.desk import BASE_URL, Desk
 ANCHORS = ["event", *(session.key for session in EVENT.sessions)]
 
 
+@pytest.fixture
+def desk(empty_desk: Desk) -> Desk:
+    """The event is published; no letter has left yet."""
+    empty_desk.publish()
+    return empty_desk
+
+
 def answers(desk: Desk) -> list[tuple[str, str, str]]:
     with desk.database.reading() as transaction:
         found = people.member_by_handle(
@@ -189,7 +196,6 @@ def bad_tokens(desk: Desk) -> list[str]:
         "-",
         "é",
         "%00",
-        "..",
         "A" * 10_000,
         genuine + "A",
         genuine[:-1],
@@ -255,12 +261,13 @@ def test_hostile_names_are_printed_literally(empty_desk: Desk) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 def test_looking_a_hundred_times_changes_nothing(desk: Desk, method: str) -> None:
+    desk.work()
     before, browser = desk.dump(), desk.browser()
     page, leave = f"/r/{desk.token()}", f"/u/{desk.token(Purpose.UNSUBSCRIBE)}"
     paths = [page, f"{page}/answer", f"{page}/event.ics", f"{page}/all.ics", leave]
     for number in range(100):
-        browser.request(method, paths[number % len(paths)])
-        browser.request(method, paths[number % len(paths)] + "?answer=declined&List-Unsubscribe=One-Click")
+        query = "?answer=declined&List-Unsubscribe=One-Click" if number % 2 else ""
+        browser.request(method, paths[number % len(paths)] + query)
     assert desk.dump() == before
     assert sum(map(len, before.values())) > 0
 

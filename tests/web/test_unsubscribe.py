@@ -11,6 +11,13 @@ ONE_CLICK = "List-Unsubscribe=One-Click"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
+@pytest.fixture
+def desk(empty_desk: Desk) -> Desk:
+    """The event is published; no letter has left yet."""
+    empty_desk.publish()
+    return empty_desk
+
+
 def has_left(desk: Desk) -> bool:
     with desk.database.reading() as transaction:
         return {m.recipient.address: m.unsubscribed for m in people.roster(transaction, EVENT.key)}[

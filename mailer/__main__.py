@@ -1,0 +1,5 @@
+"""`python -m mailer` is `convenor`."""
+
+from mailer.cli import main
+
+main()

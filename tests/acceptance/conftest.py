@@ -1,0 +1,130 @@
+"""The program as a newcomer has it: the tracked files in a folder of their own, run as processes of their own."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailer.delivery.tray import Tray
+from mailer.settings import ROOT
+
+PATIENCE_FOR = 90.0
+"""Seconds until a step counts as failed; nothing is measured by it."""
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@dataclass
+class RunningService:
+    """One `python schedule.py`, with what it printed so far in `log`."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    def status(self) -> dict[str, Any]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/status", timeout=10) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+
+    def mailing(self, key: str) -> dict[str, Any]:
+        return next(each for each in self.status()["mailings"] if each["mailing"] == key)
+
+    def wait_until(self, true: Callable[[], bool]) -> None:
+        """Look every tenth of a second; fails with the log when the service ends or patience does."""
+        deadline = time.monotonic() + PATIENCE_FOR
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                if true():
+                    return
+            except OSError:
+                pass
+            time.sleep(0.1)
+        pytest.fail(f"it never came to that:\n{self.log.read_text()}")
+
+    def wait_until_ready(self) -> None:
+        self.wait_until(lambda: "Convenor is ready" in self.log.read_text())
+
+    def end(self, how: signal.Signals) -> int:
+        self.process.send_signal(how)
+        return self.process.wait(timeout=40)
+
+
+@dataclass
+class Project:
+    """A copy of the project's own files; its `var/` is its alone."""
+
+    root: Path
+    environment: dict[str, str]
+    started: list[RunningService] = field(default_factory=list)
+
+    def start(self, *arguments: str, **environment: str) -> RunningService:
+        port = free_port()
+        log = self.root / f"service-{len(self.started)}.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "schedule.py", *arguments],
+                cwd=self.root,
+                env=self.environment | {"CONVENOR_PORT": str(port)} | environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+        service = RunningService(process=process, port=port, log=log)
+        self.started.append(service)
+        return service
+
+    def convenor(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, "-m", "mailer", *arguments],
+            cwd=self.root,
+            env=self.environment | environment,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=PATIENCE_FOR,
+            check=False,
+        )
+
+    def copies(self) -> Counter[str]:
+        """How often each Message-ID is in the tray."""
+        tray = Tray(self.root / "var" / "tray.db")
+        return Counter(letter.message_id for letter, _ in tray.everything())
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    root, home = tmp_path / "project", tmp_path / "home"
+    home.mkdir()
+    for name in ("mailer", "templates", "agenda", "recipients", "schedule.py"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, root / name)
+    for own in (root / "agenda").iterdir():
+        if own.name != "osce-cybercrime.toml":
+            own.unlink()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CONVENOR_")}
+    made = Project(root=root, environment=kept | {"HOME": str(home), "PYTHONUNBUFFERED": "1"})
+    yield made
+    for service in made.started:
+        if service.process.poll() is None:
+            service.process.kill()
+            service.process.wait()

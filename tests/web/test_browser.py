@@ -1,0 +1,185 @@
+"""The pages in a real Chromium: what is alive, what is seen, what is fetched, what can be read."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+
+from mailer.composition.links import Purpose
+from tests.conference import EVENT, EXPERT, FAR_AWAY
+from tests.web.desk import BASE_URL, Desk
+
+JUST_BEFORE_THE_AGENDA = datetime(2027, 2, 24, 7, 59, 30, tzinfo=UTC)
+
+POOR_CONTRAST = """() => {
+  const channels = colour => colour.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b]
+    .map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, at) => sum + v * [0.2126, 0.7152, 0.0722][at], 0);
+  const ground = element => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = channels(getComputedStyle(at).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0.99) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement, style = getComputedStyle(element);
+    if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
+    if (element.closest('title, .visually-hidden, .skip, script')) continue;
+    const ink = channels(element.namespaceURI.endsWith('svg') ? style.fill : style.color);
+    const pair = [light(ink), light(ground(element))].sort((a, b) => b - a);
+    const ratio = (pair[0] + 0.05) / (pair[1] + 0.05);
+    const enough = parseFloat(style.fontSize) >= 24 ? 3 : 4.5;
+    if (ratio < enough) poor.push(`${walker.currentNode.data.trim().slice(0, 40)}: ${ratio.toFixed(2)}`);
+  }
+  return poor;
+}"""
+"""Texts whose contrast is below WCAG 2.2 1.4.3 (AA)."""
+
+
+def paths(desk: Desk) -> list[str]:
+    return [
+        "/",
+        "/tray",
+        "/tray/1",
+        "/tray/1?width=phone",
+        "/tray/1?show=text",
+        "/tray/1?show=calendar",
+        "/tray/1?show=raw",
+        f"/r/{desk.token(of=FAR_AWAY)}",
+        f"/r/{desk.token(of=EXPERT)}",
+        f"/u/{desk.token(Purpose.UNSUBSCRIBE)}",
+    ]
+
+
+class Watch:
+    """What a context's pages complained of, and what they fetched from elsewhere."""
+
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        self.complaints: list[str] = []
+        self.elsewhere: list[str] = []
+        context.on("console", lambda said: self.complaints.append(said.text))
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        context.on("requestfailed", lambda request: self.complaints.append(request.url))
+        context.on(
+            "request",
+            lambda request: None if request.url.startswith(address) else self.elsewhere.append(request.url),
+        )
+
+
+@pytest.fixture
+def context(chromium: Browser, address: str) -> Iterator[BrowserContext]:
+    context = chromium.new_context(base_url=address, viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(8000)
+    watch = Watch(context, address)
+    yield context
+    context.close()
+    assert watch.complaints == []
+    assert watch.elsewhere == []
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+def test_counts_change_by_themselves_when_letters_leave(desk: Desk, page: Page) -> None:
+    desk.clock.now = JUST_BEFORE_THE_AGENDA
+    page.goto("/")
+    agenda = page.locator("#mailing-agenda > tr").first
+    expect(agenda.locator(".sent")).to_have_text("–")
+    expect(page.locator("#living")).to_have_attribute("hx-trigger", "every 2s")
+    page.locator("#occasions-session-reminder summary").click()
+    desk.clock.move(seconds=30)
+    desk.work()
+    expect(agenda.locator(".sent")).to_have_text("4")
+    expect(page.locator("aside .big").first).to_have_text("9")
+    expect(page.locator("#occasions-session-reminder")).to_have_attribute("open", "")
+    expect(page.locator("#living")).to_have_attribute("hx-trigger", "every 15s")
+
+
+def test_a_letter_is_found_in_the_tray_and_opened(desk: Desk, page: Page) -> None:
+    page.goto("/tray")
+    expect(page.locator("tbody tr")).to_have_count(5)
+    page.get_by_role("searchbox").fill("novak")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_role("link", name="Invitation").click()
+    letter = page.frame_locator("iframe")
+    expect(letter.get_by_role("heading", name=EVENT.title)).to_be_visible()
+    expect(letter.get_by_text("Dr Ana Novak").first).to_be_visible()
+    page.get_by_role("link", name="Phone").click()
+    assert page.locator("iframe").bounding_box()["width"] == pytest.approx(390, abs=2)  # type: ignore[index]
+    page.get_by_role("link", name="Calendar", exact=True).click()
+    expect(page.get_by_text("Wednesday, 10 March 2027, 08:45–17:00 (Europe/Vienna)")).to_be_visible()
+
+
+def test_a_link_in_a_letter_opens_in_a_window_of_its_own(chromium: Browser, address: str) -> None:
+    def answer(route: Route) -> None:
+        route.fulfill(body="there")
+
+    with chromium.new_context(base_url=address) as context:
+        context.route(f"{BASE_URL}/**", answer)
+        page = context.new_page()
+        page.goto("/tray/1")
+        with context.expect_page() as opened:
+            page.frame_locator("iframe").locator(f"a[href^='{BASE_URL}/r/']").first.click()
+        opened.value.wait_for_load_state()
+        assert opened.value.url.startswith(f"{BASE_URL}/r/")
+        assert page.url == f"{address}/tray/1"
+
+
+def test_a_delegate_answers_on_a_phone_without_script(desk: Desk, chromium: Browser, address: str) -> None:
+    with chromium.new_context(
+        base_url=address, viewport={"width": 390, "height": 800}, has_touch=True, java_script_enabled=False
+    ) as context:
+        watch = Watch(context, address)
+        page = context.new_page()
+        page.goto(f"/r/{desk.token()}")
+        page.get_by_role("button").tap()
+        expect(page.get_by_text("Your answer:")).to_have_count(0)
+        page.get_by_label("I may attend").check()
+        page.get_by_role("button", name="Send my answer").tap()
+        expect(page.get_by_role("status")).to_contain_text("Your answer: I may attend")
+        with page.expect_download() as download:
+            page.get_by_role("link", name=f"Add to calendar: {EVENT.sessions[2].title}").tap()
+        assert download.value.suggested_filename == "session-1.ics"
+        page.get_by_role("link", name="Unsubscribe").tap()
+        page.get_by_role("button", name="Unsubscribe").tap()
+        expect(page.get_by_role("heading", name="You are unsubscribed")).to_be_visible()
+        assert watch.complaints == [
+            f"{address}/r/{desk.token()}/session-1.ics"
+        ]  # a download is a page not reached
+        assert watch.elsewhere == []
+    assert desk.browser().get("/api/status").json()["totals"]["answers"] == {"tentative": 1}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_a_phone_and_can_be_read(desk: Desk, page: Page, scheme: str) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        for path in paths(desk):
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
+            assert page.evaluate(POOR_CONTRAST) == [], (path, width)
+
+
+def test_a_script_in_a_letter_does_not_run(desk: Desk, chromium: Browser, address: str) -> None:
+    hostile = (
+        b"Content-Type: text/html\r\n\r\n<p>tea</p><script>document.body.textContent = 'gone'</script>"
+        b"<img src='/favicon' onerror='document.body.textContent = 1'><iframe src='/'></iframe>"
+    )
+    number = desk.tray.keep(hostile, sender="a@b.example", recipient="c@d.example", received_at=desk.clock())
+    with chromium.new_context(base_url=address) as context:
+        fetched: list[str] = []
+        context.on("response", lambda response: fetched.append(response.url.removeprefix(address)))
+        page = context.new_page()
+        page.goto(f"/tray/{number}", wait_until="networkidle")
+        expect(page.frame_locator("iframe").first.get_by_text("tea")).to_be_visible()
+        letter = f"/tray/{number}"
+        assert set(fetched) == {letter, f"{letter}/letter.html", "/favicon", "/static/site.css"}
