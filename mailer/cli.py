@@ -174,11 +174,10 @@ def rehearse(
 
     with errand(file) as this:
         found, version = this.rehearsal_version()
-        if for_ and for_.lower() not in {recipient.address.lower() for recipient in found.recipients}:
+        players = [r for r in found.recipients if not for_ or r.address.lower() == for_.lower()]
+        if for_ and not players:
             raise ConvenorError(f"{for_} is on no list of this event")
-        played = rehearsal.rehearse(version, found.recipients, sender=this.sender, texts=found.texts)
-    if for_:
-        played = played.of(for_)
+        played = rehearsal.rehearse(version, players, sender=this.sender, texts=found.texts)
     if out:
         rehearsal.write(played, out)
     if json:

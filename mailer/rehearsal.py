@@ -9,7 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -73,15 +73,6 @@ class Rehearsal:
     version: AgendaVersion
     occasions: tuple[Rehearsed, ...]
     letters: tuple[PersonalLetter, ...]
-
-    def of(self, address: str) -> "Rehearsal":
-        """One person's whole experience: the letters to this address, and the occasions that brought them."""
-        theirs = tuple(letter for letter in self.letters if letter.address.lower() == address.lower())
-        held = Counter((letter.mailing, letter.anchor, letter.due_at) for letter in theirs)
-        kept = (o for o in self.occasions if held[o.mailing, o.anchor, o.due_at])
-        return replace(
-            self, letters=theirs, occasions=tuple(replace(o, letters=1, sent=1, unsent={}) for o in kept)
-        )
 
 
 def rehearse(

@@ -229,6 +229,8 @@ def print_rehearsal(played: Rehearsal, address: str | None, out: Path | None) ->
     _print(Text(f"Rehearsal: {event.title}", style="bold"), Text())
     table = _table("due (venue time)", "UTC", "mailing", "about", "letters>", "sent>", "subject")
     for row in played.occasions:
+        if address and not row.letters:
+            continue
         about = "" if row.anchor == "event" else row.anchor
         table.add_row(
             f"{row.due_at.astimezone(event.zone):{_MOMENT}}", f"{row.due_at:%d %H:%M}Z", row.mailing, about,

@@ -9,7 +9,6 @@ import logging
 import re
 from collections.abc import Iterator
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -46,7 +45,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        outgoing = _Outgoing(scope, send)
+        outgoing = _Outgoing(send)
         status = self._refusal(scope)
         body = b"" if status else await _read(receive)
         if body is None:
@@ -55,7 +54,7 @@ class Gate:
             await pages.error(status, scope["path"])(scope, receive, outgoing)
             return
         try:
-            await self._app(outgoing.scope, _replay(body or b"", receive), outgoing)
+            await self._app(_as_get(scope), _replay(body or b"", receive), outgoing)
         except Exception:
             _log.exception("a page could not be made")
             if outgoing.has_started:
@@ -90,11 +89,10 @@ def _is_local(scope: Scope, host: str) -> bool:
 
 
 class _Outgoing:
-    """Sends with the headers every response bears; answers HEAD as GET without the body (RFC 9110 9.3.2)."""
+    """Sends with the headers every response bears."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
-        self._send, self._bodiless, self.has_started = send, scope["method"] == "HEAD", False
-        self.scope: dict[str, Any] = {**scope, "method": "GET"} if self._bodiless else dict(scope)
+    def __init__(self, send: Send) -> None:
+        self._send, self.has_started = send, False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -103,9 +101,12 @@ class _Outgoing:
             for name, value in pages.HEADERS.items():
                 headers.setdefault(name, value)
             message = {**message, "headers": headers.raw}
-        elif self._bodiless:
-            message = {**message, "body": b""}
         await self._send(message)
+
+
+def _as_get(scope: Scope) -> Scope:
+    """HEAD is answered as GET; the server leaves the body out (RFC 9110 9.3.2)."""
+    return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
 
 
 async def _read(receive: Receive) -> bytes | None:

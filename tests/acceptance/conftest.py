@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,23 +109,29 @@ class Project:
         return Counter(letter.message_id for letter, _ in tray.everything())
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    root, home = tmp_path / "project", tmp_path / "home"
+@contextmanager
+def copy_of_the_project(folder: Path) -> Iterator[Project]:
+    """What it started is ended with it."""
+    root, home = folder / "project", folder / "home"
     home.mkdir()
-    for name in ("mailer", "templates", "agenda", "recipients", "schedule.py"):
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, root / name)
-    for own in (root / "agenda").iterdir():
-        if own.name != "osce-cybercrime.toml":
-            own.unlink()
+    root.mkdir()
+    for name in ("mailer", "templates", "agenda", "recipients"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "schedule.py", root)
+    for own in set((root / "agenda").iterdir()) - {root / "agenda" / "osce-cybercrime.toml"}:
+        own.unlink()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CONVENOR_")}
     made = Project(root=root, environment=kept | {"HOME": str(home), "PYTHONUNBUFFERED": "1"})
-    yield made
-    for service in made.started:
-        if service.process.poll() is None:
-            service.process.kill()
-            service.process.wait()
+    try:
+        yield made
+    finally:
+        for service in made.started:
+            if service.process.poll() is None:
+                service.process.kill()
+                service.process.wait()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    with copy_of_the_project(tmp_path) as made:
+        yield made

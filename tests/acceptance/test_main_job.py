@@ -42,9 +42,7 @@ def test_killed_in_the_middle_and_started_again_each_letter_is_there_once(projec
     assert len(project.copies()) < len(everybody()), "it was killed too late to show anything"
 
     again = project.start()
-    again.wait_until(
-        lambda: (m := again.mailing("invitation"))["sent"] + m["in_doubt"] == len(everybody())
-    )
+    again.wait_until(lambda: (m := again.mailing("invitation"))["sent"] + m["in_doubt"] == len(everybody()))
     in_doubt = again.mailing("invitation")["in_doubt"]
     copies = project.copies()
     assert set(copies.values()) == {1}

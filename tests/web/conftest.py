@@ -1,17 +1,12 @@
 """A desk to ask, the application served on loopback, and a real Chromium to look at it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
-from time import monotonic, sleep
 
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from playwright.sync_api import Browser, sync_playwright
 
-from mailer.web.app import create_app
+from mailer.web.serving import reserve, serve
 from tests.web.desk import Desk, open_desk
 
 CHROMIUM = "/usr/bin/chromium"
@@ -49,28 +44,10 @@ def calm_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         yield desk
 
 
-@contextmanager
-def serve(app: FastAPI) -> Iterator[str]:
-    """The application on a port of the system's choice; yields its address."""
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", proxy_headers=False)
-    )
-    thread = Thread(target=server.run, daemon=True)
-    thread.start()
-    patience = monotonic() + 10
-    while not server.started and monotonic() < patience:
-        sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-
-
 @pytest.fixture
 def address(desk: Desk) -> Iterator[str]:
     """Where the desk's pages are served."""
-    with serve(create_app(desk.office)) as served:
+    with serve(desk.office, reserve(0)) as served:
         yield served
 
 

@@ -11,7 +11,7 @@ import pytest
 from mailer.agenda.rules import EVENT as WHOLE_EVENT
 from mailer.composition.links import Purpose, Signer
 from mailer.outbox import people
-from tests.conference import ENDS_AT, EVENT, EXPERT, FAR_AWAY, FOCAL_POINT, PRACTITIONER, RECIPIENTS
+from tests.conference import ENDS_AT, EVENT, EXPERT, FOCAL_POINT, PRACTITIONER, RECIPIENTS, SPEAKER
 from tests.web.desk import BASE_URL, Desk
 
 ANCHORS = ["event", *(session.key for session in EVENT.sessions)]
@@ -49,10 +49,17 @@ def test_it_shows_its_reader_the_event_and_the_day(calm_desk: Desk) -> None:
 
 
 def test_it_tells_the_readers_own_time_where_it_differs(calm_desk: Desk) -> None:
-    far = calm_desk.browser().get(f"/r/{calm_desk.token(of=FAR_AWAY)}").text
-    assert "23:45–08:00</span> on Tue 9 Mar your time (America/Vancouver)" in far
     assert "your time" not in calm_desk.browser().get(f"/r/{calm_desk.token()}").text
     assert "your time" not in calm_desk.browser().get(f"/r/{calm_desk.token(of=FOCAL_POINT)}").text
+    east = calm_desk.browser().get(f"/r/{calm_desk.token(of=SPEAKER)}").text
+    assert "12:45–21:00</span> your time (Asia/Almaty)" in east
+
+
+def test_it_tells_the_readers_own_day_where_it_is_another(empty_desk: Desk) -> None:
+    islander = PRACTITIONER.model_copy(update={"timezone": "Pacific/Honolulu"})
+    empty_desk.publish(recipients=(islander,))
+    page = empty_desk.browser().get(f"/r/{empty_desk.token()}").text
+    assert "21:45–06:00</span> on Tue 9 Mar your time (Pacific/Honolulu)" in page
 
 
 def test_a_name_finds_its_own_direction(calm_desk: Desk) -> None:

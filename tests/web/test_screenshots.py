@@ -11,8 +11,7 @@ from mailer import dossier
 from mailer.agenda.rules import EVENT as WHOLE_EVENT
 from mailer.outbox import people
 from mailer.settings import ROOT
-from mailer.web.app import create_app
-from tests.web.conftest import serve
+from mailer.web.serving import reserve, serve
 from tests.web.desk import Desk, open_desk
 
 FOLDER = os.environ.get("CONVENOR_SCREENSHOTS", "")
@@ -37,7 +36,7 @@ def test_pictures_are_taken(chromium: Browser, tmp_path: Path, size: str, scheme
             "letter": "/tray/3",
             "page": f"/r/{desk.token(of=reader)}",
         }
-        with serve(create_app(desk.office)) as address:
+        with serve(desk.office, reserve(0)) as address:
             page = chromium.new_page(
                 viewport={"width": width, "height": height},
                 color_scheme="dark" if scheme == "dark" else "light",

@@ -44,7 +44,7 @@ def visitor(office: Office, purpose: Purpose, token: str) -> Visitor:
         HTTPException: 404 for a token that is not genuine, is for another purpose, or names somebody who is
             no longer asked. The same two look-ups are made for each.
     """
-    handle = office.sender.signer.handle_of(purpose, token if token.isascii() else "")
+    handle = office.sender.signer.handle_of(purpose, token)
     with office.database.reading() as transaction:
         found = people.member_by_handle(transaction, handle or _NOBODY)
         version = agendas.latest(transaction, found[0] if found else office.event)

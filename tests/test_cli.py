@@ -1,0 +1,207 @@
+"""Every command as a person types it: what it prints, what it answers to machines, and how it ends."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from mailer.cli import app
+from mailer.settings import ROOT
+from tests.acceptance.conftest import Project, copy_of_the_project
+
+ADDRESS = "a.petrosyan@armenia-mission.example"
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project whose example is published and sent to the tray by hand: nothing runs."""
+    with copy_of_the_project(tmp_path_factory.mktemp("commands")) as project:
+        done = project.convenor("apply", "--yes")
+        assert done.returncode == 0, done.stderr
+        yield project
+
+
+def out(project: Project, *arguments: str) -> str:
+    done = project.convenor(*arguments)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+def test_help_needs_none_of_the_heavy_libraries() -> None:
+    """What is imported is what takes the time: `convenor --help` is to be there at once."""
+    script = "import sys, mailer.cli; sys.argv = ['convenor', '--help']\ntry: mailer.cli.main()\nexcept SystemExit: pass\nprint(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, cwd=ROOT)
+    loaded = done.stdout.decode()
+
+    for heavy in (
+        "sqlalchemy",
+        "pydantic",
+        "babel",
+        "jinja2",
+        "icalendar",
+        "fastapi",
+        "rich",
+        "aiosmtpd",
+        "alembic",
+    ):
+        assert f"'{heavy}'" not in loaded, heavy
+
+
+def test_every_command_has_a_sentence_and_an_example_that_runs_it() -> None:
+    group = typer.main.get_command(app)
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        assert command.help, name
+        assert f"convenor {name}" in (command.epilog or ""), name
+
+
+def test_check_says_that_all_is_in_order_and_which_end_is_assumed(published: Project) -> None:
+    said = out(published, "check")
+
+    assert "10 items, 6 mailings, 154 recipients" in said
+    assert "Closing remarks: the end, 17:15, is assumed" in said
+    assert json.loads(out(published, "check", "--json"))["recipients"] == 154
+
+
+def test_check_shows_all_problems_of_all_files_with_their_places(published: Project) -> None:
+    agenda = published.root / "agenda"
+    text = (agenda / "osce-cybercrime.toml").read_text("utf-8")
+    text = text.replace('timezone = "Europe/Vienna"', 'timezone = "EST"').replace(
+        'end = "09:15"', 'end = "24:00"'
+    )
+    text = text.replace("../recipients/practitioners.csv", "../recipients/bad.csv")
+    bad_list = published.root / "recipients" / "bad.csv"
+    bad_list.write_text("email,given_name,family_name\nnot an address,A,B\na@b.example,=?utf-8?q?x?=,C\n")
+    Path(agenda / "bad.toml").write_text(text, "utf-8")
+
+    done = published.convenor("check", "agenda/bad.toml")
+    machines = published.convenor("check", "agenda/bad.toml", "--json")
+    (agenda / "bad.toml").unlink()
+    bad_list.unlink()
+
+    assert done.returncode == machines.returncode == 1
+    assert done.stdout == b""
+    said = done.stderr.decode()
+    assert "bad.toml:" in said
+    assert "event.timezone" in said
+    found = json.loads(machines.stdout)
+    assert found["ok"] is False
+    assert len(found["problems"]) == len(said.strip().splitlines())
+
+
+def test_apply_shows_the_difference_and_publishes_nothing_unasked(published: Project) -> None:
+    file = published.root / "agenda" / "osce-cybercrime.toml"
+    text = file.read_text("utf-8")
+    file.write_text(text.replace('start = "10:00"', 'start = "10:05"'), "utf-8")
+    try:
+        done = published.convenor("apply")
+        difference = json.loads(out(published, "apply", "--json"))
+    finally:
+        file.write_text(text, "utf-8")
+
+    assert done.returncode == 1
+    assert "--yes" in done.stderr.decode()
+    assert "session session-1 starts_at" in done.stdout.decode()
+    assert difference["published"] is False
+    assert [change["field"] for change in difference["difference"]["changes"]] == ["starts_at"]
+    assert "nothing differs from version 1" in out(published, "apply")
+
+
+def test_plan_lists_the_timetable(published: Project) -> None:
+    planned = json.loads(out(published, "plan", "--json"))
+
+    assert [row["due_at"] for row in planned] == sorted(row["due_at"] for row in planned)
+    assert sum(row["letters"] for row in planned if row["mailing"] == "invitation") == 154
+    assert "answer-reminder" in out(published, "plan")
+
+
+@pytest.mark.parametrize(
+    ("option", "beginning"),
+    [("--eml", "From: "), ("--html", "<!doctype html"), ("--ics", "BEGIN:VCALENDAR\r\n"), ("--json", "{")],
+)
+def test_preview_shows_each_part(published: Project, option: str, beginning: str) -> None:
+    shown = out(published, "preview", "invitation", "--to", ADDRESS, option)
+
+    assert shown.lower().startswith(beginning.lower())
+
+
+def test_preview_of_a_letter_in_words(published: Project) -> None:
+    shown = out(published, "preview", "session-reminder", "--to", ADDRESS, "--session", "session-3")
+
+    assert shown.startswith("Subject: ")
+    assert "Session III" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("preview", "invitations", "--to", ADDRESS), "there is no mailing 'invitations'"),
+        (("preview", "invitation", "--to", "nobody@x.example"), "on no list"),
+        (("preview", "session-reminder", "--to", ADDRESS, "--session", "lunch"), "no letter about 'lunch'"),
+        (("preview", "report", "--to", ADDRESS, "--ics"), "carries nothing for the calendar"),
+        (("check", "agenda/none.toml"), "none.toml"),
+        (("letters", "--state", "gone"), "'gone' is no state"),
+        (("tray", "999999"), "there is no letter 999999"),
+        (("rehearse", "--for", "nobody@x.example"), "on no list"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(
+    published: Project, arguments: tuple[str, ...], word: str
+) -> None:
+    done = published.convenor(*arguments)
+
+    assert done.returncode == 1
+    assert word in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
+    assert len(done.stderr.decode().splitlines()) == 1
+
+
+def test_a_rehearsal_for_one_person_is_their_whole_experience(published: Project, tmp_path: Path) -> None:
+    said = out(published, "rehearse", "--for", ADDRESS, "--out", str(tmp_path / "letters"))
+    told = json.loads(out(published, "rehearse", "--for", ADDRESS, "--json"))
+
+    assert "nothing left this machine" in said
+    assert [letter["mailing"] for letter in told["letters"]] == [
+        "invitation", "agenda", "answer-reminder", "practical", "report"
+    ]  # fmt: skip
+    assert len(list((tmp_path / "letters").iterdir())) == 5
+
+
+def test_a_rehearsal_writes_into_no_folder_that_holds_other_things(
+    published: Project, tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.eml").write_text("mine")
+
+    done = published.convenor("rehearse", "--for", ADDRESS, "--out", str(tmp_path))
+
+    assert done.returncode == 1
+    assert (tmp_path / "thesis.eml").read_text() == "mine"
+
+
+def test_a_test_letter_goes_to_the_tray_and_into_no_count(published: Project) -> None:
+    before = json.loads(out(published, "status", "--json"))["totals"]
+    sent = json.loads(out(published, "send-test", "me@ministry.example", "--json"))
+    caught = json.loads(out(published, "tray", "me@ministry.example", "--json"))
+
+    assert sent["accepted"] is True
+    assert sent["through"] == "the tray"
+    assert [letter["recipient"] for letter in caught] == ["me@ministry.example"]
+    assert json.loads(out(published, "status", "--json"))["totals"] == before
+    assert "1 of 1 letters" in out(published, "tray")
+
+
+def test_status_and_letters_before_anything_is_sent(published: Project) -> None:
+    assert json.loads(out(published, "status", "--json"))["totals"]["recipients"] == 154
+    assert "invitation" in out(published, "status")
+    assert json.loads(out(published, "letters", "--json")) == []
+
+
+def test_nothing_published_is_said_in_a_line(tmp_path: Path) -> None:
+    with copy_of_the_project(tmp_path) as project:
+        done = project.convenor("status")
+
+    assert done.returncode == 1
+    assert "nothing of this event is published yet" in done.stderr.decode()

@@ -1,0 +1,303 @@
+"""The whole way of a letter, on both databases, over real SMTP into a real tray; only the clock is ours."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from mailer.agenda.model import Event, Session
+from mailer.composition import wording
+from mailer.composition.composing import Sender
+from mailer.composition.links import Signer
+from mailer.delivery.relay import Relay
+from mailer.delivery.tray import Tray, TrayServer
+from mailer.outbox import letters, people
+from mailer.outbox.database import Database
+from mailer.outbox.letter import Happening, LetterState
+from mailer.outbox.letters import Change
+from mailer.outbox.schema import letter as letter_table
+from mailer.recipients.model import Recipient
+from mailer.service import LEASE_FOR, Service
+from mailer.settings import ROOT
+from tests.conference import (
+    EVENT,
+    FOCAL_POINT,
+    PRACTITIONER,
+    PUBLISHED_AT,
+    RECIPIENTS,
+    SPEAKER,
+    STARTS_AT,
+)
+
+S = LetterState
+TEXTS = wording.load(ROOT / "templates")
+SENDER = Sender(signer=Signer(b"k" * 32), base_url="https://conference.example")
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+@dataclass
+class Stage:
+    """One service, its tray, and the hands of the clock."""
+
+    database: Database
+    tray: Tray
+    relay: Relay
+    now: datetime = PUBLISHED_AT
+    service: Service = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.service = self.another_service()
+
+    def another_service(self) -> Service:
+        return Service(database=self.database, sender=SENDER, texts=TEXTS, evidence=self.tray.holds)
+
+    def publish(self, event: Event = EVENT, recipients: tuple[Recipient, ...] = RECIPIENTS) -> None:
+        self.service.publish(event, recipients, self.now)
+
+    def beat(self, at: datetime | None = None) -> None:
+        """What the heartbeat does at one moment."""
+        self.now = at or self.now
+        self.service.recover(self.now)
+        self.service.plan(self.now)
+        self.service.deliver(self.relay, lambda: self.now)
+
+    def play_until(self, end: datetime) -> None:
+        """Beat at every due time until `end`, and then."""
+        while (due_at := self.service.plan(self.now)) and due_at <= end:
+            self.beat()
+            self.now = due_at
+        self.beat()
+        self.beat(end)
+
+    def caught(self) -> Counter[str]:
+        """How many letters each reader has."""
+        return Counter(letter.recipient for letter, _ in self.tray.everything())
+
+    def states(self, mailing: str) -> Counter[S]:
+        with self.database.reading() as transaction:
+            rows = letters.search(transaction, EVENT.key, mailing=mailing, limit=1000)
+        return Counter(row.state for row in rows)
+
+
+@pytest.fixture
+def stage(database: Database, tmp_path: Path) -> Iterator[Stage]:
+    tray = Tray(tmp_path / "tray.db")
+    server = TrayServer(tray, clock=lambda: PUBLISHED_AT)
+    yield Stage(database=database, tray=tray, relay=server.start())
+    server.stop()
+
+
+def moved(session_key: str, by: timedelta, event: Event = EVENT) -> Event:
+    def move(session: Session) -> Session:
+        return session.model_copy(
+            update={"starts_at": session.starts_at + by, "ends_at": session.ends_at + by}
+        )
+
+    sessions = tuple(move(s) if s.key == session_key else s for s in event.sessions)
+    return event.model_copy(update={"sessions": sessions})
+
+
+def test_everybody_is_invited_once_and_the_ledger_knows_what_they_hold(stage: Stage) -> None:
+    stage.publish()
+    stage.beat()
+    stage.beat(PUBLISHED_AT + MINUTE)
+    stage.beat(PUBLISHED_AT + HOUR)
+
+    assert stage.caught() == {recipient.address: 1 for recipient in RECIPIENTS}
+    with stage.database.reading() as transaction:
+        ledger = people.ledger(transaction, EVENT.key)
+    assert [(e.anchor, e.sequence_sent, e.version_sent) for e in ledger] == [("event", 0, 1)] * len(
+        RECIPIENTS
+    )
+    assert len({entry.uid for entry in ledger}) == len(RECIPIENTS)
+
+
+def test_the_whole_timetable_plays_and_every_letter_is_accounted_for(stage: Stage) -> None:
+    stage.publish()
+    stage.play_until(STARTS_AT + 200 * DAY)
+
+    with stage.database.reading() as transaction:
+        rows = letters.search(transaction, EVENT.key, limit=10_000)
+    assert {row.state for row in rows} == {S.SENT}
+    assert len(rows) == stage.tray.count()
+    assert {row.mailing for row in rows} == {mailing.key for mailing in EVENT.mailings}
+
+
+def test_a_late_joiner_gets_what_is_still_useful_and_no_reminder_whose_moment_has_passed(
+    stage: Stage,
+) -> None:
+    stage.publish(recipients=(FOCAL_POINT,))
+    stage.play_until(STARTS_AT - 5 * MINUTE)
+    before = stage.tray.count()
+
+    stage.publish(recipients=(FOCAL_POINT, PRACTITIONER))
+    stage.play_until(STARTS_AT - MINUTE)
+
+    theirs = [letter for letter, _ in stage.tray.everything() if letter.recipient == PRACTITIONER.address]
+    with stage.database.reading() as transaction:
+        mailings = [
+            row.mailing for row in letters.search(transaction, EVENT.key, address=PRACTITIONER.address)
+        ]
+    assert stage.tray.count() == before + len(theirs)
+    assert "invitation" in mailings
+    assert "reminder" not in mailings
+
+
+def test_what_was_due_while_the_service_was_down_is_sent_if_useful_and_missed_if_not(stage: Stage) -> None:
+    stage.publish(recipients=(SPEAKER,))
+    stage.beat()
+    reminded = [s for s in EVENT.sessions if s.key in SPEAKER.sessions]
+    assert reminded
+
+    stage.beat(EVENT.ends_at + HOUR)
+
+    assert set(stage.states("session-reminder")) == {S.MISSED}
+    assert set(stage.states("practical")) == {S.MISSED}
+
+
+def test_a_session_reminder_follows_a_session_that_moves_back_and_forth(stage: Stage) -> None:
+    session = EVENT.session(SPEAKER.sessions[0])
+    stage.publish(recipients=(SPEAKER,))
+    stage.play_until(session.starts_at - HOUR)
+    stage.publish(moved(session.key, 30 * MINUTE), (SPEAKER,))
+    stage.beat(session.starts_at - 50 * MINUTE)
+    stage.publish(EVENT, (SPEAKER,))
+    stage.play_until(session.starts_at)
+
+    with stage.database.reading() as transaction:
+        rows = letters.search(transaction, EVENT.key, mailing="session-reminder")
+    sent = [row.due_at for row in rows if row.state is S.SENT and row.anchor == session.key]
+    assert sent == [session.starts_at - 15 * MINUTE]
+
+
+def test_who_was_reminded_of_the_old_hour_is_reminded_of_the_new_one(stage: Stage) -> None:
+    session = EVENT.session(SPEAKER.sessions[0])
+    stage.publish(recipients=(SPEAKER,))
+    stage.play_until(session.starts_at - 10 * MINUTE)
+    stage.publish(moved(session.key, HOUR), (SPEAKER,))
+    stage.play_until(session.starts_at + HOUR)
+
+    with stage.database.reading() as transaction:
+        rows = letters.search(transaction, EVENT.key, mailing="session-reminder")
+    mine = [row.due_at for row in rows if row.anchor == session.key and row.state is S.SENT]
+    assert mine == [session.starts_at - 15 * MINUTE, session.starts_at + 45 * MINUTE]
+
+
+def test_who_unsubscribes_gets_nothing_more_and_is_counted(stage: Stage) -> None:
+    stage.publish(recipients=(FOCAL_POINT, PRACTITIONER))
+    stage.beat()
+    with stage.database.writing() as transaction:
+        (one, _) = people.roster(transaction, EVENT.key)
+        people.unsubscribe(transaction, one.id, stage.now)
+    stage.play_until(STARTS_AT - HOUR)
+
+    assert stage.states("practical") == {S.SENT: 1, S.SUPPRESSED: 1}
+
+
+def test_two_services_at_once_send_everything_once(stage: Stage) -> None:
+    crowd = tuple(
+        PRACTITIONER.model_copy(update={"address": f"reader{n}@institute.example"}) for n in range(60)
+    )
+    stage.publish(recipients=crowd)
+    services = [stage.another_service() for _ in range(3)]
+
+    def work(service: Service) -> None:
+        service.plan(stage.now)
+        service.deliver(stage.relay, lambda: stage.now)
+
+    threads = [Thread(target=work, args=(service,)) for service in services]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert stage.caught() == {recipient.address: 1 for recipient in crowd}
+    assert stage.states("invitation") == {S.SENT: 60}
+
+
+def test_a_relay_that_cannot_be_reached_charges_no_letter(stage: Stage) -> None:
+    stage.publish()
+    stage.service.plan(stage.now)
+    nowhere = Relay(host="127.0.0.1", port=9)
+
+    done = stage.service.deliver(nowhere, lambda: stage.now)
+
+    assert "127.0.0.1:9" in done.unreachable
+    assert stage.states("invitation") == {S.WAITING: len(RECIPIENTS)}
+    stage.beat()
+    assert stage.states("invitation") == {S.SENT: len(RECIPIENTS)}
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_a_letter_in_doubt_is_settled_by_what_the_tray_holds(stage: Stage, accepted: bool) -> None:
+    """Its worker died between the dot and the record of the reply, with or without the tray having it."""
+    stage.publish(recipients=(PRACTITIONER,))
+    stage.service.plan(stage.now)
+    if accepted:
+        stage.service.deliver(stage.relay, lambda: stage.now)
+        forget_the_outcome(stage)
+    else:
+        die_after_the_intent(stage)
+    assert stage.tray.count() == int(accepted)
+
+    stage.service.recover(stage.now + 2 * LEASE_FOR)
+    stage.beat(stage.now + 2 * LEASE_FOR)
+
+    assert stage.states("invitation") == {S.SENT: 1}
+    assert stage.tray.count() == 1
+
+
+def test_without_evidence_a_letter_in_doubt_stays_in_doubt_and_is_never_sent_again(stage: Stage) -> None:
+    stage.publish(recipients=(PRACTITIONER,))
+    stage.service.plan(stage.now)
+    die_after_the_intent(stage)
+    stage.service = replace(stage.service, evidence=None)
+
+    for hours in range(1, 48):
+        stage.beat(PUBLISHED_AT + hours * HOUR)
+
+    assert stage.states("invitation") == {S.IN_DOUBT: 1}
+    assert stage.tray.count() == 0
+
+
+def test_an_unchanged_agenda_makes_no_new_version_and_a_changed_list_none_either(stage: Stage) -> None:
+    stage.publish(recipients=(FOCAL_POINT,))
+    version, roster = stage.service.publish(EVENT, RECIPIENTS, PUBLISHED_AT + DAY)
+
+    assert version.number == 1
+    assert len(roster.added) == len(RECIPIENTS) - 1
+
+
+def test_letters_not_yet_sent_are_written_from_the_new_version(stage: Stage) -> None:
+    stage.publish(recipients=(PRACTITIONER,))
+    stage.service.plan(stage.now)
+    renamed = EVENT.model_copy(update={"title": "A Conference by Another Name"})
+    stage.publish(renamed, (PRACTITIONER,))
+    stage.beat()
+
+    ((letter, _),) = stage.tray.everything()
+    assert "A Conference by Another Name" in letter.subject
+
+
+def die_after_the_intent(stage: Stage) -> None:
+    with stage.database.writing() as transaction:
+        (letter,) = letters.claim(transaction, "a worker that dies", stage.now, 10, LEASE_FOR)
+        intent = Change(
+            letter_id=letter.id, fence=letter.fence, owner=letter.owner,
+            happening=Happening.INTENDED, digest="0" * 64,
+        )  # fmt: skip
+        assert letters.happen(transaction, [intent], stage.now) == [letter.id]
+
+
+def forget_the_outcome(stage: Stage) -> None:
+    """Put the database back to where it was when the dot was about to be sent."""
+    with stage.database.writing() as transaction:
+        transaction.execute(
+            letter_table.update().values(
+                state=S.LEAVING, owner="a worker that died", lease_until=stage.now, settled_at=None, reply=""
+            )
+        )
