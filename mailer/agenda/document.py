@@ -1,10 +1,20 @@
 """The shape of an agenda file, key by key, as the organiser writes it. Meaning is given to it in `reading`."""
 
+from datetime import date
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from mailer.agenda.model import CalendarPart, Key, Line, MailingKind, SessionKind
+
+Text = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
+"""Text of several lines, without other control characters."""
+
+Number = Annotated[int, Field(strict=True)]
+"""A number written as one: neither `"2"` nor `true`."""
+
+Day = Annotated[str, BeforeValidator(lambda day: str(day) if isinstance(day, date) else day)]
+"""A day in quotes, or as TOML's own date."""
 
 
 class _Table(BaseModel):
@@ -20,18 +30,18 @@ class VenueTable(_Table):
 
 class OrganiserTable(_Table):
     name: Line
-    address: str
+    address: Line
 
 
 class EventTable(_Table):
     key: Key
     title: Line
-    summary: str = Field(default="", max_length=4000)
-    language: str = "en"
-    timezone: str
-    date: Annotated[str, BeforeValidator(str)]
-    example: bool = False
-    assumed_minutes: int = Field(default=15, ge=1, le=24 * 60)
+    summary: Text = ""
+    language: Line = "en"
+    timezone: Line
+    date: Day
+    example: Annotated[bool, Field(strict=True)] = False
+    assumed_minutes: Number = Field(default=15, ge=1, le=24 * 60)
     venue: VenueTable
     organiser: OrganiserTable
 
@@ -42,10 +52,10 @@ class SessionTable(_Table):
     key: Key
     kind: SessionKind = SessionKind.SESSION
     title: Line
-    start: str
-    end: str | None = None
-    day: int = Field(default=1, ge=1, le=60)
-    end_day: int | None = Field(default=None, ge=1, le=61)
+    start: Line
+    end: Line | None = None
+    day: Number = Field(default=1, ge=1, le=60)
+    end_day: Number | None = Field(default=None, ge=1, le=61)
     points: tuple[Line, ...] = Field(default=(), max_length=40)
     room: Line | None = None
     chair: Line | None = None
@@ -56,16 +66,16 @@ class MailingTable(_Table):
     key: Key
     kind: MailingKind
     title: Line
-    audience: str
-    when: str
-    useful_until: str
+    audience: Text
+    when: Text
+    useful_until: Text
     calendar: CalendarPart = CalendarPart.NONE
-    again_when_moved: bool = False
+    again_when_moved: Annotated[bool, Field(strict=True)] = False
 
 
 class RecipientsTable(_Table):
-    file: str
-    role: str | None = None
+    file: Line
+    role: Line | None = None
 
 
 TABLES: dict[str, type[_Table]] = {

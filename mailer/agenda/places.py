@@ -1,40 +1,67 @@
 """Where a key stands in a TOML file. `tomllib` reads values but forgets their lines; this remembers only those."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-_TABLE = re.compile(r"^\s*(\[\[?)\s*([A-Za-z0-9_.-]+)\s*\]\]?\s*(?:#.*)?$")
-_KEY = re.compile(r"^\s*([A-Za-z0-9_-]+)\s*=\s*(.*)$")
+from mailer.errors import Problem
+
+_QUOTED = re.compile(
+    r'"""(?:\\.|[^\\])*?"{3,5}' r"|'''.*?'{3,5}" r'|"(?:\\.|[^"\\\n])*"' r"|'[^'\n]*'" r"|#[^\n]*", re.DOTALL
+)
+_TABLE = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.-]+)\s*\]\]?\s*")
+_KEY = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*=(.*)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """A file's name and the lines of its keys, to tell problems with."""
+
+    file: str
+    lines: Mapping[str, int]
+
+    def problem(self, path: str, message: str, *, warning: bool = False) -> Problem:
+        """A problem with a key, at its line or that of the nearest table around it."""
+        return Problem(
+            file=self.file, row=line_of(path, self.lines), field=path, message=message, warning=warning
+        )
 
 
 def lines_of(text: str) -> dict[str, int]:
     """Dotted path -> line, counted from 1: `event.date`, `session[2].start`, `mailing[0]` (from 0 in a list).
 
-    Approximate by design (bare keys only, as agenda files use them): a path not found here has no line.
+    The text is sound TOML, with bare keys as agenda files have them: a quoted key has no line.
     """
     places: dict[str, int] = {}
     counts: dict[str, int] = {}
-    table, quote = "", None
-    for number, line in enumerate(text.splitlines(), start=1):
-        if quote:
-            quote = None if quote in line else quote
-            continue
-        if found := _TABLE.match(line):
-            table = found[2]
-            if found[1] == "[[":
-                counts[table] = counts.get(table, -1) + 1
-                table = f"{table}[{counts[table]}]"
+    table, depth = "", 0
+    for number, line in enumerate(_QUOTED.sub(_blank, text).split("\n"), start=1):
+        value = line
+        if not depth and (found := _TABLE.fullmatch(line)):
+            table = _counted(found[2], counts) if found[1] == "[[" else found[2]
             places.setdefault(table, number)
-        elif found := _KEY.match(line):
+            continue
+        if not depth and (found := _KEY.fullmatch(line)):
             places.setdefault(f"{table}.{found[1]}" if table else found[1], number)
-            opened = next((q for q in ('"""', "'''") if q in found[2]), None)
-            quote = opened if opened and found[2].count(opened) == 1 else None
+            value = found[2]
+        depth += sum(map(value.count, "[{")) - sum(map(value.count, "]}"))
     return places
 
 
-def line_of(path: str, places: dict[str, int]) -> int | None:
+def line_of(path: str, places: Mapping[str, int]) -> int | None:
     """The line of a path, or of the nearest table around it."""
     while path:
         if path in places:
             return places[path]
-        path = path.rpartition(".")[0] if not path.endswith("]") else path.rpartition("[")[0]
+        path = path.rpartition("[")[0] if path.endswith("]") else path.rpartition(".")[0]
     return None
+
+
+def _blank(quoted: re.Match[str]) -> str:
+    """Neither a string nor a comment holds keys, only line breaks."""
+    return "\n" * quoted[0].count("\n")
+
+
+def _counted(table: str, counts: dict[str, int]) -> str:
+    counts[table] = counts.get(table, -1) + 1
+    return f"{table}[{counts[table]}]"

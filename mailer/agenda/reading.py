@@ -3,10 +3,9 @@
 Gives wall-clock times their instants; what makes sense across sessions and mailings is asked of `checking`.
 """
 
-import difflib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -17,138 +16,166 @@ from zoneinfo import ZoneInfo
 from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, ValidationError
 
-from mailer.agenda import checking, places, wallclock
+from mailer.agenda import checking, wallclock
 from mailer.agenda.document import TABLES, EventTable, MailingTable, RecipientsTable, SessionTable
 from mailer.agenda.model import Event, Mailing, Organiser, RecipientList, Session, Venue
+from mailer.agenda.places import Places, lines_of
 from mailer.errors import BadInput, Problem
+from mailer.recipients.audience import nearest
 
 MAX_BYTES = 1_000_000
-_TIME = re.compile(r"(\d{1,2}):(\d{2})(?: ?([+-]\d{2}:\d{2}))?")
-_OFFSET_DATE = re.compile(
-    r"in (\d{1,3}) days?(?:, on a (monday|tuesday|wednesday|thursday|friday|saturday|sunday))?"
-)
+
+MOST_ROWS = 500
+"""Tables of one kind that a file may hold."""
+
+MOST_PROBLEMS = 50
+"""Problems told of one table."""
+
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DATE = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
+_DAYS_FROM_TODAY = re.compile(rf"in ([0-9]{{1,3}}) days?(?:, on a ({'|'.join(_WEEKDAYS)}))?")
+_TIME = re.compile(r"([0-9]|[01][0-9]|2[0-3]):([0-5][0-9])(?: ?([+-](?:0[0-9]|1[0-4]):[0-5][0-9]))?")
 _Table = TypeVar("_Table", bound=BaseModel)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """A readable agenda file: the event, and what its organiser should know all the same."""
+    """A readable agenda file: the event, what its organiser should know all the same, and where its keys stand."""
 
     event: Event
     warnings: tuple[Problem, ...] = ()
+    places: Places
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class _Report:
-    """Collects problems of one file and knows their lines."""
+    """Collects the problems of one file."""
 
-    file: str
-    lines: dict[str, int]
+    places: Places
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, path: str, message: str, *, warning: bool = False) -> None:
-        line = places.line_of(path, self.lines)
-        self.problems.append(
-            Problem(file=self.file, row=line, field=path or None, message=message, warning=warning)
-        )
+        self.problems.append(self.places.problem(path, message, warning=warning))
+
+    @property
+    def by_line(self) -> tuple[Problem, ...]:
+        return tuple(sorted(self.problems, key=lambda problem: (problem.row or 0, problem.field or "")))
 
     def refuse(self) -> None:
         """Raises BadInput if anything but warnings was found."""
-        if refused := [problem for problem in self.problems if not problem.warning]:
-            raise BadInput(sorted(refused, key=lambda problem: (problem.row or 0, problem.field or "")))
+        if not all(problem.warning for problem in self.problems):
+            raise BadInput(self.by_line)
 
 
 def read(path: Path, *, today: date) -> Reading:
     """Read and check an agenda file. `today`: the day from which an example counts its date.
 
     Raises:
-        BadInput: everything that is wrong, sorted by line.
+        BadInput: everything that is wrong, and what is doubtful with it, sorted by line.
     """
     text = _text(path)
-    report = _Report(file=path.name, lines=places.lines_of(text))
-    try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        found = re.search(r"\(at line (\d+)", str(error))
-        message = re.sub(r" \(at .*\)", "", str(error)) or "nested too deeply"
-        raise BadInput(
-            [Problem(file=path.name, row=int(found[1]) if found else None, message=message)]
-        ) from None
-    return _reading(document, report, today)
+    document = _document(path.name, text)
+    report = _Report(places=Places(file=path.name, lines=lines_of(text)))
+    event = _event(document, report, today)
+    return Reading(event=event, warnings=report.by_line, places=report.places)
 
 
 def _text(path: Path) -> str:
     try:
-        raw = path.read_bytes()
-        if len(raw) > MAX_BYTES:
-            raise BadInput([Problem(file=path.name, message=f"larger than {MAX_BYTES:,} bytes")])
-        return raw.decode("utf-8-sig")
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise BadInput([Problem(file=str(path), message=f"cannot be read: {error.strerror}")]) from None
+    if len(raw) > MAX_BYTES:
+        raise BadInput([Problem(file=path.name, message=f"is larger than {MAX_BYTES:,} bytes")])
+    try:
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise BadInput(
-            [Problem(file=path.name, row=line, message="is not UTF-8 text; save it as UTF-8")]
-        ) from None
+        line = error.object.count(b"\n", 0, error.start) + 1
+        problem = Problem(file=path.name, row=line, message="is not UTF-8 text; save it as UTF-8")
+        raise BadInput([problem]) from None
 
 
-def _reading(document: Mapping[str, Any], report: _Report, today: date) -> Reading:
+def _document(file: str, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise BadInput([Problem(file=file, message="is nested too deeply")]) from None
+    except ValueError as error:  # a TOMLDecodeError, or a number too long for Python
+        message, _, place = str(error).partition(" (at ")
+        found = re.match(r"line ([0-9]+)", place)
+        row = int(found[1]) if found else text.count("\n") + 1 if place else None
+        raise BadInput([Problem(file=file, row=row, message=message)]) from None
+
+
+def _event(document: Mapping[str, Any], report: _Report, today: date) -> Event:
     for name in document.keys() - TABLES.keys():
-        report.add(name, f"is not a table of an agenda file{_nearest(name, TABLES)}")
+        report.add(name, f"is not a table of an agenda file{nearest(name, TABLES)}")
     event = _table(EventTable, document.get("event"), "event", report)
     sessions = list(_list(SessionTable, document, "session", report))
     mailings = list(_list(MailingTable, document, "mailing", report))
     lists = list(_list(RecipientsTable, document, "recipients", report))
     if not document.get("session"):
         report.add("session", "the agenda holds no session")
-    zone = first_day = None
-    timed: list[tuple[str, Session]] = []
-    if event:
-        _check_event(event, report)
-        zone = ZoneInfo(event.timezone) if event.timezone in wallclock.zone_names() else None
-        first_day = _date(event, today, report)
-        if zone and first_day:
-            read = [(path, _session(table, path, event, first_day, zone, report)) for path, table in sessions]
-            timed = [(path, session) for path, session in read if session]
-    for path, problem in checking.doubled(sessions):
-        report.add(path, problem)
+    zone = _checked(event, report)
+    first_day = _first_day(event, today, report) if event else None
+    timed = []
+    if event and zone and first_day:
+        clock = _VenueClock(first_day=first_day, zone=zone, report=report)
+        timed = list(_timed(sessions, clock, timedelta(minutes=event.assumed_minutes)))
     for path, problem in checking.overlaps(timed):
         report.add(path, problem, warning=True)
-    for path, problem in checking.of_mailings(mailings, [table for _, table in sessions]):
+    for path, problem in (
+        *checking.of_keys(sessions),
+        *checking.of_mailings(mailings, _kinds(document), zone),
+    ):
         report.add(path, problem)
     report.refuse()
-    if not (event and zone and first_day):  # pragma: no cover - refuse() has raised
-        raise AssertionError
-    return Reading(
-        event=Event(
-            key=event.key,
-            title=event.title,
-            summary=" ".join(event.summary.split()),
-            language=event.language,
-            timezone=event.timezone,
-            venue=Venue(**event.venue.model_dump()),
-            organiser=Organiser(name=event.organiser.name, address=_mailbox(event.organiser.address)),
-            sessions=tuple(sorted((s for _, s in timed), key=lambda s: (s.starts_at, s.ends_at))),
-            mailings=tuple(Mailing(**table.model_dump()) for _, table in mailings),
-            recipient_lists=tuple(RecipientList(**table.model_dump()) for _, table in lists),
-            example=event.example,
-        ),
-        warnings=tuple(report.problems),
+    assert event is not None  # noqa: S101 - one that is missing has been refused
+    return Event(
+        key=event.key,
+        title=event.title,
+        summary=" ".join(event.summary.split()),
+        language=event.language,
+        timezone=event.timezone,
+        venue=Venue(**event.venue.model_dump()),
+        organiser=Organiser(name=event.organiser.name, address=_mailbox(event.organiser.address)),
+        sessions=tuple(sorted((s for _, s in timed), key=lambda s: (s.starts_at, s.ends_at))),
+        mailings=tuple(Mailing(**table.model_dump()) for _, table in mailings),
+        recipient_lists=tuple(RecipientList(**table.model_dump()) for _, table in lists),
+        example=event.example,
     )
+
+
+# ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _list(
     shape: type[_Table], document: Mapping[str, Any], name: str, report: _Report
 ) -> Iterator[tuple[str, _Table]]:
-    rows = document.get(name, [])
-    if not isinstance(rows, list):
+    if not isinstance(document.get(name, []), list):
         report.add(name, f"is a list: write [[{name}]] with two brackets")
+        return
+    rows = _rows(document, name)
+    if len(rows) > MOST_ROWS:
+        report.add(name, f"an agenda has at most {MOST_ROWS} of these, not {len(rows)}")
         return
     for index, row in enumerate(rows):
         path = f"{name}[{index}]"
         if table := _table(shape, row, path, report):
             yield path, table
+
+
+def _rows(document: Mapping[str, Any], name: str) -> Sequence[Any]:
+    """The tables of a list, sound or not; one that was written with single brackets is one."""
+    found = document.get(name, [])
+    return found if isinstance(found, list) else [found]
+
+
+def _kinds(document: Mapping[str, Any]) -> dict[str, str]:
+    """Session key -> kind, also of sessions refused for something else: a rule may name them all the same."""
+    rows = [row for row in _rows(document, "session") if isinstance(row, dict)]
+    return {str(row.get("key")): str(row.get("kind", "session")) for row in rows}
 
 
 def _table(shape: type[_Table], row: object, path: str, report: _Report) -> _Table | None:
@@ -158,41 +185,72 @@ def _table(shape: type[_Table], row: object, path: str, report: _Report) -> _Tab
     try:
         return shape.model_validate(row)
     except ValidationError as error:
-        for detail in error.errors():
-            place = ".".join((path, *(str(part) for part in detail["loc"] if isinstance(part, str))))
+        for detail in error.errors(include_url=False)[:MOST_PROBLEMS]:
+            place = ".".join((path, *(part for part in detail["loc"] if isinstance(part, str))))
             report.add(place, _in_words(detail, shape))
     return None
 
 
 def _in_words(detail: Any, shape: type[BaseModel]) -> str:
     """Pydantic's finding as an organiser would put it."""
-    given = detail.get("input")
+    limits = detail.get("ctx", {})
     match detail["type"]:
         case "missing":
             return "is missing"
         case "extra_forbidden":
-            return f"is not a known key{_nearest(str(detail['loc'][-1]), shape.model_fields)}"
+            return f"is not a known key{_known_key(detail['loc'], shape)}"
+        case "model_type":
+            return "is a table: its keys stand on lines of their own"
         case "string_type":
-            return f"must be text in quotes, not {given!r}"
+            return f"must be text in quotes, not {_written(detail['input'])}"
+        case "int_type":
+            return f"must be a whole number without quotes, not {_written(detail['input'])}"
+        case "bool_type":
+            return f"must be true or false without quotes, not {_written(detail['input'])}"
+        case "tuple_type":
+            return f"must be a list in square brackets, not {_written(detail['input'])}"
         case "enum":
-            return f"{given!r} is none of {detail['ctx']['expected'].replace(' or ', ', ')}"
-        case "string_pattern_mismatch" if "a-z0-9" in detail["ctx"]["pattern"]:
-            return f"{given!r}: a key is made of lower-case letters, digits and hyphens"
+            known = limits["expected"].replace(" or ", ", ")
+            return f"{_written(detail['input'])} is none of {known}"
+        case "string_pattern_mismatch" if "a-z0-9" in limits["pattern"]:
+            return f"{_written(detail['input'])}: a key is made of lower-case letters, digits and hyphens"
         case "string_pattern_mismatch":
             return "holds a control character or a line break"
         case "string_too_long":
-            return f"is longer than {detail['ctx']['max_length']} characters"
+            return f"is longer than {limits['max_length']} characters"
         case "string_too_short":
             return "is empty"
+        case "too_long":
+            return f"holds {limits['actual_length']}, more than {limits['max_length']}"
+        case "greater_than_equal":
+            return f"must be at least {limits['ge']}, not {_written(detail['input'])}"
+        case "less_than_equal":
+            return f"must be at most {limits['le']}, not {_written(detail['input'])}"
     return str(detail["msg"])
 
 
-def _nearest(word: str, known: Any) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
+def _known_key(place: Sequence[object], shape: type[BaseModel]) -> str:
+    """The nearest key that is known in that place, which may be a table within the table."""
+    *tables, key = map(str, place)
+    for name in tables:
+        inner = shape.model_fields[name].annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            shape = inner
+    return nearest(key, shape.model_fields)
 
 
-def _check_event(event: EventTable, report: _Report) -> None:
+def _written(value: object) -> str:
+    """A value as a message may quote it."""
+    return repr(value if isinstance(value, str | int | float | bool) else str(value))[:60]
+
+
+# ── values ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _checked(event: EventTable | None, report: _Report) -> ZoneInfo | None:
+    """The venue's zone, if it is one; reports what is wrong with the event's own values."""
+    if event is None:
+        return None
     for problem in checking.of_zone(event.timezone):
         report.add("event.timezone", problem)
     for problem in checking.of_language(event.language):
@@ -201,6 +259,7 @@ def _check_event(event: EventTable, report: _Report) -> None:
         _mailbox(event.organiser.address)
     except EmailNotValidError as error:
         report.add("event.organiser.address", f"{event.organiser.address!r}: {error}")
+    return ZoneInfo(event.timezone) if event.timezone in wallclock.zone_names() else None
 
 
 def _mailbox(address: str) -> str:
@@ -209,69 +268,73 @@ def _mailbox(address: str) -> str:
     return valid.ascii_email or valid.normalized
 
 
-def _date(event: EventTable, today: date, report: _Report) -> date | None:
+def _first_day(event: EventTable, today: date, report: _Report) -> date | None:
     """The event's first day; None, and a problem, when it cannot be known."""
-    with suppress(ValueError):
-        return date.fromisoformat(event.date)
-    found = _OFFSET_DATE.fullmatch(event.date.lower())
-    if found and not event.example:
-        report.add(
-            "event.date", "a real event states its date, such as 2027-03-10; only an example counts days"
-        )
-    elif found:
+    text = " ".join(event.date.split())
+    found = _DAYS_FROM_TODAY.fullmatch(text.lower())
+    if found and event.example:
         day = today + timedelta(days=int(found[1]))
         wanted = _WEEKDAYS.index(found[2]) if found[2] else day.weekday()
         return day + timedelta(days=(wanted - day.weekday()) % 7)
+    if _DATE.fullmatch(text):
+        with suppress(ValueError):
+            return date.fromisoformat(text)
+    if found:
+        report.add("event.date", "a real event states its date, like 2027-03-10; only an example counts days")
     else:
-        report.add("event.date", f"{event.date!r} is not a date; write it like 2027-03-10")
+        report.add("event.date", f"{_written(text)} is not a date; write it like 2027-03-10")
     return None
 
 
-def _session(
-    table: SessionTable, path: str, event: EventTable, first_day: date, zone: ZoneInfo, report: _Report
-) -> Session | None:
-    start = _instant(table.start, f"{path}.start", first_day + timedelta(days=table.day - 1), zone, report)
-    assumed = table.end is None
-    last_day = first_day + timedelta(days=(table.end_day or table.day) - 1)
-    end = _instant(table.end, f"{path}.end", last_day, zone, report) if table.end is not None else None
-    if start and assumed:
-        end = start + timedelta(minutes=event.assumed_minutes)
-    if not (start and end):
-        return None
-    if end <= start:
-        what = "is when it starts" if end == start else "is before its start"
-        report.add(f"{path}.end", f"{table.end} {what}, {table.start}; a session past midnight says end_day")
-        return None
-    return Session(
-        starts_at=start, ends_at=end, end_assumed=assumed,
-        **table.model_dump(exclude={"start", "end", "day", "end_day"}),
-    )  # fmt: skip
+@dataclass(frozen=True, kw_only=True)
+class _VenueClock:
+    """The wall clock on the event's days. What is unclear on it is reported, never guessed."""
 
+    first_day: date
+    zone: ZoneInfo
+    report: _Report
 
-def _instant(text: str, path: str, day: date, zone: ZoneInfo, report: _Report) -> datetime | None:
-    """The instant of `HH:MM` (or `HH:MM+01:00`) on a day in the venue's zone; what is unclear is asked."""
-    found = _TIME.fullmatch(text.strip())
-    if not found or int(found[1]) > 23 or int(found[2]) > 59:
-        hint = " (midnight is 00:00, with end_day one later)" if text.strip().startswith("24:") else ""
-        report.add(path, f"{text!r} is not a time of day, 00:00 to 23:59{hint}")
-        return None
-    local = datetime.combine(day, time(int(found[1]), int(found[2])))
-    if found[3]:
-        stated = datetime.fromisoformat(f"{local.isoformat()}{found[3]}")
-        if stated.astimezone(zone).utcoffset() != stated.utcoffset():
-            report.add(path, f"{text!r}: {zone.key} is not at {found[3]} at that hour")
+    def instant(self, text: str, path: str, day: int) -> datetime | None:
+        """The instant of `HH:MM` (or `HH:MM+01:00`) on a day, of which the first is 1."""
+        found = _TIME.fullmatch(text)
+        if not found:
+            hint = " (midnight is 00:00, with end_day one later)" if text.startswith("24:") else ""
+            self.report.add(path, f"{_written(text)} is not a time of day, 00:00 to 23:59{hint}")
+            return None
+        local = datetime.combine(self.first_day + timedelta(days=day - 1), time(int(found[1]), int(found[2])))
+        if found[3]:
+            return self._stated(local, found[3], path)
+        problems = list(checking.of_wall_clock(local, self.zone))
+        for problem in problems:
+            self.report.add(path, problem)
+        return None if problems else wallclock.instants(local, self.zone)[0]
+
+    def _stated(self, local: datetime, offset: str, path: str) -> datetime | None:
+        stated = datetime.fromisoformat(f"{local.isoformat()}{offset}")
+        if stated not in wallclock.instants(local, self.zone):
+            self.report.add(path, f"{self.zone.key} is not at {offset} at {local:%H:%M} on {local:%Y-%m-%d}")
+            return None
         return stated
-    possible = wallclock.instants(local, zone)
-    if len(possible) == 1:
-        return possible[0]
-    if possible:
-        offsets = " or ".join(_with_offset(text, at, zone) for at in possible)
-        report.add(path, f"{text} comes twice on {day}, when the clocks change; write {offsets}")
-    else:
-        report.add(path, f"{text} does not exist on {day} in {zone.key}: the clocks skip it")
-    return None
 
 
-def _with_offset(text: str, instant: datetime, zone: ZoneInfo) -> str:
-    offset = instant.astimezone(zone).strftime("%z")
-    return f"{text}{offset[:3]}:{offset[3:]}"
+def _timed(
+    sessions: Sequence[tuple[str, SessionTable]], clock: _VenueClock, assumed: timedelta
+) -> Iterator[tuple[str, Session]]:
+    """The sessions with their instants; one whose times are refused is left out."""
+    for path, table in sessions:
+        starts_at = clock.instant(table.start, f"{path}.start", table.day)
+        if table.end is not None:
+            ends_at = clock.instant(table.end, f"{path}.end", table.end_day or table.day)
+        else:
+            ends_at = starts_at and starts_at + assumed
+        if not (starts_at and ends_at):
+            continue
+        if ends_at <= starts_at:
+            what = "is when it starts" if ends_at == starts_at else "is before its start"
+            hint = f"{table.end} {what}, {table.start}; a session past midnight says end_day"
+            clock.report.add(f"{path}.end", hint)
+            continue
+        yield path, Session(
+            starts_at=starts_at, ends_at=ends_at, end_assumed=table.end is None,
+            **table.model_dump(exclude={"start", "end", "day", "end_day"}),
+        )  # fmt: skip

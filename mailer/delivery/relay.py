@@ -21,4 +21,5 @@ class Relay:
     password: str = field(default="", repr=False)
 
     def __str__(self) -> str:
-        return f"{self.security}://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.security}://{host}:{self.port}"

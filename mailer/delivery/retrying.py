@@ -9,17 +9,18 @@ _WAITS = (
     timedelta(minutes=15),
     timedelta(minutes=30),
     timedelta(hours=1),
+    timedelta(hours=4),
 )
-_LONGEST = timedelta(hours=4)
 GIVE_UP_AFTER = timedelta(days=5)
 
 
 def retry_at(*, attempts: int, letter_id: int, now: datetime) -> datetime:
     """The next try after `attempts` (from 1); up to a quarter later than the table, by the letter, not by chance."""
-    wait = _WAITS[attempts - 1] if attempts <= len(_WAITS) else _LONGEST
+    wait = _WAITS[min(attempts, len(_WAITS)) - 1]
     spread = hashlib.blake2b(f"{letter_id}/{attempts}".encode(), digest_size=2).digest()
     return now + wait * (1 + int.from_bytes(spread, "big") / 0xFFFF / 4)
 
 
 def gave_up(*, first_due_at: datetime, now: datetime) -> bool:
+    """Whether a letter has been tried for so long that it is given back."""
     return now - first_due_at >= GIVE_UP_AFTER

@@ -3,11 +3,11 @@
 import json
 import signal
 from datetime import date
-from pathlib import Path
 
 from mailer import dossier
 from mailer.settings import ROOT
 from tests.acceptance.conftest import Project
+from tests.acceptance.test_first_run import own_event
 
 
 def everybody() -> set[str]:
@@ -77,10 +77,7 @@ def test_what_the_tray_holds_is_what_the_preview_shows(project: Project) -> None
 
 
 def test_an_event_of_ones_own_is_run_by_naming_its_file(project: Project) -> None:
-    example = (project.root / "agenda" / "osce-cybercrime.toml").read_text("utf-8")
-    mine = example.replace('date = "in 45 days, on a Wednesday"', 'date = "2037-03-10"')
-    mine = mine.replace("example = true", "").replace('key = "osce-cybercrime"', 'key = "mine"')
-    Path(project.root / "agenda" / "mine.toml").write_text(mine, "utf-8")
+    own_event(project)
 
     service = project.start("agenda/mine.toml")
     service.wait_until(lambda: service.mailing("invitation")["sent"] > 0)
