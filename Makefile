@@ -6,7 +6,7 @@ ARGS ?= tests
 BIN := .venv/bin
 VENV_OK := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: run test check format lock clean
+.PHONY: run test check format pictures lock clean
 
 run: .venv/.runs  ## start the service with the example, or with EVENT=agenda/mine.toml
 	@$(BIN)/python schedule.py "$(EVENT)"
@@ -24,6 +24,10 @@ check: .venv/.tests  ## what the style and the types say
 format: .venv/.tests
 	@$(BIN)/ruff check -q --fix .
 	@$(BIN)/ruff format -q .
+
+pictures: .venv/.tests  ## take the pictures in docs/ anew, of the present pages and letters
+	@$(BIN)/python tests/provision.py
+	@CONVENOR_PICTURES=1 $(BIN)/python -m pytest -q tests/web/test_screenshots.py
 
 lock: .venv/.tests  ## pin the newest versions that pyproject.toml allows, with hashes
 	@$(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q uv

@@ -44,6 +44,7 @@ def main(arguments: list[str]) -> int:
                 look = partial(standing, database, opened.event)
                 terminal.watch(look, utc_now, stop, address=address, trouble=lambda: heartbeat.trouble)
                 heartbeat.stop()
+                print("Stopped; the next start goes on where this one ended.", flush=True)
     except ConvenorError as error:
         print(error, file=sys.stderr)
         return 1

@@ -3,13 +3,13 @@
 Each reader reports all of its problems; here those of all files are joined, so that one look shows everything.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from mailer.agenda import changes, places
+from mailer.agenda import changes
 from mailer.agenda import reading as agenda_reading
 from mailer.agenda.model import AgendaVersion, Event, Organiser
 from mailer.composition import wording
@@ -18,8 +18,10 @@ from mailer.errors import BadInput, Problem
 from mailer.planning import due
 from mailer.recipients import reading as recipient_reading
 from mailer.recipients.model import Recipient, Role
+from mailer.recipients.reading import Roster
 
 _Read = TypeVar("_Read")
+_ROLES = f"roles: {', '.join(Role)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,32 +50,26 @@ def read(path: Path, *, today: date, templates: Path, sender: tuple[str, str] | 
         sender: (name, address) that stand for the organiser's, from the settings.
 
     Raises:
-        BadInput: everything wrong in any of the files.
+        BadInput: everything wrong in any of the files, and what is doubtful besides.
     """
     problems: list[Problem] = []
-    warnings: list[Problem] = []
     texts = _collected(lambda: wording.load(templates), problems)
     agenda = _collected(lambda: agenda_reading.read(path, today=today), problems)
-    recipients: tuple[Recipient, ...] = ()
+    roster = _collected(lambda: _lists(path, agenda), problems) if agenda else None
     if agenda:
-        warnings += agenda.warnings
-        roster = _collected(lambda: _lists(path, agenda.event), problems)
-        if roster:
-            recipients, warnings = roster.recipients, [*warnings, *roster.warnings]
-        problems += _never_useful(path, agenda.event)
+        problems += [*agenda.warnings, *_out_of_time(agenda, roster)]
+    if roster:
+        problems += roster.warnings
     if texts:
-        language = agenda.event.language if agenda else None
-        found = wording.check(texts, language)
-        problems += (problem for problem in found if not problem.warning)
-        warnings += (problem for problem in found if problem.warning)
-    if problems or not (agenda and texts):
+        problems += wording.check(texts, agenda.event.language if agenda else None)
+    if not (agenda and roster and texts and all(problem.warning for problem in problems)):
         raise BadInput(problems)
     return Dossier(
         path=path,
         event=_as_sender(agenda.event, sender),
-        recipients=recipients,
+        recipients=roster.recipients,
         texts=texts,
-        warnings=tuple(warnings),
+        warnings=tuple(problems),
     )
 
 
@@ -85,22 +81,30 @@ def _collected(read: Callable[[], _Read], problems: list[Problem]) -> _Read | No
         return None
 
 
-def _lists(path: Path, event: Event) -> recipient_reading.Roster:
+def _lists(path: Path, agenda: agenda_reading.Reading) -> Roster:
+    """Raises BadInput: a role nobody has, a list that is missing or refused."""
+    event = agenda.event
+    unknown = [
+        agenda.places.problem(f"recipients[{index}].role", f"there is no role '{each.role}'; {_ROLES}")
+        for index, each in enumerate(event.recipient_lists)
+        if each.role and each.role not in set(Role)
+    ]
+    if unknown:
+        raise BadInput(unknown)
     lists = [
         (path.parent / each.file, Role(each.role) if each.role else None) for each in event.recipient_lists
     ]
     return recipient_reading.read_all(lists, sessions=[session.key for session in event.sessions])
 
 
-def _never_useful(path: Path, event: Event) -> Sequence[Problem]:
-    """Mailings that fall due when they are no longer useful, with their lines."""
-    lines = places.lines_of(path.read_text("utf-8-sig"))
-    draft = changes.next_version(None, event, datetime.min.replace(tzinfo=UTC))
-    return [
-        Problem(file=path.name, row=places.line_of(field, lines), field=field, message=message)
-        for index, message in due.problems(draft)
-        for field in [f"mailing[{index}].useful_until"]
-    ]
+def _out_of_time(agenda: agenda_reading.Reading, roster: Roster | None) -> Iterator[Problem]:
+    """Mailings that fall due when they are no longer useful: refused, or doubtful where it is so only for some."""
+    draft = changes.next_version(None, agenda.event, agenda.event.starts_at)
+    zones = {recipient.timezone for recipient in roster.recipients} if roster else set()
+    for index, message in due.problems(draft):
+        yield agenda.places.problem(f"mailing[{index}].useful_until", message)
+    for index, message in due.doubts(draft, zones):
+        yield agenda.places.problem(f"mailing[{index}].when", message, warning=True)
 
 
 def _as_sender(event: Event, sender: tuple[str, str] | None) -> Event:

@@ -11,7 +11,6 @@ from mailer.composition.links import Signer
 from mailer.composition.wording import Wording
 from mailer.delivery.relay import Relay
 from mailer.delivery.tray import Tray, TrayServer
-from mailer.errors import StoreError
 from mailer.outbox.database import Database
 from mailer.service import Clock, Service
 from mailer.settings import ROOT, Settings
@@ -29,10 +28,7 @@ def tray_path(settings: Settings) -> Path:
 
 def open_tray(settings: Settings) -> Tray:
     """Raises StoreError when var/ cannot be written."""
-    try:
-        return Tray(tray_path(settings))
-    except OSError as error:
-        raise StoreError(f"{settings.var} cannot be written ({error.strerror}): make it writable") from None
+    return Tray(tray_path(settings))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -228,7 +228,10 @@ class Service:
             outcome = Outcome(happening=Happening.REFUSED, reply=f"not composed: {error}")
         except LeaseLost:
             return None
-        retry_at = retrying.retry_at(attempts=letter.attempts + 1, letter_id=letter.id, now=clock())
+        now = clock()
+        if outcome.happening is Happening.PUT_OFF and retrying.gave_up(first_due_at=letter.due_at, now=now):
+            outcome = replace(outcome, happening=Happening.REFUSED, reply=f"given up: {outcome.reply}")
+        retry_at = retrying.retry_at(attempts=letter.attempts + 1, letter_id=letter.id, now=now)
         told.append(
             _change(letter, outcome.happening, reply=outcome.reply, retry_at=retry_at, entries=entries)
         )

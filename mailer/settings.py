@@ -1,14 +1,20 @@
 """Settings from the environment and `.env`, read once into one frozen value. Every variable is in one table."""
 
+import io
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from urllib.parse import unquote, urlsplit
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from email_validator import EmailNotValidError, validate_email
 
 from mailer.delivery.relay import Relay, Security
@@ -53,126 +59,175 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         name="CONVENOR_SECRET_KEY",
         meaning="Signs personal links and calendar UIDs, at least 32 characters; keep it for the event's whole "
-        "life. Empty: one is made and kept in var/secret.key",
+        "life. Not set: one is made and kept in var/secret.key",
     ),
     Variable(name="CONVENOR_PORT", meaning="Port of the page, on 127.0.0.1", default="8400"),
 )
 
-_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 _SECURITY = {"smtp": Security.PLAIN, "smtp+starttls": Security.STARTTLS, "smtps": Security.TLS}
-Refuse = Callable[[str, str], None]
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:]+")
+_PORTS = {Security.PLAIN: 25, Security.STARTTLS: 587, Security.TLS: 465}
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_SHORTEST_SECRET = 32
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the environment says. `relay` is None when letters go to the tray."""
+    """What the environment says. `relay` is None when letters go to the tray. No secret shows in its repr."""
 
     relay: Relay | None
     sender: tuple[str, str] | None
-    database_url: str
+    database_url: str = field(repr=False)
     base_url: str
-    secret_key: bytes
+    secret_key: bytes = field(repr=False)
     port: int
     var: Path
 
 
+@dataclass(kw_only=True)
+class _Reader:
+    """The values of all variables as they were written, and what is wrong with them."""
+
+    values: dict[str, str]
+    problems: list[Problem]
+
+    def refuse(self, name: str, message: str) -> None:
+        self.problems.append(Problem(file="settings", field=name, message=message))
+
+
 def load(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> Settings:
-    """Read the environment over `.env` in the project's folder.
+    """Read the environment over `.env` in the project's folder; what is set to nothing is as if it were not set.
 
     Raises:
         BadInput: every setting that cannot be used, all at once.
     """
-    values = {variable.name: variable.default for variable in VARIABLES}
+    reader = _Reader(values={variable.name: variable.default for variable in VARIABLES}, problems=[])
     if environment is None:
-        written = dotenv_values(root / ".env", interpolate=False)
-        environment = {name: value for name, value in written.items() if value} | dict(os.environ)
-    values |= {name: value for name, value in environment.items() if name in values}
-    problems: list[Problem] = []
-
-    def refuse(name: str, message: str) -> None:
-        problems.append(Problem(file="settings", field=name, message=message))
-
-    for name in values:
-        if re.search(r"[\x00-\x1f\x7f]", values[name]):
-            refuse(name, "holds a control character or a line break")
-            values[name] = next(v.default for v in VARIABLES if v.name == name)
-    for name in environment.keys() - values.keys():
-        if name.startswith("CONVENOR_"):
-            refuse(name, f"is no setting; there are {', '.join(values)}")
-    port = _port(values["CONVENOR_PORT"])
-    if port is None:
-        refuse("CONVENOR_PORT", f"{values['CONVENOR_PORT']!r} is not a port, 1 to 65535")
-    relay = _relay(values, refuse) if values["CONVENOR_SMTP_URL"] else None
-    sender = _sender(values["CONVENOR_FROM"], refuse) if values["CONVENOR_FROM"] else None
-    base_url = values["CONVENOR_BASE_URL"].rstrip("/") or f"http://127.0.0.1:{port or 0}"
-    parts = urlsplit(base_url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        refuse("CONVENOR_BASE_URL", f"{base_url!r} is not an address such as https://conference.example")
-    if not re.match(r"(sqlite|postgresql(\+psycopg)?)://", values["CONVENOR_DATABASE_URL"]):
-        refuse("CONVENOR_DATABASE_URL", "is neither sqlite:///path nor postgresql://user@host/name")
-    secret = values["CONVENOR_SECRET_KEY"]
-    if secret and len(secret) < 32:
-        refuse("CONVENOR_SECRET_KEY", "is shorter than 32 characters")
-    if "CONVENOR_SECRET_KEY" in environment and not secret.strip() and secret:
-        refuse("CONVENOR_SECRET_KEY", "is blank")
-    if problems:
-        raise BadInput(sorted(problems, key=lambda problem: problem.field or ""))
+        environment = _env_file(root / ".env", reader.problems) | dict(os.environ)
+    _take(environment, reader)
+    port, relay = _port(reader), _relay(reader)
+    sender, base_url = _sender(reader), _base_url(reader, port)
+    database_url, secret = _database_url(reader, root), _secret(environment, reader)
+    if reader.problems:
+        raise BadInput(sorted(reader.problems, key=lambda problem: problem.field or ""))
     var = root / "var"
     return Settings(
         relay=relay,
         sender=sender,
-        database_url=_database_url(values["CONVENOR_DATABASE_URL"], root),
+        database_url=database_url,
         base_url=base_url,
-        secret_key=secret.encode() if secret else _kept_secret(var),
-        port=port or 0,
+        secret_key=secret or _kept_secret(var),
+        port=port,
         var=var,
     )
 
 
-def _port(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"[1-9]\d{0,4}", text) and int(text) <= 65535 else None
+def example() -> str:
+    """What `.env.example` says: every variable with its meaning and default, all of them left as they are."""
+    parts = [
+        "# Copy this to .env and remove the # before what you set. The environment goes before the file."
+    ]
+    for variable in VARIABLES:
+        meaning = "\n".join(
+            textwrap.wrap(f"{variable.meaning}.", 100, initial_indent="# ", subsequent_indent="# ")
+        )
+        parts.append(f"{meaning}\n#{variable.name}={variable.default}")
+    return "\n\n".join(parts) + "\n"
 
 
-def _relay(values: Mapping[str, str], refuse: Refuse) -> Relay | None:
-    url = values["CONVENOR_SMTP_URL"]
-    parts = urlsplit(url)
+def _env_file(path: Path, problems: list[Problem]) -> dict[str, str]:
+    """The names and values of a file of settings; a line that is none is a problem with its row."""
+    if not path.exists():
+        return {}
     try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(Problem(file=str(path), message=f"cannot be read: {error}"))
+        return {}
+    bindings = list(parse_stream(io.StringIO(text)))
+    problems += [
+        Problem(file=str(path), row=binding.original.line, message="is not a line like NAME=value")
+        for binding in bindings
+        if binding.error or (binding.key and binding.value is None)
+    ]
+    return {binding.key: binding.value for binding in bindings if binding.key and binding.value is not None}
+
+
+def _take(environment: Mapping[str, str], reader: _Reader) -> None:
+    """Every value that was set, if it is one line and of a variable there is."""
+    for name, value in environment.items():
+        if name not in reader.values:
+            if name.startswith("CONVENOR_"):
+                reader.refuse(name, f"is no setting; there are {', '.join(reader.values)}")
+        elif _BREAKS.search(value):
+            reader.refuse(name, "holds a control character or a line break")
+        elif value.strip():
+            reader.values[name] = value
+
+
+def _port(reader: _Reader) -> int:
+    text = reader.values["CONVENOR_PORT"]
+    if re.fullmatch(r"[1-9][0-9]{0,4}", text) and int(text) <= 65535:
+        return int(text)
+    reader.refuse("CONVENOR_PORT", f"{text!r} is not a port, 1 to 65535")
+    return 0
+
+
+def _relay(reader: _Reader) -> Relay | None:
+    """The mail server. What is refused is not shown: the URL may hold a password."""
+    values = reader.values
+    url = values["CONVENOR_SMTP_URL"]
+    if not url:
+        return None
+    problem = partial(reader.refuse, "CONVENOR_SMTP_URL")
+    try:
+        parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        port = 0
-    if parts.scheme not in _PORTS or not _HOST.fullmatch(parts.hostname or "") or parts.path.strip("/"):
-        shown = url.rpartition("@")[2]
-        refuse(
-            "CONVENOR_SMTP_URL", f"{shown!r} is not smtp://, smtp+starttls:// or smtps:// with host and port"
-        )
+        problem(f"its host or port (1 to 65535) is none; {_IN_A_URL}")
         return None
-    if port == 0:
-        refuse("CONVENOR_SMTP_URL", "the port is not 1 to 65535")
+    if parts.scheme not in _SECURITY or not _is_host(parts.hostname or ""):
+        problem("is not smtp://, smtp+starttls:// or smtps:// with host and port")
         return None
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        problem(f"goes on after host and port; {_IN_A_URL}")
+        return None
+    host, security = parts.hostname or "", _SECURITY[parts.scheme]
     user = unquote(parts.username or "") or values["CONVENOR_SMTP_USER"]
     password = unquote(parts.password or "") or values["CONVENOR_SMTP_PASSWORD"]
-    if (
-        user
-        and _SECURITY[parts.scheme] is Security.PLAIN
-        and parts.hostname not in {"127.0.0.1", "localhost", "::1"}
-    ):
-        refuse(
-            "CONVENOR_SMTP_URL",
-            "a password would cross the network in clear; use smtp+starttls:// or smtps://",
-        )
-    return Relay(
-        host=parts.hostname or "",
-        port=port or _PORTS[parts.scheme],
-        security=_SECURITY[parts.scheme],
-        user=user,
-        password=password,
-    )
+    if port == 0:
+        problem("the port is not 1 to 65535")
+    if _BREAKS.search(user + password):
+        problem("its user name or password holds a control character or a line break")
+    if bool(user) != bool(password):
+        problem("a user name and a password go together: one of them is missing")
+    if user and security is Security.PLAIN and host not in _LOOPBACK:
+        problem("a password would cross the network in clear; use smtp+starttls:// or smtps://")
+    return Relay(host=host, port=port or _PORTS[security], security=security, user=user, password=password)
 
 
-def _sender(text: str, refuse: Refuse) -> tuple[str, str] | None:
+_IN_A_URL = "in a user name or password write % / ? # @ : as %25 %2F %3F %23 %40 %3A"
+
+
+def _is_host(text: str) -> bool:
+    """A name (RFC 1123 2.1; with the underscore that container networks use) or an IP address."""
+    if ":" not in text:
+        return len(text) <= 253 and bool(_HOST.fullmatch(text))
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _sender(reader: _Reader) -> tuple[str, str] | None:
     """(name, address) of `Name <address>` or `address`."""
-    found = re.fullmatch(r'\s*(?:"?([^"<>]*?)"?\s*<([^<>]+)>|([^<>\s]+))\s*', text)
+    text = reader.values["CONVENOR_FROM"]
+    if not text:
+        return None
+    found = re.fullmatch(r'(?:"?([^"<>]*?)"?\s*<([^<>]+)>|([^<>\s]+))', text)
     try:
         if not found:
             raise EmailNotValidError("write it as address or Name <address>")
@@ -180,32 +235,74 @@ def _sender(text: str, refuse: Refuse) -> tuple[str, str] | None:
             found[2] or found[3], check_deliverability=False, test_environment=True, allow_smtputf8=False
         )
     except EmailNotValidError as error:
-        refuse("CONVENOR_FROM", f"{text!r}: {error}")
+        reader.refuse("CONVENOR_FROM", f"{text!r}: {error}")
         return None
     return found[1] or "", address.ascii_email or address.normalized
 
 
-def _database_url(url: str, root: Path) -> str:
+def _base_url(reader: _Reader, port: int) -> str:
+    """Without its last slash. It stands in a header of every letter, and so is ASCII."""
+    url = reader.values["CONVENOR_BASE_URL"].rstrip("/")
+    if not url:
+        return f"http://127.0.0.1:{port}"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and _is_host(parts.hostname or "") and parts.port != 0
+    except ValueError:
+        usable = False
+    if (
+        not usable
+        or parts.username is not None
+        or not re.fullmatch(r"[!-~]{1,200}", url)
+        or set("?#<>") & set(url)
+    ):
+        reader.refuse("CONVENOR_BASE_URL", f"{url!r} is not an address such as https://conference.example")
+    return url
+
+
+def _database_url(reader: _Reader, root: Path) -> str:
     """Relative SQLite paths are meant from the project's folder, wherever the command is run."""
+    url = reader.values["CONVENOR_DATABASE_URL"]
+    if not re.match(r"sqlite:///[^?]+$|postgresql(\+psycopg)?://.", url):
+        reader.refuse("CONVENOR_DATABASE_URL", "is neither sqlite:///path nor postgresql://user@host/name")
     path = url.removeprefix("sqlite:///")
-    if path != url and path and path != ":memory:" and not Path(path).is_absolute():
+    if path not in {url, ":memory:"}:
         return f"sqlite:///{root / path}"
-    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+    return re.sub(r"^postgresql://", "postgresql+psycopg://", url)
+
+
+def _secret(environment: Mapping[str, str], reader: _Reader) -> bytes:
+    """The key that was set; nothing when none was. One that is set to nothing is a mistake, not a wish for another."""
+    text = reader.values["CONVENOR_SECRET_KEY"]
+    if not text and environment.get("CONVENOR_SECRET_KEY") is not None:
+        reader.refuse("CONVENOR_SECRET_KEY", "is set, but empty: give it a value, or do not set it at all")
+    elif text and len(text) < _SHORTEST_SECRET:
+        reader.refuse("CONVENOR_SECRET_KEY", f"is shorter than {_SHORTEST_SECRET} characters")
+    return text.encode()
 
 
 def _kept_secret(var: Path) -> bytes:
-    """The key in var/secret.key, made at the first start, readable by its owner alone."""
+    """The key in var/secret.key, made at the first start, readable by its owner alone.
+
+    It is written beside its place and then linked there: whoever finds it finds all of it, and the same as others.
+    """
     path = var / "secret.key"
     try:
         var.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_bytes().strip()
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_urlsafe(48).encode())
-        return path.read_bytes().strip()
+        if not path.exists():
+            with NamedTemporaryFile(dir=var, prefix="secret.") as file:
+                file.write(secrets.token_urlsafe(48).encode())
+                file.flush()
+                os.fsync(file.fileno())
+                with suppress(FileExistsError):
+                    os.link(file.name, path)
+        kept = path.read_bytes().strip()
     except OSError as error:
-        raise BadInput(
-            [Problem(file=str(path), message=f"cannot be written ({error.strerror}); make var/ writable")]
-        ) from None
+        message = f"cannot be read or written ({error.strerror}); make var/ writable"
+        raise BadInput([Problem(file=str(path), message=message)]) from None
+    if len(kept) < _SHORTEST_SECRET:
+        message = (
+            "is damaged: put the key back from a copy, or remove the file for a new one (old links then end)"
+        )
+        raise BadInput([Problem(file=str(path), message=message)])
+    return kept

@@ -272,7 +272,7 @@ FAR_AWAY = Recipient(
     role=Role.FOCAL_POINT,
     state="CA",
     language="en",
-    timezone="America/Vancouver",
+    timezone="America/Los_Angeles",
 )
 
 RECIPIENTS = (FOCAL_POINT, PRACTITIONER, EXPERT, SPEAKER, FAR_AWAY)

@@ -132,7 +132,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "aiosmtpd": ("mailer.delivery.tray",),
     "alembic": ("mailer.outbox.database", "mailer.outbox.migrations"),
     "apscheduler": ("mailer.heartbeat",),
-    "babel": ("mailer.agenda.checking", "mailer.recipients", "mailer.composition", "mailer.web.moments"),
+    "babel": ("mailer.recipients", "mailer.composition", "mailer.web.moments"),
     "charset_normalizer": ("mailer.recipients.reading",),
     "dotenv": ("mailer.settings",),
     "email_validator": ("mailer.agenda.reading", "mailer.recipients.reading", "mailer.settings"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from aiosmtpd.controller import Controller
 
 from mailer.agenda.model import Event, Session
 from mailer.composition import wording
@@ -23,6 +24,7 @@ from mailer.outbox.schema import letter as letter_table
 from mailer.recipients.model import Recipient
 from mailer.service import LEASE_FOR, Service
 from mailer.settings import ROOT
+from tests.acceptance.conftest import free_port
 from tests.conference import (
     EVENT,
     FOCAL_POINT,
@@ -230,6 +232,41 @@ def test_a_relay_that_cannot_be_reached_charges_no_letter(stage: Stage) -> None:
     assert stage.states("invitation") == {S.WAITING: len(RECIPIENTS)}
     stage.beat()
     assert stage.states("invitation") == {S.SENT: len(RECIPIENTS)}
+
+
+def test_a_letter_put_off_is_tried_again_later_and_given_up_after_five_days(stage: Stage) -> None:
+    """The report is useful for thirty days; its relay greylists for ever."""
+    with Greylisting() as relay:
+        stage.publish(recipients=(PRACTITIONER,))
+        report_due_at = EVENT.ends_at + timedelta(hours=17)
+        stage.now = report_due_at
+        for hours in range(0, 24 * 6, 4):
+            stage.now = report_due_at + hours * HOUR
+            stage.service.plan(stage.now)
+            stage.service.deliver(relay, lambda: stage.now)
+            if hours == 24 * 4:
+                assert stage.states("report") == {S.DEFERRED: 1}
+
+    assert stage.states("report") == {S.FAILED: 1}
+    with stage.database.reading() as transaction:
+        (row,) = letters.search(transaction, EVENT.key, mailing="report")
+    assert row.reply.startswith("given up: 451 4.7.1")
+    assert 5 < row.attempts < 40
+
+
+class Greylisting:
+    """A mail server that always says: later."""
+
+    def __enter__(self) -> Relay:
+        self._controller = Controller(self, hostname="127.0.0.1", port=free_port())
+        self._controller.start()
+        return Relay(host="127.0.0.1", port=self._controller.port)
+
+    def __exit__(self, *_: object) -> None:
+        self._controller.stop(no_assert=True)
+
+    async def handle_RCPT(self, *_: object) -> str:  # noqa: N802
+        return "451 4.7.1 greylisted"
 
 
 @pytest.mark.parametrize("accepted", [True, False])

@@ -3,19 +3,22 @@
 Gives sentences for the organiser and SEQUENCE numbers for the calendar; who is told, and how, is not decided here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from mailer.agenda.model import AgendaVersion, Event, Session
+from mailer.agenda.model import AgendaVersion, Event, Mailing, Organiser, RecipientList, Session, Venue
 from mailer.agenda.rules import EVENT
 
 SIGNIFICANT = ("starts_at", "ends_at", "room")
 """Properties of a session that a calendar must be told of by a higher SEQUENCE (RFC 5546 3.2.2.1)."""
 
 SIGNIFICANT_OF_EVENT = ("starts_at", "ends_at", "venue", "timezone")
-"""The same, of the event as a whole; a new venue is a change of every session too."""
+"""The same, of the event as a whole; a new venue or zone is a change of every session too."""
+
+
+Items = Sequence[Session] | Sequence[Mailing]
 
 
 class ChangeKind(StrEnum):
@@ -41,12 +44,8 @@ def differences(old: Event | None, new: Event) -> list[Change]:
     """Everything that differs, in the order of the new agenda; all of it `added` when there is no old one."""
     return [
         *_of_event(old, new),
-        *_of_items(
-            "session", {s.key: s for s in old.sessions} if old else {}, {s.key: s for s in new.sessions}
-        ),
-        *_of_items(
-            "mailing", {m.key: m for m in old.mailings} if old else {}, {m.key: m for m in new.mailings}
-        ),
+        *_of_items("session", old.sessions if old else (), new.sessions),
+        *_of_items("mailing", old.mailings if old else (), new.mailings),
     ]
 
 
@@ -70,15 +69,13 @@ def _sequences(latest: AgendaVersion, event: Event) -> Mapping[str, int]:
     """A session that was dropped keeps its number, one higher: reinstated, it is newer than its cancellation."""
     old = {session.key: session for session in latest.event.sessions}
     new = {session.key: session for session in event.sessions}
-    elsewhere = latest.event.venue != event.venue or latest.event.timezone != event.timezone
+    elsewhere = _differ(latest.event, event, ("venue", "timezone"))
     sequences = dict(latest.sequences)
     for key in old.keys() | new.keys():
         before, after = old.get(key), new.get(key)
-        if after is None:
-            sequences[key] += 1
-        elif key not in sequences:
+        if key not in sequences:
             sequences[key] = 0
-        elif before is None or elsewhere or _differ(before, after, SIGNIFICANT):
+        elif before is None or after is None or elsewhere or _differ(before, after, SIGNIFICANT):
             sequences[key] += 1
     if _differ(latest.event, event, SIGNIFICANT_OF_EVENT):
         sequences[EVENT] += 1
@@ -93,8 +90,10 @@ def _of_event(old: Event | None, new: Event) -> Iterator[Change]:
     if old is None:
         yield Change(kind=ChangeKind.ADDED, what="event", anchor=EVENT, after=new.title)
         return
-    for name in ("title", "summary", "language", "timezone", "venue", "organiser"):
+    for name in Event.model_fields:
         before, after = getattr(old, name), getattr(new, name)
+        if name in {"sessions", "mailings"}:
+            before, after = _orders(before, after)
         if before != after:
             kind = ChangeKind.MOVED if name in SIGNIFICANT_OF_EVENT else ChangeKind.REWORDED
             yield Change(
@@ -102,28 +101,44 @@ def _of_event(old: Event | None, new: Event) -> Iterator[Change]:
             )
 
 
-def _of_items(what: str, old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Change]:
-    for key, item in new.items():
-        if key not in old:
-            yield Change(kind=ChangeKind.ADDED, what=what, anchor=key, after=getattr(item, "title", ""))
+def _orders(old: Items, new: Items) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The keys that both hold, as each orders them: all that can differ of a list as such."""
+    both = {item.key for item in old} & {item.key for item in new}
+    return tuple(o.key for o in old if o.key in both), tuple(n.key for n in new if n.key in both)
+
+
+def _of_items(what: str, old: Items, new: Items) -> Iterator[Change]:
+    before = {item.key: item for item in old}
+    for item in new:
+        if item.key in before:
+            yield from _of_fields(what, before.pop(item.key), item)
         else:
-            yield from _of_fields(what, key, old[key], item)
-    for key in old.keys() - new.keys():
-        yield Change(kind=ChangeKind.REMOVED, what=what, anchor=key, before=getattr(old[key], "title", ""))
+            yield Change(kind=ChangeKind.ADDED, what=what, anchor=item.key, after=item.title)
+    for item in before.values():
+        yield Change(kind=ChangeKind.REMOVED, what=what, anchor=item.key, before=item.title)
 
 
-def _of_fields(what: str, key: str, old: object, new: object) -> Iterator[Change]:
-    for name in type(new).model_fields:  # type: ignore[attr-defined]
+def _of_fields(what: str, old: Session | Mailing, new: Session | Mailing) -> Iterator[Change]:
+    for name in type(new).model_fields:
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
             significant = isinstance(new, Session) and name in SIGNIFICANT
             yield Change(
                 kind=ChangeKind.MOVED if significant else ChangeKind.REWORDED,
-                what=what, anchor=key, field=name, before=_shown(before), after=_shown(after),
+                what=what, anchor=new.key, field=name, before=_shown(before), after=_shown(after),
             )  # fmt: skip
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, tuple):
-        return "; ".join(map(str, value))
-    return getattr(value, "one_line", None) or getattr(value, "name", None) or str(value)
+    match value:
+        case None:
+            return ""
+        case tuple():
+            return "; ".join(map(_shown, value))
+        case Venue():
+            return value.one_line
+        case Organiser():
+            return f"{value.name} <{value.address}>"
+        case RecipientList():
+            return f"{value.file} ({value.role})" if value.role else value.file
+    return str(value)

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from mailer.errors import Problem
 
 _QUOTED = re.compile(
-    r'"""(?:\\.|[^\\])*?"{3,5}' r"|'''.*?'{3,5}" r'|"(?:\\.|[^"\\\n])*"' r"|'[^'\n]*'" r"|#[^\n]*", re.DOTALL
+    "|".join(
+        (
+            r'"""(?:\\.|[^\\])*?"{3,5}',
+            r"'''.*?'{3,5}",
+            r'"(?:\\.|[^"\\\n])*"',
+            r"'[^'\n]*'",
+            r"#[^\n]*",
+        )
+    ),
+    re.DOTALL,
 )
 _TABLE = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.-]+)\s*\]\]?\s*")
 _KEY = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*=(.*)")

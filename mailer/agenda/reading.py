@@ -28,7 +28,7 @@ MAX_BYTES = 1_000_000
 MOST_ROWS = 500
 """Tables of one kind that a file may hold."""
 
-MOST_PROBLEMS = 50
+MOST_PROBLEMS = 20
 """Problems told of one table."""
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -101,15 +101,17 @@ def _document(file: str, text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise BadInput([Problem(file=file, message="is nested too deeply")]) from None
-    except ValueError as error:  # a TOMLDecodeError, or a number too long for Python
+    except tomllib.TOMLDecodeError as error:
         message, _, place = str(error).partition(" (at ")
         found = re.match(r"line ([0-9]+)", place)
         row = int(found[1]) if found else text.count("\n") + 1 if place else None
         raise BadInput([Problem(file=file, row=row, message=message)]) from None
+    except ValueError:
+        raise BadInput([Problem(file=file, message="holds a number of thousands of digits")]) from None
 
 
 def _event(document: Mapping[str, Any], report: _Report, today: date) -> Event:
-    for name in document.keys() - TABLES.keys():
+    for name in sorted(document.keys() - TABLES.keys())[:MOST_PROBLEMS]:
         report.add(name, f"is not a table of an agenda file{nearest(name, TABLES)}")
     event = _table(EventTable, document.get("event"), "event", report)
     sessions = list(_list(SessionTable, document, "session", report))
@@ -191,42 +193,32 @@ def _table(shape: type[_Table], row: object, path: str, report: _Report) -> _Tab
     return None
 
 
+_WORDS = {
+    "missing": "is missing",
+    "model_type": "is a table: its keys stand on lines of their own",
+    "string_type": "must be text in quotes, not {given}",
+    "int_type": "must be a whole number without quotes, not {given}",
+    "bool_type": "must be true or false without quotes, not {given}",
+    "tuple_type": "must be a list in square brackets, not {given}",
+    "enum": "{given} is none of {expected}",
+    "string_pattern_mismatch": "holds a control character or a line break",
+    "string_too_long": "is longer than {max_length} characters",
+    "string_too_short": "is empty",
+    "too_long": "holds {actual_length}, more than {max_length}",
+    "greater_than_equal": "must be at least {ge}, not {given}",
+    "less_than_equal": "must be at most {le}, not {given}",
+}
+"""What pydantic finds, as an organiser would put it."""
+
+
 def _in_words(detail: Any, shape: type[BaseModel]) -> str:
-    """Pydantic's finding as an organiser would put it."""
-    limits = detail.get("ctx", {})
-    match detail["type"]:
-        case "missing":
-            return "is missing"
-        case "extra_forbidden":
-            return f"is not a known key{_known_key(detail['loc'], shape)}"
-        case "model_type":
-            return "is a table: its keys stand on lines of their own"
-        case "string_type":
-            return f"must be text in quotes, not {_written(detail['input'])}"
-        case "int_type":
-            return f"must be a whole number without quotes, not {_written(detail['input'])}"
-        case "bool_type":
-            return f"must be true or false without quotes, not {_written(detail['input'])}"
-        case "tuple_type":
-            return f"must be a list in square brackets, not {_written(detail['input'])}"
-        case "enum":
-            known = limits["expected"].replace(" or ", ", ")
-            return f"{_written(detail['input'])} is none of {known}"
-        case "string_pattern_mismatch" if "a-z0-9" in limits["pattern"]:
-            return f"{_written(detail['input'])}: a key is made of lower-case letters, digits and hyphens"
-        case "string_pattern_mismatch":
-            return "holds a control character or a line break"
-        case "string_too_long":
-            return f"is longer than {limits['max_length']} characters"
-        case "string_too_short":
-            return "is empty"
-        case "too_long":
-            return f"holds {limits['actual_length']}, more than {limits['max_length']}"
-        case "greater_than_equal":
-            return f"must be at least {limits['ge']}, not {_written(detail['input'])}"
-        case "less_than_equal":
-            return f"must be at most {limits['le']}, not {_written(detail['input'])}"
-    return str(detail["msg"])
+    facts = {"given": _written(detail["input"]), **detail.get("ctx", {})}
+    if detail["type"] == "extra_forbidden":
+        return f"is not a known key{_known_key(detail['loc'], shape)}"
+    if "a-z0-9" in facts.get("pattern", ""):
+        return f"{facts['given']}: a key is made of lower-case letters, digits and hyphens"
+    words = _WORDS.get(detail["type"])
+    return words.format_map(facts) if words else str(detail["msg"])
 
 
 def _known_key(place: Sequence[object], shape: type[BaseModel]) -> str:
@@ -241,7 +233,12 @@ def _known_key(place: Sequence[object], shape: type[BaseModel]) -> str:
 
 def _written(value: object) -> str:
     """A value as a message may quote it."""
-    return repr(value if isinstance(value, str | int | float | bool) else str(value))[:60]
+    if isinstance(value, bool):
+        return str(value).lower()
+    try:
+        return repr(value if isinstance(value, str | int | float) else str(value))[:60]
+    except ValueError:
+        return "a number of thousands of digits"
 
 
 # ── values ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -72,12 +72,16 @@ _INSTANT = re.compile(
 )
 _OFFSET = r"(?:(?P<count>[0-9]{1,6}) (?P<unit>second|minute|hour|day|week)s? (?P<side>before|after) )"
 _MOMENT = re.compile(
-    rf"{_OFFSET}?(?:(?P<publication>publication)|(?:the )?(?P<anchor>each session|[a-z0-9][a-z0-9-]*) (?P<edge>starts|ends))"
+    rf"{_OFFSET}?(?:(?P<publication>publication)"
+    r"|(?:the )?(?P<anchor>each session|[a-z0-9][a-z0-9-]*) (?P<edge>starts|ends))"
 )
 _WALL_CLOCK = re.compile(
     r"at (?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?: (?P<clock>venue|recipient)(?: time)?)?"
 )
-_FORM = "write it like '30 days before the event starts, at 09:00', '15 minutes before each session starts', 'as soon as published' or '2027-03-10 09:00'"
+_FORM = (
+    "write it like '30 days before the event starts, at 09:00', '15 minutes before each session starts', "
+    "'as soon as published' or '2027-03-10 09:00'"
+)
 
 
 @lru_cache(maxsize=1024)
@@ -149,7 +153,8 @@ def _refinement(part: str) -> dict[str, object]:
     found = _WALL_CLOCK.fullmatch(part)
     if not found:
         raise ValueError(
-            f"{_quoted(part)} is not understood; after the comma comes 'at HH:MM venue time', 'at HH:MM recipient time' or 'weekdays only'"
+            f"{_quoted(part)} is not understood; after the comma comes 'at HH:MM venue time', "
+            "'at HH:MM recipient time' or 'weekdays only'"
         )
     hour, minute = int(found["hour"]), int(found["minute"])
     if hour > 23 or minute > 59:

@@ -9,11 +9,12 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 _HANDLE, _SIGNATURE = 12, 16  # bytes
 _LONGEST = 64  # characters; a genuine token has 38
+_LONGEST_UID = 255
 
 
 class Purpose(StrEnum):
@@ -32,9 +33,9 @@ class Links:
 
 @dataclass(frozen=True)
 class Signer:
-    """Everything derived from the secret key: handles, UIDs, Message-IDs and tokens."""
+    """Everything derived from the secret key: handles, UIDs, Message-IDs and tokens. Its repr tells nothing."""
 
-    secret: bytes
+    secret: bytes = field(repr=False)
 
     def digest(self, purpose: str, *parts: str) -> bytes:
         """32 bytes that nobody without the key can guess, the same for the same parts (RFC 2104)."""
@@ -46,8 +47,11 @@ class Signer:
         return _encode(self.digest("handle", event, address.lower())[:_HANDLE])
 
     def uid(self, event: str, anchor: str, address: str, domain: str) -> str:
-        """An entry's UID: opaque, 128 bits, stable per (anchor, recipient) (RFC 5545 3.8.4.7, RFC 7986 5.3)."""
-        return f"{self.digest('uid', event, anchor, address.lower())[:16].hex()}@{domain}"
+        """An entry's UID: opaque, 128 bits, stable per (anchor, recipient) (RFC 5545 3.8.4.7, RFC 7986 5.3).
+
+        At most 255 characters, as many as every client keeps: the end of a very long domain is left out.
+        """
+        return f"{self.digest('uid', event, anchor, address.lower())[:16].hex()}@{domain}"[:_LONGEST_UID]
 
     def token(self, purpose: Purpose, handle: str) -> str:
         return _encode(_decode(handle) + self.digest(purpose, handle)[:_SIGNATURE])
@@ -59,7 +63,8 @@ class Signer:
         except (binascii.Error, ValueError):
             raw = b""
         handle = _encode(raw[:_HANDLE].ljust(_HANDLE, b"\x00"))
-        genuine = hmac.compare_digest(self.token(purpose, handle).encode(), token[:_LONGEST].encode())
+        given = token[:_LONGEST].encode("utf-8", "replace")
+        genuine = hmac.compare_digest(self.token(purpose, handle).encode(), given)
         return handle if genuine else None
 
     def links(self, base_url: str, handle: str, anchors: tuple[str, ...]) -> Links:

@@ -1,23 +1,35 @@
 """From words and a calendar part to the bytes of one message (RFC 5322, RFC 2045). Knows nothing of events.
 
-The same values give the same bytes: Date, Message-ID and boundaries are given, never made up. The body is put
-together here, for the standard library takes milliseconds over it and turns CRLF in a calendar to LF; headers
-are left to it, for it knows how names are encoded and folded.
+The same values give the same bytes: Date, Message-ID and boundaries are given, never made up. The message is
+put together here, for the standard library takes milliseconds over a body and turns CRLF in a calendar to LF,
+and in a header takes `=?utf-8?q?..?=` for something encoded already. It writes the encoded words, and it reads
+back what was built.
 """
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email import message_from_string
-from email.headerregistry import Address, HeaderRegistry
-from email.policy import SMTP, SMTPUTF8, EmailPolicy, compat32
-from email.utils import format_datetime
+from email.header import Header, decode_header, make_header
+from email.policy import compat32
+from email.utils import format_datetime, getaddresses
 from functools import lru_cache
-from typing import Any
 
 from mailer.errors import UnsafeLetter
+
+LONGEST_LINE = 998
+"""Bytes of a line without its CRLF (RFC 5322 2.1.1)."""
+
+FOLDED_AT = 76
+
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,60}(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,60})*")
+_WORDS = re.compile(r"[!-~]{1,60}(?: [!-~]{1,60})*")
+_ADDRESS = re.compile(r'[^\s\x00-\x20\x7f()<>\[\]\\,:;"@]+@[^\s\x00-\x20\x7f()<>\[\]\\,:;"@]+')
+_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_LINE_END = re.compile(r"\r\n?|\n")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +72,13 @@ def write(message: Message) -> bytes:
     """The message as it goes over the line, CRLF throughout.
 
     Raises:
-        UnsafeLetter: read back, its headers are not exactly those intended.
+        UnsafeLetter: a name or the subject holds what could break a line; or, read back, the headers are not
+            exactly those intended.
     """
-    policy = SMTP if message.reader.address.isascii() else SMTPUTF8
     headers = {
-        "From": _address_line("From", message.sender, policy),
-        "To": _address_line("To", message.reader, policy),
-        "Subject": _folded("Subject", message.subject, policy),
+        "From": _address_line("From", message.sender),
+        "To": _address_line("To", message.reader),
+        "Subject": _subject_line(message.subject),
         "Date": _verbatim("Date", format_datetime(message.dated_at)),
         "Message-ID": _verbatim("Message-ID", message.message_id),
         "Content-Language": _verbatim("Content-Language", message.language),
@@ -105,9 +117,13 @@ def _attached(calendar: CalendarFile) -> bytes:
 
 def _words(subtype: str, text: str) -> bytes:
     """A text part in quoted-printable (RFC 2045 6.7)."""
-    lines = "\r\n".join(text.splitlines()) + "\r\n"
+    lines = _LINE_END.sub("\r\n", text)
+    if not lines.endswith("\r\n"):
+        lines += "\r\n"
     kind = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
-    return kind.encode() + binascii.b2a_qp(lines.encode())
+    encoded = binascii.b2a_qp(lines.encode("utf-8", "replace"))
+    # a mailbox file would make `>From ` of it; a soft break leaves no line that begins so
+    return kind.encode() + re.sub(rb"(?m)^From ", b"From=\r\n ", encoded)
 
 
 def _base64(kind: str, content: bytes, disposition: str = "") -> bytes:
@@ -126,37 +142,63 @@ def _multipart(subtype: str, boundary: str, parts: list[bytes]) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _address_line(name: str, mailbox: Mailbox, policy: "EmailPolicy[Any]") -> bytes:
-    return _folded(name, Address(display_name=mailbox.name, addr_spec=mailbox.address), policy)
+def _address_line(name: str, mailbox: Mailbox) -> bytes:
+    """A header of one mailbox (RFC 5322 3.4); an address that is not ASCII stays as it is (RFC 6532)."""
+    if not _ADDRESS.fullmatch(_one_line(name, mailbox.address)):
+        raise UnsafeLetter(f"{name} is not one plain address: {mailbox.address!r}")
+    line, address = f"{name}: {_phrase(name, mailbox.name)}", f"<{mailbox.address}>"
+    space = " " if len(line.rpartition("\n")[2]) + 1 + len(address) <= FOLDED_AT else "\r\n "
+    return f"{line.rstrip(' ')}{space}{address}\r\n".encode()
 
 
-_registry = HeaderRegistry()
+def _phrase(header: str, name: str) -> str:
+    """A name in front of an address: as it is, in quotes, or in encoded words."""
+    if not _WORDS.fullmatch(_one_line(header, name)) or "=?" in name:
+        return _folded(header, name, "utf-8") if name else ""
+    if _ATOMS.fullmatch(name):
+        return _folded(header, name, "us-ascii")
+    escaped = re.sub(r'(["\\])', r"\\\1", name)
+    return _folded(header, f'"{escaped}"', "us-ascii")
 
 
-def _folded(name: str, value: str | Address, policy: "EmailPolicy[Any]") -> bytes:
-    line: str = _registry(name, value).fold(policy=policy)
-    return line.encode("utf-8" if policy.utf8 else "ascii")
+def _subject_line(subject: str) -> bytes:
+    plain = _WORDS.fullmatch(_one_line("Subject", subject)) and "=?" not in subject
+    return f"Subject: {_folded('Subject', subject, 'us-ascii' if plain else 'utf-8')}\r\n".encode()
+
+
+def _folded(name: str, text: str, charset: str) -> str:
+    """Words as they are, or as encoded words (RFC 2047), on several lines where one does not do."""
+    return Header(text, charset, header_name=name, maxlinelen=FOLDED_AT).encode(linesep="\r\n")
+
+
+def _one_line(name: str, text: str) -> str:
+    if found := _BREAKS.search(text):
+        raise UnsafeLetter(f"{name} holds {found[0]!r}, which could break its line: {text!r}")
+    return text
 
 
 def _verbatim(name: str, value: str) -> bytes:
-    """A value that is ASCII and must not be folded or encoded: the standard library's policy turns a long
-    List-Unsubscribe into encoded words, which breaks one-click (cpython#85725)."""
-    if not value.isascii() or not value.isprintable():
+    """A value that is ASCII and must not be folded or encoded: an encoded List-Unsubscribe breaks one-click."""
+    line = f"{name}: {value}"
+    if not line.isascii() or not line.isprintable() or len(line) > LONGEST_LINE:
         raise UnsafeLetter(f"{name}: {value!r} is not a line of printable ASCII")
-    return f"{name}: {value}\r\n".encode("ascii")
+    return f"{line}\r\n".encode("ascii")
 
 
 def _check(head: bytes, message: Message, intended: list[str]) -> None:
-    """A hostile name can become a header line of its own on some patch levels: what was built is read back."""
+    """A hostile name can become a header line of its own for some readers: what was built is read back."""
     found = message_from_string(head.decode(), policy=compat32)
     if found.keys() != intended:
         raise UnsafeLetter(f"the headers of the letter to {message.reader.address} are not those intended")
     for name, mailbox in (("From", message.sender), ("To", message.reader)):
-        if _addresses(str(found[name])) != (mailbox.address,):
-            raise UnsafeLetter(f"{name} does not read back as {mailbox.address}")
+        if _mailboxes(str(found[name])) != (mailbox,):
+            raise UnsafeLetter(f"{name} does not read back as {mailbox.name} <{mailbox.address}>")
 
 
 @lru_cache(maxsize=64)
-def _addresses(value: str) -> tuple[str, ...]:
-    unfolded = _registry("To", "".join(value.splitlines()))
-    return tuple(address.addr_spec for address in unfolded.addresses)  # type: ignore[attr-defined]
+def _mailboxes(value: str) -> tuple[Mailbox, ...]:
+    """A folded header of addresses as its reader sees it."""
+    return tuple(
+        Mailbox(name=str(make_header(decode_header(name))), address=address)
+        for name, address in getaddresses([_LINE_END.sub("", value)])
+    )

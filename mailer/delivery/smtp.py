@@ -39,7 +39,7 @@ class RelayUnreachable(ConvenorError, ConnectionError):  # noqa: N818
     """No usable connection: refused, no such host, TLS or AUTH failed. No letter was charged."""
 
 
-class _OutOfStep(ConnectionError):
+class _OutOfStepError(ConnectionError):
     """The server said something that is no answer to what was asked."""
 
 
@@ -69,20 +69,29 @@ class _Line(smtplib.SMTP):
     def __init__(self, relay: Relay, timeouts: Timeouts, stopwatch: Stopwatch, **security: Any) -> None:
         self._heard = bytearray()
         self._stopwatch = stopwatch
+        self._content_for = timeouts.content_for
         self.patience_for = timeouts.greeting_for
         super().__init__(
             relay.host, relay.port, local_hostname="localhost", timeout=timeouts.greeting_for, **security
         )
         self.patience_for = timeouts.command_for
-        self.command_encoding = "utf-8"
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the lone dot must not wait
-        self.local_hostname = _address_literal(self.socket.getsockname()[0])
+        self.open_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the lone dot must not wait
+        self.local_hostname = _address_literal(self.open_socket.getsockname()[0])
 
     @property
-    def socket(self) -> socket.socket:
+    def open_socket(self) -> socket.socket:
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected("the line is closed")
         return self.sock
+
+    def send(self, s: Any) -> None:
+        """All of it, or the line is closed."""
+        try:
+            self.open_socket.settimeout(self._content_for)
+            self.open_socket.sendall(s.encode() if isinstance(s, str) else s)
+        except OSError:
+            self.close()
+            raise
 
     def getreply(self) -> tuple[int, bytes]:
         """One whole reply (RFC 5321 4.2), its lines joined by LF.
@@ -98,7 +107,7 @@ class _Line(smtplib.SMTP):
                 lines.append(self._hear_line(until, LONGEST_REPLY - size))
                 size += len(lines[-1]) + 1
                 if not _REPLY_LINE.fullmatch(lines[-1]) or lines[-1][:3] != lines[0][:3]:
-                    raise _OutOfStep(f"no reply of SMTP: {_shown(lines[-1])}")
+                    raise _OutOfStepError(f"no reply of SMTP: {_shown(lines[-1])}")
         except OSError:
             self.close()
             raise
@@ -107,7 +116,7 @@ class _Line(smtplib.SMTP):
     def has_spoken(self) -> bool:
         """Whether the server said something that nobody has asked for."""
         if not self._heard:
-            self.socket.settimeout(0)
+            self.open_socket.settimeout(0)
             with suppress(BlockingIOError, ssl.SSLWantReadError):
                 self._hear()
         return bool(self._heard)
@@ -116,23 +125,23 @@ class _Line(smtplib.SMTP):
         """STARTTLS (RFC 3207). What came in clear together with its 220 could be anybody's (its section 6)."""
         self.starttls(context=context)
         if self._heard:
-            raise _OutOfStep("the server went on in clear after STARTTLS")
+            raise _OutOfStepError("the server went on in clear after STARTTLS")
 
     def _hear_line(self, until: float, most: int) -> bytes:
         while (end := self._heard.find(b"\n")) < 0 and len(self._heard) <= most:
             left_for = until - self._stopwatch()
             if left_for <= 0:
                 raise TimeoutError("the reply took too long")
-            self.socket.settimeout(left_for)
+            self.open_socket.settimeout(left_for)
             self._hear()
         if not 0 <= end <= most:
-            raise _OutOfStep(f"a reply of more than {LONGEST_REPLY} bytes")
+            raise _OutOfStepError(f"a reply of more than {LONGEST_REPLY} bytes")
         line = bytes(self._heard[:end]).removesuffix(b"\r")
         del self._heard[: end + 1]
         return line
 
     def _hear(self) -> None:
-        came = self.socket.recv(4096)
+        came = self.open_socket.recv(4096)
         if not came:
             raise smtplib.SMTPServerDisconnected("the server hung up")
         self._heard += came
@@ -237,7 +246,7 @@ class Connection:
             if code in wanted:
                 continue
             if code < 400:
-                raise _OutOfStep(f"{code} {_shown(text)} is no reply to {command}")
+                raise _OutOfStepError(f"{code} {_shown(text)} is no reply to {command}")
             refusal = of_reply(code, _shown(text))
             return replace(refusal, line_is_usable=refusal.line_is_usable and self._reset())
         return None
@@ -271,25 +280,23 @@ class Connection:
 
     def _pour(self, content: bytes) -> Outcome | None:
         """The content; the server's refusal if it could not wait for the dot."""
-        self._line.socket.settimeout(self._timeouts.content_for)
         self._line.send(_dot_stuffed(content))
         if not self._line.has_spoken():
             return None
         code, text = self._line.getreply()
         if code < 400:
-            raise _OutOfStep(f"{code} {_shown(text)} came before the dot")
+            raise _OutOfStepError(f"{code} {_shown(text)} came before the dot")
         self._line.close()
         return replace(of_reply(code, _shown(text)), line_is_usable=False)
 
     def _finish(self) -> Outcome:
         """The dot, and what the server says to it."""
         self._line.patience_for = self._timeouts.final_for
-        self._line.socket.settimeout(self._timeouts.content_for)
         self._line.send(b".\r\n")
         code, text = self._line.getreply()
         self._line.patience_for = self._timeouts.command_for
         if 300 <= code < 400:
-            raise _OutOfStep(f"{code} {_shown(text)} is no reply to a letter")
+            raise _OutOfStepError(f"{code} {_shown(text)} is no reply to a letter")
         return of_reply(code, _shown(text))
 
     def _broken(self, error: OSError, *, dot_sent: bool) -> Outcome:
@@ -301,7 +308,7 @@ def _log_in(line: _Line, user: str, password: str) -> None:
     """AUTH PLAIN (RFC 4616), or LOGIN where the server has only that."""
     offered = line.esmtp_features.get("auth", "").upper().split()
     if "PLAIN" in offered:
-        steps = [f"AUTH PLAIN {_base64(f'\0{user}\0{password}')}"]
+        steps = ["AUTH PLAIN " + _base64("\0".join(("", user, password)))]
     elif "LOGIN" in offered:
         steps = ["AUTH LOGIN", _base64(user), _base64(password)]
     else:

@@ -1,7 +1,8 @@
 """The tray: an embedded mail server on loopback that keeps every letter instead of passing it on.
 
 What is kept is durable before the 250, so that the tray is evidence: a Message-ID it does not hold was never
-accepted. Showing letters is the web's work; here they are kept, found and counted.
+accepted. Whatever comes is kept, however broken; what cannot be read in it can only not be searched for. Showing
+letters is the web's work.
 """
 
 import sqlite3
@@ -11,8 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
+from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import EmailMessage, Message
+from email.parser import BytesHeaderParser
 from email.policy import SMTP as SMTP_POLICY
 from email.policy import compat32
 from pathlib import Path
@@ -22,8 +25,11 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mailer.delivery.relay import Relay
+from mailer.errors import StoreError
 
 MAX_LETTER_BYTES = 25 * 1024 * 1024
+_LONGEST_HEADER = 10_000
+_PAGE = 100
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS letter (
     id INTEGER PRIMARY KEY, received_at TEXT NOT NULL, sender TEXT NOT NULL, recipient TEXT NOT NULL,
@@ -48,20 +54,27 @@ class CaughtLetter:
 
 
 class Tray:
-    """Kept letters in one SQLite file; any thread or process may read while the server writes."""
+    """Kept letters in one SQLite file; any thread or process may read while the server writes.
+
+    Raises:
+        StoreError: the file cannot be made or read.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._threads = threading.local()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with self._open() as database:
-            database.executescript(_SCHEMA)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with self._open() as database:
+                database.executescript(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"the tray {path} cannot be used: {error}") from None
 
     def keep(self, raw: bytes, *, sender: str, recipient: str, received_at: datetime) -> int:
         """Keep one letter durably; its number in the tray."""
-        message = message_from_bytes(raw, policy=compat32)
-        subject, reader, message_id = (_header(message, name) for name in ("Subject", "To", "Message-ID"))
-        words = " ".join(f"{recipient} {reader} {subject} {_text(message)}".casefold().split())
+        headers = BytesHeaderParser(policy=compat32).parsebytes(raw)
+        subject, reader, message_id = (_header(headers, name) for name in ("Subject", "To", "Message-ID"))
+        words = " ".join(f"{recipient} {reader} {subject} {_text(raw)}".casefold().split())
         with self._open() as database:
             row = database.execute(
                 "INSERT INTO letter (received_at, sender, recipient, message_id, subject, reader, words, raw)"
@@ -71,7 +84,10 @@ class Tray:
             return int(row.lastrowid or 0)
 
     def search(self, words: str = "", *, before: int | None = None, limit: int = 50) -> list[CaughtLetter]:
-        """The newest letters first that hold every one of the words (in address, name, subject or text)."""
+        """The newest letters first that hold every one of the words (in address, name, subject or text).
+
+        `before` is the number of the last letter of the page before.
+        """
         clauses, values = ["1"], list[object]()
         for word in words.casefold().split():
             clauses.append("instr(words, ?)")
@@ -102,17 +118,26 @@ class Tray:
             return int(database.execute("SELECT count(*) FROM letter").fetchone()[0])
 
     def everything(self) -> Iterator[tuple[CaughtLetter, bytes]]:
-        """All letters in the order they came."""
-        with self._open() as database:
-            for row in database.execute(f"SELECT {_COLUMNS}, raw FROM letter ORDER BY id"):  # noqa: S608
+        """All letters in the order they came, never holding up who writes."""
+        statement = f"SELECT {_COLUMNS}, raw FROM letter WHERE id > ? ORDER BY id LIMIT {_PAGE}"  # noqa: S608
+        last = 0
+        while True:
+            with self._open() as database:
+                rows = database.execute(statement, (last,)).fetchall()
+            for row in rows:
                 yield _caught(row[:-1]), bytes(row[-1])
+            if len(rows) < _PAGE:
+                return
+            last = rows[-1][0]
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """A transaction on this thread's own connection."""
         if not hasattr(self._threads, "database"):
-            self._threads.database = sqlite3.connect(self._path, timeout=10)
-            self._threads.database.execute("PRAGMA synchronous = FULL")
+            database = sqlite3.connect(self._path, timeout=10)
+            # with TRUNCATE, unlike DELETE, FULL is enough for a commit to outlive a power cut
+            database.executescript("PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL;")
+            self._threads.database = database
         with self._threads.database as database:
             yield database
 
@@ -148,34 +173,46 @@ class _Keeper:
         self._tray, self._clock = tray, clock
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        for recipient in envelope.rcpt_tos:
-            number = self._tray.keep(
-                bytes(envelope.original_content or b""),
-                sender=envelope.mail_from or "",
-                recipient=recipient,
-                received_at=self._clock().astimezone(UTC),
-            )
+        try:
+            for recipient in envelope.rcpt_tos:
+                number = self._tray.keep(
+                    bytes(envelope.original_content or b""),
+                    sender=envelope.mail_from or "",
+                    recipient=recipient,
+                    received_at=self._clock().astimezone(UTC),
+                )
+        except sqlite3.Error as error:
+            return f"452 4.3.1 the tray cannot keep it now: {error}"
         return f"250 2.0.0 in the tray as {number}"
 
 
 def parsed(raw: bytes) -> EmailMessage:
-    """A letter's bytes as a message with decoded headers; never raises for what a mail server lets through."""
-    return message_from_bytes(raw, policy=SMTP_POLICY)
+    """A letter's bytes as a message with decoded headers; one nested too deep to take apart has no parts."""
+    try:
+        return message_from_bytes(raw, policy=SMTP_POLICY)
+    except RecursionError:
+        return BytesHeaderParser(policy=SMTP_POLICY).parsebytes(raw)
 
 
 def _header(message: Message, name: str) -> str:
     """A header as its reader sees it; what cannot be decoded is shown as it came."""
-    raw = str(message.get(name, ""))
+    raw = next((value for known, value in message.raw_items() if known.lower() == name.lower()), "")
+    written = raw[:_LONGEST_HEADER].encode("ascii", "surrogateescape").decode("utf-8", "replace")
     try:
-        return " ".join(str(make_header(decode_header(raw))).split())
-    except (LookupError, ValueError):
-        return raw
+        shown = str(make_header(decode_header(written)))
+    except (LookupError, ValueError, HeaderParseError):
+        shown = written
+    return " ".join(shown.encode("utf-8", "replace").decode().split())
 
 
-def _text(message: Message) -> str:
-    """The plain text, for searching in."""
-    part = next((each for each in message.walk() if each.get_content_type() == "text/plain"), None)
-    content = part.get_payload(decode=True) if part else None
+def _text(raw: bytes) -> str:
+    """The plain text, for searching in; nothing where it cannot be found."""
+    try:
+        message = message_from_bytes(raw, policy=compat32)
+        part = next((each for each in message.walk() if each.get_content_type() == "text/plain"), None)
+        content = part.get_payload(decode=True) if part else None
+    except (RecursionError, LookupError, ValueError, TypeError):
+        return ""
     return content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
 
 

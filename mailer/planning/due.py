@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from mailer.agenda.model import AgendaVersion, Event, Mailing, SessionKind
-from mailer.agenda.rules import EVENT, Rule
+from mailer.agenda.rules import ANCHORS, EVENT, PUBLICATION, Rule
 from mailer.planning import timing
 from mailer.recipients import audience
 from mailer.recipients.model import Recipient
@@ -72,22 +72,35 @@ def anchors(event: Event, rule: Rule) -> Iterator[str]:
         yield EVENT
 
 
+def stands(event: Event, mailing: Mailing) -> bool:
+    """Whether the agenda holds every session the mailing's rules name: one that was dropped has no moment."""
+    named = {rule.anchor for rule in (mailing.rule, mailing.useful_until_rule) if rule.instant is None}
+    is_about_each = mailing.rule.per_session or not mailing.useful_until_rule.per_session
+    return is_about_each and named <= {*ANCHORS, *(session.key for session in event.sessions)}
+
+
 def occasions(version: AgendaVersion, zones: Iterable[str | None]) -> list[Occasion]:
     """The whole timetable, by due time: every occasion of every mailing for readers in these zones.
 
-    A rule in the recipient's time gives one occasion for each instant at which it falls somewhere.
+    A rule in the recipient's time gives one occasion for each instant at which it falls somewhere. A mailing
+    that does not stand gives none: the others go on.
     """
     zones = set(zones) or {None}
     found = set()
     for mailing in version.event.mailings:
-        here = zones if timing.depends_on_reader(mailing.rule) else {None}
-        for anchor in anchors(version.event, mailing.rule):
-            found |= {occasion(version, mailing, anchor, zone) for zone in here}
+        if stands(version.event, mailing):
+            here = zones if timing.depends_on_reader(mailing.rule) else {None}
+            for anchor in anchors(version.event, mailing.rule):
+                found |= {occasion(version, mailing, anchor, zone) for zone in here}
     return sorted(found)
 
 
 def occasion(version: AgendaVersion, mailing: Mailing, anchor: str, zone: str | None) -> Occasion:
-    """The occasion at which a reader in `zone` gets this mailing for this anchor."""
+    """The occasion at which a reader in `zone` gets this mailing for this anchor.
+
+    Raises:
+        KeyError: the mailing names a session the agenda does not hold.
+    """
     return Occasion(
         due_at=timing.instant(mailing.rule, version, anchor, zone),
         mailing=mailing.key,
@@ -103,12 +116,35 @@ def judge(version: AgendaVersion, opened: Occasion, member: Member, now: datetim
     while it is useful. Whoever already had it for another hour gets it again only if the mailing says so.
     """
     mailing = version.event.mailing(opened.mailing)
-    zone = member.recipient.timezone
-    if (
-        timing.depends_on_reader(mailing.rule)
-        and occasion(version, mailing, opened.anchor, zone).due_at != opened.due_at
-    ):
+    if not _falls_in(version, mailing, opened, member.recipient.timezone):
         return Judgement(verdict=Verdict.SKIP, reason="falls at another hour in their zone")
+    return _judge_here(mailing, opened, member, now)
+
+
+def expected(version: AgendaVersion, planned: Occasion, members: Iterable[Member], now: datetime) -> int:
+    """How many letters an occasion would bring if it fell due with these people and answers, not before `now`."""
+    members = list(members)
+    mailing = version.event.mailing(planned.mailing)
+    at = max(now, planned.due_at)
+    zones = {member.recipient.timezone for member in members}
+    here = {zone for zone in zones if _falls_in(version, mailing, planned, zone)}
+    return sum(
+        member.recipient.timezone in here
+        and _judge_here(mailing, planned, member, at).verdict is Verdict.SEND
+        for member in members
+    )
+
+
+def _falls_in(version: AgendaVersion, mailing: Mailing, opened: Occasion, zone: str | None) -> bool:
+    """Whether this occasion is the one for readers in `zone`."""
+    rule = mailing.rule
+    return (
+        not timing.depends_on_reader(rule)
+        or timing.instant(rule, version, opened.anchor, zone) == opened.due_at
+    )
+
+
+def _judge_here(mailing: Mailing, opened: Occasion, member: Member, now: datetime) -> Judgement:
     if not audience.matches(
         audience.parse(mailing.audience), member.recipient, answers=member.answers, anchor=opened.anchor
     ):
@@ -117,19 +153,15 @@ def judge(version: AgendaVersion, opened: Occasion, member: Member, now: datetim
         return Judgement(verdict=Verdict.SKIP, reason="already has it")
     if mailing.is_reminder and member.joined_at > opened.due_at:
         return Judgement(verdict=Verdict.SKIP, reason="joined after its moment")
+    if member.joined_at >= opened.useful_until:
+        return Judgement(verdict=Verdict.SKIP, reason="joined when it was no longer useful")
     if member.unsubscribed:
         return Judgement(verdict=Verdict.SUPPRESS, reason="unsubscribed")
+    if opened.due_at >= opened.useful_until:
+        return Judgement(verdict=Verdict.MISS, reason="fell due when it was no longer useful")
     if now >= opened.useful_until:
-        if member.joined_at >= opened.useful_until:
-            return Judgement(verdict=Verdict.SKIP, reason="joined when it was no longer useful")
         return Judgement(verdict=Verdict.MISS, reason="was due while the service was not running")
     return Judgement(verdict=Verdict.SEND)
-
-
-def expected(version: AgendaVersion, planned: Occasion, members: Iterable[Member], now: datetime) -> int:
-    """How many letters an occasion would bring if it fell due with these people and answers, not before `now`."""
-    at = max(now, planned.due_at)
-    return sum(judge(version, planned, member, at).verdict is Verdict.SEND for member in members)
 
 
 def next_due_at(timetable: Iterable[Occasion], now: datetime) -> datetime | None:
@@ -163,11 +195,27 @@ def dated_at(opened: Occasion, now: datetime) -> datetime:
     return opened.due_at if now - opened.due_at <= ON_TIME_FOR else now
 
 
-def problems(event_version: AgendaVersion) -> Iterator[tuple[int, str]]:
-    """Mailings that could never be useful, as (index, sentence)."""
-    for index, mailing in enumerate(event_version.event.mailings):
-        for anchor in anchors(event_version.event, mailing.rule):
-            planned = occasion(event_version, mailing, anchor, None)
-            if planned.useful_until <= planned.due_at:
-                yield index, f"is useful until {mailing.useful_until!r}, which is not after it falls due"
-                break
+def problems(version: AgendaVersion) -> Iterator[tuple[int, str]]:
+    """Mailings that come too late to be useful to anybody, as (index, sentence)."""
+    for index, mailing in enumerate(version.event.mailings):
+        if _is_too_late(version, mailing, None):
+            yield index, f"is useful until {mailing.useful_until!r}, which is not after it falls due"
+
+
+def doubts(version: AgendaVersion, zones: Iterable[str | None]) -> Iterator[tuple[int, str]]:
+    """Mailings that come too late for readers in some zones only, as (index, sentence)."""
+    zones = sorted(filter(None, zones))
+    for index, mailing in enumerate(version.event.mailings):
+        if timing.depends_on_reader(mailing.rule) and not _is_too_late(version, mailing, None):
+            late = [zone for zone in zones if _is_too_late(version, mailing, zone)]
+            if late:
+                yield index, f"falls due when it is no longer useful for readers in {', '.join(late)}"
+
+
+def _is_too_late(version: AgendaVersion, mailing: Mailing, zone: str | None) -> bool:
+    """Not judged: a moment that hangs on publication against one that does not, for that is known only then."""
+    on_publication = {rule.anchor == PUBLICATION for rule in (mailing.rule, mailing.useful_until_rule)}
+    if len(on_publication) > 1 or not stands(version.event, mailing):
+        return False
+    planned = (occasion(version, mailing, anchor, zone) for anchor in anchors(version.event, mailing.rule))
+    return any(each.useful_until <= each.due_at for each in planned)

@@ -7,34 +7,35 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from mailer.agenda import wallclock
-from mailer.agenda.model import AgendaVersion, Event
+from mailer.agenda.model import AgendaVersion
 from mailer.agenda.rules import EACH_SESSION, EVENT, PUBLICATION, Clock, Edge, Rule
+
+SATURDAY = 5
 
 
 def instant(rule: Rule, version: AgendaVersion, anchor: str, recipient_zone: str | None) -> datetime:
     """The UTC instant at which `rule` falls for a reader in `recipient_zone` (None: the venue's).
 
-    `anchor` is the session's key for a rule that hangs on each session; it is ignored by the others.
+    `anchor` is the session's key for a rule that hangs on each session; it is ignored by the others. Days are
+    counted on the venue's calendar, and so are weekdays; only the hour may be the reader's own.
 
     Raises:
         KeyError: the rule names a session the agenda does not hold.
     """
-    event = version.event
+    venue = version.event.zone
     if rule.instant is not None:
-        return rule.instant.astimezone(UTC) if rule.instant.tzinfo else resolve(rule.instant, event.zone)
-    origin = _origin(rule, version, anchor)
-    if rule.elapsed:
-        moment = origin + rule.elapsed
-        return _weekday_instant(moment, rule, event) if rule.weekdays_only else moment
-    if not (rule.days or rule.at):
-        return _weekday_instant(origin, rule, event) if rule.weekdays_only else origin
-    # The day is counted on the venue's calendar; only the hour may be the reader's own.
-    local = wallclock.same_clock(origin, rule.days, event.zone)
-    zone = event.zone
-    if rule.at is not None:
-        local = datetime.combine(local.date(), rule.at)
-        zone = ZoneInfo(recipient_zone) if rule.clock is Clock.RECIPIENT and recipient_zone else zone
-    return resolve(_weekday(local, rule) if rule.weekdays_only else local, zone)
+        return rule.instant.astimezone(UTC) if rule.instant.tzinfo else resolve(rule.instant, venue)
+    moment = _origin(rule, version, anchor) + rule.elapsed
+    local = wallclock.same_clock(moment, rule.days, venue)
+    on_weekend = rule.weekdays_only and local.weekday() >= SATURDAY
+    if not (rule.days or rule.at or on_weekend):
+        return moment  # that very instant, also in an hour that comes twice
+    if on_weekend:
+        local = _weekday(local, backwards=rule.days < 0 or rule.elapsed < timedelta())
+    if rule.at is None:
+        return resolve(local, venue)
+    zone = ZoneInfo(recipient_zone) if rule.clock is Clock.RECIPIENT and recipient_zone else venue
+    return resolve(datetime.combine(local, rule.at), zone)
 
 
 def resolve(local: datetime, zone: ZoneInfo) -> datetime:
@@ -56,13 +57,8 @@ def _origin(rule: Rule, version: AgendaVersion, anchor: str) -> datetime:
     return session.starts_at if rule.edge is Edge.START else session.ends_at
 
 
-def _weekday(local: datetime, rule: Rule) -> datetime:
+def _weekday(local: datetime, *, backwards: bool) -> datetime:
     """The nearest weekday, away from the anchor: earlier for what comes before it, later for what follows."""
-    step = timedelta(days=-1 if rule.days < 0 or rule.elapsed < timedelta() else 1)
-    while local.weekday() >= 5:
-        local += step
+    while local.weekday() >= SATURDAY:
+        local += timedelta(days=-1 if backwards else 1)
     return local
-
-
-def _weekday_instant(moment: datetime, rule: Rule, event: Event) -> datetime:
-    return resolve(_weekday(wallclock.same_clock(moment, 0, event.zone), rule), event.zone)

@@ -37,7 +37,9 @@ def serve(office: Office, listener: socket.socket) -> Iterator[str]:
     """Answer on `listener` until the block ends; gives the address to open."""
     port = listener.getsockname()[1]
     server = uvicorn.Server(
-        uvicorn.Config(create_app(office), log_level="error", lifespan="off", server_header=False)
+        uvicorn.Config(
+            create_app(office), log_level="error", lifespan="off", server_header=False, proxy_headers=False
+        )
     )
     thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="pages", daemon=True)
     thread.start()

@@ -1,0 +1,90 @@
+"""The heart: it wakes at the due time, survives a database that is away, and leaves a dead relay alone."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from mailer.delivery.relay import Relay
+from mailer.errors import StoreError
+from mailer.heartbeat import RELAY_RESTS_FOR, Heartbeat
+from mailer.outbox.database import open_database
+from mailer.parts import Parts, open_parts, utc_now
+from mailer.settings import load
+from tests.conference import EVENT, RECIPIENTS
+from tests.test_service import TEXTS
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[Parts]:
+    settings = load({}, root=tmp_path)
+    database = open_database(settings.database_url)
+    with open_parts(settings, database, TEXTS, utc_now) as made:
+        yield made
+    database.close()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.05)
+
+
+def soon(event_in: timedelta) -> object:
+    """The conference, laid so that it starts `event_in` from now; its invitation is due when published."""
+    shift = utc_now() + event_in - EVENT.starts_at
+    sessions = tuple(
+        s.model_copy(update={"starts_at": s.starts_at + shift, "ends_at": s.ends_at + shift})
+        for s in EVENT.sessions
+    )
+    return EVENT.model_copy(update={"sessions": sessions})
+
+
+def test_it_sends_what_is_due_and_stops_cleanly(parts: Parts) -> None:
+    parts.service.publish(soon(timedelta(days=60)), RECIPIENTS, utc_now())  # type: ignore[arg-type]
+    heart = Heartbeat(parts, utc_now)
+    heart.start()
+    assert parts.tray is not None
+    wait_until(lambda: parts.tray.count() == len(RECIPIENTS))  # type: ignore[union-attr]
+    heart.stop()
+
+    assert heart.trouble == ""
+
+
+def test_a_relay_that_is_away_is_left_alone_for_a_while_and_then_tried_again(parts: Parts) -> None:
+    moment: list[datetime] = [utc_now()]
+    parts.service.publish(soon(timedelta(days=60)), RECIPIENTS, moment[0])  # type: ignore[arg-type]
+    parts.service.plan(moment[0] + timedelta(seconds=1))
+    heart = Heartbeat(replace(parts, relay=Relay(host="127.0.0.1", port=9)), lambda: moment[0])
+    moment[0] += timedelta(seconds=2)
+    heart.deliver()
+    assert "127.0.0.1:9" in heart.trouble
+
+    heart._parts = parts
+    heart.deliver()
+    assert parts.tray is not None
+    assert parts.tray.count() == 0
+
+    moment[0] += RELAY_RESTS_FOR
+    heart.deliver()
+    assert parts.tray.count() == len(RECIPIENTS)
+    assert heart.trouble == ""
+
+
+def test_a_database_that_is_away_ends_one_beat_and_is_said(parts: Parts) -> None:
+    heart = Heartbeat(parts, utc_now)
+    beats = []
+
+    def beat() -> None:
+        beats.append(1)
+        raise StoreError("the database is locked")
+
+    heart._guarded(beat)()
+    heart._guarded(beat)()
+
+    assert len(beats) == 2
+    assert heart.trouble == "the database is locked"
