@@ -1,5 +1,6 @@
 """Every sentence a rule may be, every refusal, and that nothing else ever comes of a text."""
 
+import re
 from datetime import UTC, datetime, time, timedelta, timezone
 
 import pytest
@@ -65,9 +66,9 @@ REFUSED = {
     "0 days before the event starts": "count from 1, or leave '0 …' out",
     "publication": "'publication': publication has no before; write 'as soon as published'",
     "1 hour before publication": "'1 hour before publication': publication has no before",
-    "1099 days before the event starts": "'1099 days before ' lies more than three years away",
-    "157 weeks after the event ends": "'157 weeks after ' lies more than three years away",
-    "27000 hours after the event ends": "'27000 hours after ' lies more than three years away",
+    "1099 days before the event starts": "'1099 days before the event starts' lies more than three years away",
+    "157 weeks after the event ends": "'157 weeks after the event ends' lies more than three years away",
+    "27000 hours after the event ends": "'27000 hours after the event ends' lies more than three years away",
     "2027-03-10": f"'2027-03-10' {NOT_A_TIME}",
     "2027-03-10 09": f"'2027-03-10 09' {NOT_A_TIME}",
     "2027-03-10 24:00": f"'2027-03-10 24:00' {NOT_A_TIME}",
@@ -86,9 +87,8 @@ def test_a_sentence_states_a_rule(sentence: str, rule: Rule) -> None:
 
 @pytest.mark.parametrize(("sentence", "message"), REFUSED.items())
 def test_a_refusal_says_which_part_and_shows_the_form(sentence: str, message: str) -> None:
-    with pytest.raises(ValueError, match=".") as refused:
+    with pytest.raises(ValueError, match=re.escape(message)):
         parse(sentence)
-    assert message in str(refused.value)
 
 
 def test_only_a_rule_about_each_session_is_per_session() -> None:
@@ -104,11 +104,25 @@ def test_a_refusal_quotes_neither_an_endless_text_nor_control_characters() -> No
     assert len(str(refused.value)) < 300
 
 
-WORDS = (
-    *"the event starts ends each session session-2 publication as soon published before after".split(),
-    *"0 1 15 99999 days day week hour minutes , at 09:00 24:00 9:5 recipient venue time weekdays only".split(),
-    *"2027-03-10 2027-02-31 0001-01-01 9999-12-31 +14:00 -99:99 Z T ٣ ²".split(),
+PIECES = (
+    (
+        "the",
+        "event",
+        "each",
+        "session",
+        "session-2",
+        "starts",
+        "ends",
+        "publication",
+        "as",
+        "soon",
+        "published",
+    ),
+    ("0", "1", "15", "99999", "٣", "²", "days", "week", "hour", "minutes", "before", "after", ","),
+    ("at", "09:00", "24:00", "9:5", "recipient", "venue", "time", "weekdays", "only"),
+    ("2027-03-10", "2027-02-31", "0001-01-01", "9999-12-31", "+14:00", "-99:99", "Z", "T"),
 )
+WORDS = [piece for pieces in PIECES for piece in pieces]
 
 
 @given(st.one_of(st.text(), st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)))
@@ -117,8 +131,7 @@ WORDS = (
 def test_any_text_is_a_rule_or_a_value_error(text: str) -> None:
     try:
         rule = parse(text)
-    except ValueError as refused:
-        assert str(refused)
-    else:
-        assert rule.instant is None or (rule.anchor, rule.days, rule.at) == (EVENT, 0, None)
-        assert abs(timedelta(days=rule.days) + rule.elapsed) <= timedelta(days=3 * 366)
+    except ValueError:
+        return
+    assert rule.instant is None or (rule.anchor, rule.days, rule.at) == (EVENT, 0, None)
+    assert abs(timedelta(days=rule.days) + rule.elapsed) <= timedelta(days=3 * 366)

@@ -4,6 +4,7 @@ Steps are `connect`, the commands by name, `body` (in the middle of the content)
 the script goes as it should. Everything it heard is kept: in clear, and as letters.
 """
 
+import base64
 import re
 import socket
 import ssl
@@ -128,9 +129,9 @@ class Talk:
         while True:
             line = self.upto(b"\r\n").decode("utf-8", "replace").strip()
             self.server.commands.append(line)
-            self.answer(re.split(r"[ :]", line.upper())[0])
+            self.answer(re.split(r"[ :]", line.upper())[0], line)
 
-    def answer(self, command: str) -> None:
+    def answer(self, command: str, line: str) -> None:
         match command:
             case "EHLO":
                 lines = ["mx.example", *self.server.extensions]
@@ -142,6 +143,7 @@ class Talk:
                 self.step(command, b"220 go on\r\n")
                 self.protect()
             case "AUTH":
+                self.server.logins.append(self.login(line.split()[1:]))
                 self.step(command, b"235 welcome\r\n")
             case "DATA":
                 self.step(command, b"354 go on\r\n")
@@ -151,6 +153,17 @@ class Talk:
                 raise _HungUp
             case _:
                 self.step(command, b"250 fine\r\n")
+
+    def login(self, words: list[str]) -> tuple[str, str]:
+        """The user and password of AUTH PLAIN or LOGIN."""
+        if words[0] == "PLAIN":
+            _, user, password = _plain(words[1]).split("\0")
+            return user, password
+        answers = []
+        for _ in range(2):
+            self.socket.sendall(b"334 \r\n")
+            answers.append(_plain(self.upto(b"\r\n").decode()))
+        return answers[0], answers[1]
 
     def listen(self) -> None:
         """The content, up to the dot."""
@@ -171,10 +184,15 @@ class Talk:
         self.heard.clear()
 
 
+def _plain(text: str) -> str:
+    return base64.b64decode(text).decode()
+
+
 class HostileServer:
     """Listens from the moment it is made; used as a context it stops at the end.
 
-    `dots` counts the final dots it saw, `kept` are the letters it holds (dots doubled, as they came).
+    `dots` counts the final dots it saw, `kept` are the letters it holds (dots doubled, as they came), `logins`
+    the users and passwords it was told.
     """
 
     def __init__(
@@ -190,6 +208,7 @@ class HostileServer:
         self.commands: list[str] = []
         self.in_clear = bytearray()
         self.kept: list[bytes] = []
+        self.logins: list[tuple[str, str]] = []
         self.dots = self.poured = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads: list[threading.Thread] = []
