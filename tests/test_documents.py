@@ -28,6 +28,7 @@ from mailer.recipients import audience
 from mailer.recipients.model import Recipient, Role
 from mailer.recipients.reading import REQUIRED, SYNONYMS, read_all
 from mailer.settings import ROOT, VARIABLES
+from mailer.settings import load as load_settings
 
 ORGANISER, OPERATOR = ROOT / "docs" / "organiser", ROOT / "docs" / "operator"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -139,6 +140,14 @@ def test_every_setting_stands_with_its_default() -> None:
 def test_every_setting_that_is_named_exists(name: str) -> None:
     named = set(re.findall(r"\bCONVENOR_[A-Z_]+", text(name))) - {"CONVENOR_"}
     assert named <= {variable.name for variable in VARIABLES}
+
+
+def test_every_file_of_settings_that_is_shown_can_be_used(tmp_path: Path) -> None:
+    shown = [block for name in NAMES for block in fences(text(name), "sh") if "CONVENOR_SMTP_URL" in block]
+    assert len(shown) == 2
+    for block in shown:
+        environment = dict(line.split("=", 1) for line in block.splitlines() if not line.startswith("#"))
+        assert load_settings(environment, root=tmp_path).relay
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -355,9 +364,12 @@ def test_the_example_holds_as_many_people_as_is_said() -> None:
 # links, paths, packages, versions
 
 
+_LINK = re.compile(r"(?<=\]\()[^)]+(?=\))|(?<=src=\")[^\"]+")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_link_leads_somewhere(name: str) -> None:
-    for target in re.findall(r"\]\(([^)]+)\)", outside_fences(text(name))):
+    for target in _LINK.findall(outside_fences(text(name))):
         path, _, anchor = target.partition("#")
         if "://" in path:
             continue

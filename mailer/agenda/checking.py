@@ -93,7 +93,7 @@ def _of_mailing(mailing: MailingTable, kinds: Mapping[str, str], zone: ZoneInfo 
 def _of_rule(rule: Rule, kinds: Mapping[str, str], zone: ZoneInfo | None) -> Iterator[str]:
     if rule.instant is None:
         if rule.anchor not in kinds and rule.anchor not in rules.ANCHORS:
-            yield f"there is no session '{rule.anchor[:60]}'{nearest(rule.anchor, [*kinds, *rules.ANCHORS])}"
+            yield f"there is no session '{rule.anchor[:60]}'{nearest(rule.anchor, [*kinds, rules.EVENT])}"
     elif rule.instant.tzinfo is None and zone:
         yield from of_wall_clock(rule.instant, zone)
 

@@ -58,10 +58,10 @@ def lines_of(text: str) -> dict[str, int]:
 
 
 def line_of(path: str, places: Mapping[str, int]) -> int | None:
-    """The line of a path, or of the nearest table around it."""
+    """The line of a path (a list stands where its first table does), or of the nearest table around it."""
     while path:
-        if path in places:
-            return places[path]
+        if line := places.get(path) or places.get(f"{path}[0]"):
+            return line
         path = path.rpartition("[")[0] if path.endswith("]") else path.rpartition(".")[0]
     return None
 

@@ -195,7 +195,7 @@ def _table(shape: type[_Table], row: object, path: str, report: _Report) -> _Tab
 
 _WORDS = {
     "missing": "is missing",
-    "model_type": "is a table: its keys stand on lines of their own",
+    "model_type": "must be one table, with keys of its own",
     "string_type": "must be text in quotes, not {given}",
     "int_type": "must be a whole number without quotes, not {given}",
     "bool_type": "must be true or false without quotes, not {given}",

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from mailer.delivery.outcome import Outcome, of_broken_line, of_reply
 from mailer.delivery.relay import Relay, Security
@@ -33,6 +33,7 @@ _ADDRESS = re.compile(r'[^\s\x00-\x20\x7f()<>\[\]\\,:;"@]+@[^\s\x00-\x20\x7f()<>
 _REPLY_LINE = re.compile(rb"[2-5][0-9]{2}(?:[ -].*)?", re.DOTALL)
 
 Stopwatch = Callable[[], float]
+_T = TypeVar("_T")
 
 
 class RelayUnreachable(ConvenorError, ConnectionError):  # noqa: N818
@@ -131,7 +132,7 @@ class _Line(smtplib.SMTP):
         while (end := self._heard.find(b"\n")) < 0 and len(self._heard) <= most:
             left_for = until - self._stopwatch()
             if left_for <= 0:
-                raise TimeoutError("the reply took too long")
+                raise TimeoutError
             self.open_socket.settimeout(left_for)
             self._hear()
         if not 0 <= end <= most:
@@ -169,7 +170,7 @@ class Connection:
         self._tls = tls or ssl.create_default_context()
         self._timeouts = timeouts or Timeouts()
         self._stopwatch = stopwatch
-        self._between_letters = False
+        self._between_letters = self._dot_sent = False
 
     def __enter__(self) -> Self:
         try:
@@ -213,23 +214,25 @@ class Connection:
         """
         _check(envelope)
         content = envelope.content if envelope.content.endswith(b"\r\n") else envelope.content + b"\r\n"
-        self._between_letters = False
-        try:
-            ended = self._offer(envelope, content) or self._pour(content)
-        except OSError as error:
-            return self._broken(error, dot_sent=False)
+        self._between_letters = self._dot_sent = False
+        ended = self._attempt(lambda: self._offer(envelope, content) or self._pour(content))
         if not ended:
             try:
                 before_dot()
             except BaseException:
                 self._line.close()
                 raise
-            try:
-                ended = self._finish()
-            except OSError as error:
-                return self._broken(error, dot_sent=True)
+            ended = self._attempt(self._finish)
         self._between_letters = True
         return ended
+
+    def _attempt(self, step: Callable[[], _T]) -> _T | Outcome:
+        """A part of the conversation; when the line breaks in it, what that means for the letter."""
+        try:
+            return step()
+        except OSError as error:
+            self._line.close()
+            return of_broken_line(_said(error), dot_sent=self._dot_sent)
 
     def _offer(self, envelope: Envelope, content: bytes) -> Outcome | None:
         """MAIL, RCPT and DATA, step by step; the refusal that ended it, or None at the 354."""
@@ -279,8 +282,11 @@ class Connection:
         return False
 
     def _pour(self, content: bytes) -> Outcome | None:
-        """The content; the server's refusal if it could not wait for the dot."""
         self._line.send(_dot_stuffed(content))
+        return self._interruption()
+
+    def _interruption(self) -> Outcome | None:
+        """The refusal of a server that could not wait for the dot."""
         if not self._line.has_spoken():
             return None
         code, text = self._line.getreply()
@@ -290,18 +296,17 @@ class Connection:
         return replace(of_reply(code, _shown(text)), line_is_usable=False)
 
     def _finish(self) -> Outcome:
-        """The dot, and what the server says to it."""
+        """The dot, unless the server has gone while the intent was recorded; and what it says to it."""
+        if interruption := self._interruption():
+            return interruption
         self._line.patience_for = self._timeouts.final_for
+        self._dot_sent = True
         self._line.send(b".\r\n")
         code, text = self._line.getreply()
         self._line.patience_for = self._timeouts.command_for
         if 300 <= code < 400:
             raise _OutOfStepError(f"{code} {_shown(text)} is no reply to a letter")
         return of_reply(code, _shown(text))
-
-    def _broken(self, error: OSError, *, dot_sent: bool) -> Outcome:
-        self._line.close()
-        return of_broken_line(_said(error), dot_sent=dot_sent)
 
 
 def _log_in(line: _Line, user: str, password: str) -> None:
@@ -354,6 +359,8 @@ def _said(error: BaseException) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         said = error.smtp_error
         return f"{error.smtp_code} {_shown(said) if isinstance(said, bytes) else said}"
+    if isinstance(error, TimeoutError):
+        return "the server took too long"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not to be trusted: {error.verify_message}"
     return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__

@@ -210,7 +210,7 @@ def _text(raw: bytes) -> str:
     try:
         message = message_from_bytes(raw, policy=compat32)
         part = next((each for each in message.walk() if each.get_content_type() == "text/plain"), None)
-        content = part.get_payload(decode=True) if part else None
+        content = part.get_payload(decode=True) if part is not None else None
     except (RecursionError, LookupError, ValueError, TypeError):
         return ""
     return content.decode("utf-8", "replace") if isinstance(content, bytes) else ""

@@ -68,6 +68,7 @@ def test_what_has_no_line_stands_at_the_nearest_table() -> None:
         for path in ("event.venue.street", "event.date", "session[1].points", "session[0].end", "nothing", "")
     ] == [9, 3, 24, None, None, None]
     assert line_of("session[4]", {"session": 2}) == 2
+    assert line_of("session", {"session[0]": 5, "session[1]": 24}) == 5
 
 
 def test_a_problem_stands_in_its_file_at_its_line() -> None:

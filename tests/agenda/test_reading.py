@@ -338,13 +338,13 @@ def test_what_is_missing_is_told(tmp_path: Path) -> None:
 
 def test_brackets_that_are_too_few_or_too_many_are_told(tmp_path: Path) -> None:
     assert told(tmp_path, but(("[event]", "[[event]]"))) == [
-        "mine.toml: event: is a table: its keys stand on lines of their own"
+        "mine.toml:1: event: must be one table, with keys of its own"
     ]
     assert told(tmp_path, but(("[[mailing]]", "[mailing]"))) == [
         "mine.toml:21: mailing: is a list: write [[mailing]] with two brackets"
     ]
     assert told(tmp_path, "session = [3]\n" + SOUND[: SOUND.index("[[session]]")]) == [
-        "mine.toml:1: session[0]: is a table: its keys stand on lines of their own"
+        "mine.toml:1: session[0]: must be one table, with keys of its own"
     ]
 
 

@@ -34,7 +34,7 @@ def say(*replies: bytes) -> Act:
 
     def act(talk: "Talk") -> None:
         for reply in replies:
-            talk.socket.sendall(reply)
+            talk.say(reply)
 
     return act
 
@@ -44,7 +44,7 @@ def drip(reply: bytes, every: float = 0.001) -> Act:
 
     def act(talk: "Talk") -> None:
         for byte in reply:
-            talk.socket.sendall(bytes([byte]))
+            talk.say(bytes([byte]))
             time.sleep(every)
 
     return act
@@ -55,7 +55,7 @@ def forever(part: bytes, every: float = 0) -> Act:
 
     def act(talk: "Talk") -> None:
         while talk.server.poured < 200_000_000:
-            talk.socket.sendall(part)
+            talk.say(part)
             talk.server.poured += len(part)
             time.sleep(every)
 
@@ -87,7 +87,7 @@ def keep_and_hang_up(talk: "Talk") -> None:
 
 def say_and_hang_up(reply: bytes) -> Act:
     def act(talk: "Talk") -> None:
-        talk.socket.sendall(reply)
+        talk.say(reply)
         raise _HungUp
 
     return act
@@ -100,8 +100,13 @@ class Talk:
     server: "HostileServer"
     socket: socket.socket
     heard: bytearray = field(default_factory=bytearray)
+    said: bytes = b""
     content: bytes = b""
     is_secret: bool = False
+
+    def say(self, reply: bytes) -> None:
+        self.said = reply
+        self.socket.sendall(reply)
 
     def read(self) -> bytes:
         came = self.socket.recv(65536)
@@ -141,13 +146,15 @@ class Talk:
                 self.step(command, "".join(f"{line}\r\n" for line in usual).encode())
             case "STARTTLS":
                 self.step(command, b"220 go on\r\n")
-                self.protect()
+                if self.server.tls:
+                    self.protect()
             case "AUTH":
                 self.server.logins.append(self.login(line.split()[1:]))
                 self.step(command, b"235 welcome\r\n")
             case "DATA":
                 self.step(command, b"354 go on\r\n")
-                self.listen()
+                if self.said.startswith(b"354"):
+                    self.listen()
             case "QUIT":
                 self.step(command, b"221 goodbye\r\n")
                 raise _HungUp
@@ -161,7 +168,7 @@ class Talk:
             return user, password
         answers = []
         for _ in range(2):
-            self.socket.sendall(b"334 \r\n")
+            self.say(b"334 \r\n")
             answers.append(_plain(self.upto(b"\r\n").decode()))
         return answers[0], answers[1]
 
@@ -172,6 +179,7 @@ class Talk:
                 if not self.read():
                     raise _HungUp
             self.step("body", b"")
+            self.server.interrupted.set()
         self.content = self.upto(b"\r\n.\r\n").removesuffix(b".\r\n")
         self.server.dots += 1
         self.step("dot", b"250 kept\r\n")
@@ -210,6 +218,7 @@ class HostileServer:
         self.kept: list[bytes] = []
         self.logins: list[tuple[str, str]] = []
         self.dots = self.poured = 0
+        self.interrupted = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads: list[threading.Thread] = []
         self._sockets: list[socket.socket] = []
@@ -266,3 +275,4 @@ class HostileServer:
             talk.run()
         with suppress(OSError):
             talk.socket.close()
+        self.interrupted.set()

@@ -1,0 +1,259 @@
+"""What differs between two agendas, and which SEQUENCE numbers that makes."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.agenda.changes import SIGNIFICANT, Change, ChangeKind, differences, next_version
+from mailer.agenda.model import (
+    AgendaVersion,
+    CalendarPart,
+    Event,
+    Organiser,
+    RecipientList,
+    Session,
+    SessionKind,
+)
+from tests import conference
+
+NOW = datetime(2027, 2, 1, 12, 0, tzinfo=UTC)
+EVENT = conference.EVENT
+HOUR = timedelta(hours=1)
+
+
+def sessions(*changed: Session, without: Sequence[str] = ()) -> Event:
+    """The conference with these sessions instead of those of the same keys, or besides; and without some."""
+    kept = {s.key: s for s in EVENT.sessions if s.key not in without} | {s.key: s for s in changed}
+    in_order = sorted(kept.values(), key=lambda session: session.starts_at)
+    return EVENT.model_copy(update={"sessions": tuple(in_order)})
+
+
+def session(key: str, /, **facts: object) -> Session:
+    return EVENT.session(key).model_copy(update=facts)
+
+
+def event(**facts: object) -> Event:
+    return EVENT.model_copy(update=facts)
+
+
+def published(*states: Event) -> AgendaVersion:
+    """The version in force after these were published, one after the other."""
+    version = next_version(None, states[0], NOW)
+    for state in states[1:]:
+        version = next_version(version, state, NOW)
+    return version
+
+
+# ── differences ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_of_the_first_agenda_everything_is_added() -> None:
+    found = differences(None, EVENT)
+    assert {change.kind for change in found} == {ChangeKind.ADDED}
+    assert [(change.what, change.anchor) for change in found] == [
+        ("event", "event"),
+        *(("session", session.key) for session in EVENT.sessions),
+        *(("mailing", mailing.key) for mailing in EVENT.mailings),
+    ]
+
+
+def test_the_same_agenda_has_no_differences() -> None:
+    assert differences(EVENT, Event.model_validate_json(EVENT.model_dump_json())) == []
+
+
+def test_a_moved_session_says_from_when_to_when() -> None:
+    one = session("session-1", starts_at=conference.at("10:05"))
+    assert differences(EVENT, sessions(one)) == [
+        Change(
+            kind=ChangeKind.MOVED,
+            what="session",
+            anchor="session-1",
+            field="starts_at",
+            before="2027-03-10 09:00:00+00:00",
+            after="2027-03-10 09:05:00+00:00",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind", "before", "after"),
+    [
+        ({"room": "B 12"}, ChangeKind.MOVED, "", "B 12"),
+        ({"title": "Lunch"}, ChangeKind.REWORDED, "Lunch break", "Lunch"),
+        ({"kind": SessionKind.SESSION}, ChangeKind.REWORDED, "break", "session"),
+        ({"speakers": ("A", "B")}, ChangeKind.REWORDED, "", "A; B"),
+    ],
+)
+def test_a_change_of_a_session_is_told_in_its_words(
+    facts: dict[str, object], kind: ChangeKind, before: str, after: str
+) -> None:
+    assert differences(EVENT, sessions(session("lunch", **facts))) == [
+        Change(kind=kind, what="session", anchor="lunch", field=next(iter(facts)), before=before, after=after)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "kind", "before", "after"),
+    [
+        ("timezone", "Europe/Sofia", ChangeKind.MOVED, "Europe/Vienna", "Europe/Sofia"),
+        ("example", True, ChangeKind.REWORDED, "False", "True"),
+        (
+            "venue",
+            conference.VENUE.model_copy(update={"room": None, "name": "Hofburg"}),
+            ChangeKind.MOVED,
+            conference.VENUE.one_line,
+            "Hofburg, Minoritenplatz 9, 1010 Vienna",
+        ),
+        (
+            "organiser",
+            Organiser(name="Conference Secretariat", address="office@conference.example"),
+            ChangeKind.REWORDED,
+            "Conference Secretariat <secretariat@conference.example>",
+            "Conference Secretariat <office@conference.example>",
+        ),
+        (
+            "recipient_lists",
+            (RecipientList(file="a.csv"), RecipientList(file="b.csv", role="expert")),
+            ChangeKind.REWORDED,
+            "",
+            "a.csv; b.csv (expert)",
+        ),
+    ],
+)
+def test_a_change_of_the_event_is_told_in_its_words(
+    field: str, value: object, kind: ChangeKind, before: str, after: str
+) -> None:
+    assert differences(EVENT, event(**{field: value})) == [
+        Change(kind=kind, what="event", anchor="event", field=field, before=before, after=after)
+    ]
+
+
+def test_what_is_added_and_removed_stands_in_the_order_of_the_agendas() -> None:
+    added = session("session-2", key="session-2b", title="Session II b")
+    found = differences(EVENT, sessions(added, without=["opening", "break-2", "lunch"]))
+    assert [(change.kind, change.anchor, change.before, change.after) for change in found] == [
+        (ChangeKind.ADDED, "session-2b", "", "Session II b"),
+        (ChangeKind.REMOVED, "opening", "Opening session", ""),
+        (ChangeKind.REMOVED, "lunch", "Lunch break", ""),
+        (ChangeKind.REMOVED, "break-2", "Coffee break", ""),
+    ]
+
+
+def test_a_mailing_that_leaves_at_another_hour_or_in_another_order_is_a_difference() -> None:
+    first, *others = EVENT.mailings
+    changed = first.model_copy(update={"when": "the event starts", "calendar": CalendarPart.NONE})
+    found = differences(EVENT, event(mailings=(*others, changed)))
+    assert [(change.what, change.anchor, change.field) for change in found] == [
+        ("event", "event", "mailings"),
+        ("mailing", "invitation", "when"),
+        ("mailing", "invitation", "calendar"),
+    ]
+
+
+# ── sequences ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_first_version_begins_at_nought() -> None:
+    version = next_version(None, EVENT, NOW)
+    assert (version.number, version.published_at, version.first_published_at) == (1, NOW, NOW)
+    assert version.sequences == dict.fromkeys(["event", *(s.key for s in EVENT.sessions)], 0)
+
+
+def test_the_next_version_remembers_when_the_first_was_published() -> None:
+    version = next_version(next_version(None, EVENT, NOW), EVENT, NOW + HOUR)
+    assert (version.number, version.published_at, version.first_published_at) == (2, NOW + HOUR, NOW)
+    assert set(version.sequences.values()) == {0}
+
+
+MOVED = sessions(session("session-2", ends_at=conference.at("12:50")))
+
+
+@pytest.mark.parametrize(
+    ("states", "session_2", "whole_event"),
+    [
+        pytest.param([EVENT, MOVED], 1, 0, id="moved"),
+        pytest.param([EVENT, MOVED, EVENT], 2, 0, id="moved back"),
+        pytest.param([EVENT, MOVED, MOVED], 1, 0, id="moved, then published again"),
+        pytest.param([EVENT, sessions(session("session-2", room="B"))], 1, 0, id="another room"),
+        pytest.param([EVENT, sessions(session("session-2", title="II", chair="C"))], 0, 0, id="reworded"),
+        pytest.param(
+            [EVENT, sessions(session("closing", ends_at=conference.at("18:00")))], 0, 1, id="longer day"
+        ),
+        pytest.param(
+            [EVENT, event(venue=conference.VENUE.model_copy(update={"room": "B"}))], 1, 1, id="venue"
+        ),
+        pytest.param([EVENT, event(timezone="Europe/Berlin")], 1, 1, id="zone"),
+        pytest.param([EVENT, event(title="Reworded")], 0, 0, id="event reworded"),
+        pytest.param([EVENT, sessions(without=["session-2"])], 1, 0, id="removed"),
+        pytest.param([EVENT, sessions(without=["session-2"]), MOVED], 2, 0, id="removed and reinstated"),
+        pytest.param(
+            [EVENT, *[sessions(without=["session-2"])] * 3, EVENT],
+            2,
+            0,
+            id="removed for long, and reinstated",
+        ),
+        pytest.param([sessions(without=["session-2"]), EVENT], 0, 0, id="added later"),
+    ],
+)
+def test_a_sequence_counts_what_a_calendar_must_be_told(
+    states: list[Event], session_2: int, whole_event: int
+) -> None:
+    sequences = published(*states).sequences
+    assert (sequences["session-2"], sequences["event"]) == (session_2, whole_event)
+
+
+def test_only_the_session_that_moved_is_counted() -> None:
+    sequences = published(EVENT, MOVED).sequences
+    assert [key for key, sequence in sequences.items() if sequence] == ["session-2"]
+
+
+TITLES = st.sampled_from(["A", "B"])
+ITEMS = st.builds(
+    lambda key, starts, lasts, room, title: session(
+        "session-1", key=key, title=title, room=room,
+        starts_at=conference.STARTS_AT + starts * HOUR, ends_at=conference.STARTS_AT + (starts + lasts) * HOUR,
+    ),
+    st.sampled_from(["one", "two", "three"]), st.integers(0, 2), st.integers(1, 2),
+    st.sampled_from([None, "B"]), TITLES,
+)  # fmt: skip
+AGENDAS = st.builds(
+    lambda items, title, zone: event(sessions=tuple(items), title=title, timezone=zone),
+    st.lists(ITEMS, min_size=1, max_size=3, unique_by=lambda item: item.key),
+    TITLES,
+    st.sampled_from(["Europe/Vienna", "Europe/Vienna", "Europe/Sofia"]),
+)
+
+
+def significant(state: Event, key: str) -> object:
+    """What a calendar knows of a session, or of the event; None when it is not on the agenda."""
+    if key == "event":
+        return state.starts_at, state.ends_at, state.venue, state.timezone
+    found = next((s for s in state.sessions if s.key == key), None)
+    return found and (*(getattr(found, name) for name in SIGNIFICANT), state.venue, state.timezone)
+
+
+@given(st.lists(AGENDAS, min_size=2, max_size=6))
+def test_a_sequence_never_falls_and_rises_exactly_when_something_significant_changed(
+    states: list[Event],
+) -> None:
+    version = next_version(None, states[0], NOW)
+    for old, new in pairwise(states):
+        following = next_version(version, new, NOW)
+        for key, sequence in version.sequences.items():
+            rises = significant(old, key) != significant(new, key)
+            assert following.sequences[key] == sequence + rises
+        assert {"event", *(s.key for s in new.sessions)} <= following.sequences.keys()
+        version = following
+
+
+@given(AGENDAS, AGENDAS)
+def test_two_agendas_have_no_differences_exactly_when_they_are_equal(one: Event, other: Event) -> None:
+    found = differences(one, other)
+    assert (found == []) == (one == other)
+    moved = {change.anchor for change in found if change.kind is ChangeKind.MOVED}
+    sequences = next_version(next_version(None, one, NOW), other, NOW).sequences
+    assert moved <= {key for key, sequence in sequences.items() if sequence}
