@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
         listener = reserve(settings.port)
         database = open_database(settings.database_url)
         opened = open_event(Path(arguments[0]) if arguments else EXAMPLE, settings, database, utc_now())
-        with open_parts(settings, database, opened.texts, utc_now) as parts:
+        with open_parts(settings, database, opened.event, opened.texts, utc_now) as parts:
             opened.publish_if_first(parts.service, utc_now())
             office = Office(
                 database=database, event=opened.event, sender=parts.service.sender, tray=parts.tray,

@@ -122,7 +122,9 @@ class Errand:
 
     def publish(self, found: Dossier) -> AgendaVersion:
         """Put the files in force."""
-        service = Service(database=self.database, sender=self.sender, texts=found.texts)
+        service = Service(
+            database=self.database, event=found.event.key, sender=self.sender, texts=found.texts
+        )
         version, _ = service.publish(found.event, found.recipients, self.now)
         return version
 

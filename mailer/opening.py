@@ -14,9 +14,10 @@ from mailer import dossier
 from mailer.agenda.model import AgendaVersion
 from mailer.composition import wording
 from mailer.composition.wording import Wording
+from mailer.delivery.tray import IN_THE_TRAY
 from mailer.dossier import Dossier
 from mailer.errors import BadInput, ConvenorError
-from mailer.outbox import agendas, people
+from mailer.outbox import agendas, letters, people
 from mailer.outbox.database import Database
 from mailer.parts import TEMPLATES
 from mailer.recipients.model import Recipient
@@ -65,28 +66,47 @@ def open_event(path: Path, settings: Settings, database: Database, now: datetime
     try:
         found, latest = read_dossier(path, settings, database, now)
     except BadInput as error:
-        return _go_on_without(path, database, error)
+        opened, latest = _go_on_without(path, database, error)
+    else:
+        opened = _opened(path, database, found, latest)
+    if settings.relay:
+        _refuse_to_leave(path, database, opened, latest)
+    return opened
+
+
+def _opened(path: Path, database: Database, found: Dossier, latest: AgendaVersion | None) -> Opened:
     if latest is None:
-        if settings.relay and found.event.example:
-            raise ConvenorError(
-                "the example is for the tray alone: empty CONVENOR_SMTP_URL, or run your own event "
-                "with EVENT=agenda/mine.toml"
-            )
-        if settings.relay:
-            raise ConvenorError(
-                f"nothing of this event is published yet: `convenor apply {shown(path)}` "
-                "shows what would leave, and asks"
-            )
         return Opened(event=found.event.key, texts=found.texts, dossier=found)
     with database.reading() as transaction:
         listed = [member.recipient for member in people.roster(transaction, found.event.key)]
-    notes = []
-    if latest.event != found.event or not same_people(listed, found.recipients):
-        notes.append(
-            f"{shown(path)} has changed since version {latest.number} was published: "
-            f"`convenor apply {shown(path)}` shows the difference"
+    if latest.event == found.event and same_people(listed, found.recipients):
+        return Opened(event=found.event.key, texts=found.texts)
+    note = (
+        f"{shown(path)} has changed since version {latest.number} was published: "
+        f"`convenor apply {shown(path)}` shows the difference"
+    )
+    return Opened(event=found.event.key, texts=found.texts, notes=(note,))
+
+
+def _refuse_to_leave(path: Path, database: Database, opened: Opened, latest: AgendaVersion | None) -> None:
+    """What must not go out through a real mail server: an example, the unseen, and what the tray has had."""
+    event = opened.dossier.event if opened.dossier else latest.event if latest else None
+    if event and event.example:
+        raise ConvenorError(
+            "the example is for the tray alone: empty CONVENOR_SMTP_URL, or run your own event "
+            "with EVENT=agenda/mine.toml"
         )
-    return Opened(event=found.event.key, texts=found.texts, notes=tuple(notes))
+    if latest is None:
+        raise ConvenorError(
+            f"nothing of this event is published yet: `convenor apply {shown(path)}` "
+            "shows what would leave, and asks"
+        )
+    with database.reading() as transaction:
+        if letters.have_been_told(transaction, latest.event.key, IN_THE_TRAY):
+            raise ConvenorError(
+                "letters of this event went to the tray, and count as sent: give the real sending a database "
+                "of its own, such as CONVENOR_DATABASE_URL=sqlite:///var/real.db, and apply again"
+            )
 
 
 def same_people(one: Sequence[Recipient], other: Sequence[Recipient]) -> bool:
@@ -99,18 +119,18 @@ def shown(path: Path) -> str:
     return str(resolved.relative_to(ROOT)) if resolved.is_relative_to(ROOT) else str(path)
 
 
-def _go_on_without(path: Path, database: Database, error: BadInput) -> Opened:
+def _go_on_without(path: Path, database: Database, error: BadInput) -> tuple[Opened, AgendaVersion | None]:
     """A published event goes on though its file is broken, if the file still says which one it is."""
     key = key_in(path)
     with database.reading() as transaction:
-        published = agendas.event_keys(transaction)
-    if key not in published:
+        latest = agendas.latest(transaction, key)
+    if latest is None:
         raise error
     note = (
         f"{shown(path)} cannot be used, and what was published goes on: "
         f"`convenor check {shown(path)}` shows what is wrong"
     )
-    return Opened(event=key, texts=wording.load(TEMPLATES), notes=(note,))
+    return Opened(event=key, texts=wording.load(TEMPLATES), notes=(note,)), latest
 
 
 def key_in(path: Path) -> str:

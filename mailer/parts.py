@@ -43,7 +43,9 @@ class Parts:
 
 
 @contextmanager
-def open_parts(settings: Settings, database: Database, texts: Wording, clock: Clock) -> Iterator[Parts]:
+def open_parts(
+    settings: Settings, database: Database, event: str, texts: Wording, clock: Clock
+) -> Iterator[Parts]:
     """Everything that must be there before the first letter, and is put away in order afterwards.
 
     Raises:
@@ -56,6 +58,7 @@ def open_parts(settings: Settings, database: Database, texts: Wording, clock: Cl
         relay = settings.relay or server.start()  # type: ignore[union-attr]
         service = Service(
             database=database,
+            event=event,
             sender=sender_of(settings),
             texts=texts,
             evidence=tray.holds if tray else None,

@@ -111,7 +111,7 @@ def _stage(
                     transaction, version.event.key, recipients, version.published_at,
                     lambda address: sender.signer.handle(version.event.key, address),
                 )  # fmt: skip
-            yield Service(database=database, sender=sender, texts=texts), tray, relay
+            yield Service(database=database, event=version.event.key, sender=sender, texts=texts), tray, relay
         finally:
             server.stop()
             database.close()

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Event as Signal
 
-from sqlalchemy import Connection as Transaction
-
 from mailer.agenda import changes
 from mailer.agenda.model import AgendaVersion, Event
 from mailer.composition.composing import Composed, Sender, compose
@@ -25,7 +23,7 @@ from mailer.delivery.relay import Relay
 from mailer.delivery.smtp import Connection, Envelope, RelayUnreachable
 from mailer.errors import LeaseLost, UnsafeLetter, WordingError
 from mailer.outbox import agendas, letters, people
-from mailer.outbox.database import Database
+from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import Happening, LetterState
 from mailer.outbox.letters import Change, ClaimedLetter, LetterRow, NewLetter
 from mailer.outbox.people import RosterChange
@@ -65,9 +63,13 @@ class Delivered:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """One worker's view. `evidence` settles letters in doubt at once, where somebody can give it."""
+    """One worker's view of one event, named by its key; other events in the database are none of its business.
+
+    `evidence` settles letters in doubt at once, where somebody can give it.
+    """
 
     database: Database
+    event: str
     sender: Sender
     texts: Wording
     owner: str = field(default_factory=owner_name)
@@ -104,24 +106,18 @@ class Service:
 
     def plan(self, now: datetime) -> datetime | None:
         """Write down the letters of everything that is due at `now`; the next moment something will be."""
-        with self.database.reading() as transaction:
-            events = agendas.event_keys(transaction)
-        upcoming = [moment for event in events if (moment := self._plan_event(event, now))]
-        return min(upcoming, default=None)
-
-    def _plan_event(self, event: str, now: datetime) -> datetime | None:
         with self.database.writing() as transaction:
-            version = agendas.latest(transaction, event)
+            version = agendas.latest(transaction, self.event)
             if version is None:
                 return None
-            timetable = due.occasions(version, people.zones(transaction, event))
-            opened = letters.occasions(transaction, event)
+            timetable = due.occasions(version, people.zones(transaction, self.event))
+            opened = letters.occasions(transaction, self.event)
             present = {occasion.identity for occasion in timetable}
             for stored in opened:
                 if stored.identity not in present and not stored.withdrawn_at:
                     letters.withdraw_occasion(transaction, stored.id, "the agenda has moved", now)
             opened_at = {stored.identity: stored.opened_at for stored in opened if not stored.withdrawn_at}
-            changed_at = max(version.published_at, people.changed_at(transaction, event))
+            changed_at = max(version.published_at, people.changed_at(transaction, self.event))
             for occasion in timetable:
                 if due.is_to_be_opened(version, occasion, now, opened_at.get(occasion.identity), changed_at):
                     self._expand(transaction, version, occasion, now)
@@ -158,7 +154,7 @@ class Service:
         done = Delivered()
         while not (stop and stop.is_set()):
             with self.database.writing() as transaction:
-                claimed = letters.claim(transaction, self.owner, clock(), CHUNK, LEASE_FOR)
+                claimed = letters.claim(transaction, self.owner, clock(), CHUNK, LEASE_FOR, event=self.event)
             if not claimed:
                 return done
             done = self._carry(claimed, relay, clock, stop, done)
@@ -281,7 +277,7 @@ class Service:
         if not self.evidence:
             return
         with self.database.reading() as transaction:
-            doubted = letters.in_doubt(transaction)
+            doubted = letters.in_doubt(transaction, self.event)
         for letter in doubted:
             composed = self.compose(letter)
             happening = Happening.FOUND if self.evidence(composed.message_id) else Happening.NOT_FOUND

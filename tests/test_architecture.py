@@ -72,6 +72,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.recipients",
         "mailer.composition",
         "mailer.outbox",
+        "mailer.delivery.tray",
         "mailer.service",
         "mailer.dossier",
         "mailer.parts",
@@ -305,25 +306,9 @@ def test_nobody_imports_in_a_circle() -> None:
         pytest.fail(f"a circle: {' <- '.join(error.args[1])}")
 
 
-_NOT_AT_HOME = {
-    ("mailer.service", "sqlalchemy"): "the type of a transaction could be named by outbox.database",
-    ("mailer.web.app", "sqlalchemy"): "whether the database answers could be asked of the outbox",
-}
-
-
 @pytest.mark.parametrize(
     ("name", "library"),
-    [
-        pytest.param(
-            name,
-            library,
-            marks=[pytest.mark.xfail(reason=_NOT_AT_HOME[name, library])]
-            if (name, library) in _NOT_AT_HOME
-            else [],
-        )
-        for name in sorted(house())
-        for library in sorted(outside_imports(house()[name]))
-    ],
+    [(name, library) for name in sorted(house()) for library in sorted(outside_imports(house()[name]))],
 )
 def test_a_library_is_spoken_to_only_in_its_home(name: str, library: str) -> None:
     assert library in HOMES, f"say in HOMES where {library} lives"

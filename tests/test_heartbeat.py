@@ -22,7 +22,7 @@ from tests.test_service import TEXTS
 def parts(tmp_path: Path) -> Iterator[Parts]:
     settings = load({}, root=tmp_path)
     database = open_database(settings.database_url)
-    with open_parts(settings, database, TEXTS, utc_now) as made:
+    with open_parts(settings, database, EVENT.key, TEXTS, utc_now) as made:
         yield made
     database.close()
 

@@ -55,7 +55,9 @@ class Stage:
         self.service = self.another_service()
 
     def another_service(self) -> Service:
-        return Service(database=self.database, sender=SENDER, texts=TEXTS, evidence=self.tray.holds)
+        return Service(
+            database=self.database, event=EVENT.key, sender=SENDER, texts=TEXTS, evidence=self.tray.holds
+        )
 
     def publish(self, event: Event = EVENT, recipients: tuple[Recipient, ...] = RECIPIENTS) -> None:
         self.service.publish(event, recipients, self.now)
@@ -338,3 +340,16 @@ def forget_the_outcome(stage: Stage) -> None:
                 state=S.LEAVING, owner="a worker that died", lease_until=stage.now, settled_at=None, reply=""
             )
         )
+
+
+def test_a_service_leaves_the_letters_of_other_events_alone(stage: Stage) -> None:
+    other = EVENT.model_copy(update={"key": "another"})
+    replace(stage.service, event="another").publish(other, (FOCAL_POINT,), stage.now)
+    stage.publish(recipients=(PRACTITIONER,))
+
+    stage.beat()
+
+    assert stage.caught() == {PRACTITIONER.address: 1}
+    stage.service = replace(stage.service, event="another")
+    stage.beat()
+    assert stage.caught() == {PRACTITIONER.address: 1, FOCAL_POINT.address: 1}

@@ -19,7 +19,9 @@ def test_nothing_stands_before_anything_is_published(database: Database) -> None
 
 
 def test_what_is_to_come_is_counted_as_expected(database: Database) -> None:
-    Service(database=database, sender=SENDER, texts=TEXTS).publish(EVENT, RECIPIENTS, PUBLISHED_AT)
+    Service(database=database, event=EVENT.key, sender=SENDER, texts=TEXTS).publish(
+        EVENT, RECIPIENTS, PUBLISHED_AT
+    )
 
     stands = standing(database, EVENT.key, PUBLISHED_AT)
 
@@ -33,7 +35,7 @@ def test_what_is_to_come_is_counted_as_expected(database: Database) -> None:
 
 
 def test_counts_add_up_when_some_unsubscribed_and_some_declined(database: Database) -> None:
-    service = Service(database=database, sender=SENDER, texts=TEXTS)
+    service = Service(database=database, event=EVENT.key, sender=SENDER, texts=TEXTS)
     service.publish(EVENT, RECIPIENTS, PUBLISHED_AT)
     with database.writing() as transaction:
         one, other, *_ = people.roster(transaction, EVENT.key)
@@ -53,7 +55,9 @@ def test_counts_add_up_when_some_unsubscribed_and_some_declined(database: Databa
 
 
 def test_a_mailing_is_due_at_its_next_occasion_and_then_at_its_last(database: Database) -> None:
-    Service(database=database, sender=SENDER, texts=TEXTS).publish(EVENT, RECIPIENTS, PUBLISHED_AT)
+    Service(database=database, event=EVENT.key, sender=SENDER, texts=TEXTS).publish(
+        EVENT, RECIPIENTS, PUBLISHED_AT
+    )
     before = standing(database, EVENT.key, PUBLISHED_AT)
     assert before is not None
     reminders = next(m for m in before.mailings if m.mailing == "session-reminder")
@@ -65,7 +69,7 @@ def test_a_mailing_is_due_at_its_next_occasion_and_then_at_its_last(database: Da
 
 
 def test_a_withdrawn_occasion_is_shown_as_withdrawn(database: Database) -> None:
-    service = Service(database=database, sender=SENDER, texts=TEXTS)
+    service = Service(database=database, event=EVENT.key, sender=SENDER, texts=TEXTS)
     service.publish(EVENT, RECIPIENTS, PUBLISHED_AT)
     service.plan(EVENT.session("session-1").starts_at - timedelta(minutes=10))
     later = tuple(

@@ -18,7 +18,7 @@ from tests.test_service import SENDER, TEXTS
 
 @pytest.fixture
 def stands(database: Database) -> Standing:
-    service = Service(database=database, sender=SENDER, texts=TEXTS)
+    service = Service(database=database, event=EVENT.key, sender=SENDER, texts=TEXTS)
     service.publish(EVENT, RECIPIENTS, PUBLISHED_AT)
     service.plan(PUBLISHED_AT)
     found = standing(database, EVENT.key, PUBLISHED_AT)

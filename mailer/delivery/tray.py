@@ -27,6 +27,9 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from mailer.delivery.relay import Relay
 from mailer.errors import StoreError
 
+IN_THE_TRAY = "in the tray as"
+"""The tray's word for a letter it keeps, before its number."""
+
 MAX_LETTER_BYTES = 25 * 1024 * 1024
 _LONGEST_HEADER = 10_000
 _PAGE = 100
@@ -183,7 +186,7 @@ class _Keeper:
                 )
         except sqlite3.Error as error:
             return f"452 4.3.1 the tray cannot keep it now: {error}"
-        return f"250 2.0.0 in the tray as {number}"
+        return f"250 2.0.0 {IN_THE_TRAY} {number}"
 
 
 def parsed(raw: bytes) -> EmailMessage:

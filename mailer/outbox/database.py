@@ -25,6 +25,9 @@ from sqlalchemy.exc import (
 from mailer.errors import StoreError
 from mailer.outbox.schema import metadata
 
+Transaction = Connection
+"""What the functions of the outbox are given: a connection within `reading()` or `writing()`."""
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0001"
 """The newest migration: the schema this program speaks."""
@@ -148,7 +151,7 @@ def _engine(address: URL) -> Engine:
     try:
         engine = create_engine(address, pool_pre_ping=not is_file)
     except ModuleNotFoundError:
-        raise StoreError("PostgreSQL needs one more package: pip install 'convenor[postgres]'") from None
+        raise StoreError("PostgreSQL needs one more package: pip install -e '.[postgres]'") from None
     event.listen(engine, "connect", _prepare_sqlite if is_file else _prepare_postgresql)
     if is_file:
         event.listen(engine, "begin", _begin_sqlite)

@@ -11,7 +11,19 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal,
+    select,
+    true,
+    update,
+)
 
 from mailer.outbox.database import insert
 from mailer.outbox.letter import CLAIMABLE, FINAL, Happening, LetterState, after, states_before
@@ -287,8 +299,12 @@ def follow_version(c: Connection, event: str, number: int, wording: str) -> int:
 # Owners: claim, tell, renew, let go
 
 
-def claim(c: Connection, owner: str, now: datetime, limit: int, lease_for: timedelta) -> list[ClaimedLetter]:
-    """Up to `limit` letters that may be sent now, the earliest due first, leased to `owner`.
+def claim(
+    c: Connection, owner: str, now: datetime, limit: int, lease_for: timedelta, *, event: str | None = None
+) -> list[ClaimedLetter]:
+    """Up to `limit` letters (of one event, if it is named) that may be sent now, leased to `owner`.
+
+    The earliest due come first.
 
     Not those past their usefulness, put off until later, or of a withdrawn occasion. A letter whose reader
     has meanwhile unsubscribed or left is suppressed or withdrawn instead. On PostgreSQL what somebody else
@@ -297,7 +313,7 @@ def claim(c: Connection, owner: str, now: datetime, limit: int, lease_for: timed
     claimed: list[ClaimedLetter] = []
     while len(claimed) < limit:
         wanted = min(limit - len(claimed), _CHUNK)
-        rows = c.execute(_ready(now).limit(wanted)).all()
+        rows = c.execute(_ready(now, event).limit(wanted)).all()
         asked = [row for row in rows if row.left_at is None and row.unsubscribed_at is None]
         _stop(c, [row for row in rows if row.left_at or row.unsubscribed_at], now)
         ids = [row.id for row in asked]
@@ -310,8 +326,9 @@ def claim(c: Connection, owner: str, now: datetime, limit: int, lease_for: timed
     return claimed
 
 
-def _ready(now: datetime) -> Select[Any]:
+def _ready(now: datetime, event: str | None) -> Select[Any]:
     ready = _letters_with_readers().where(
+        true() if event is None else occasion.c.event == event,
         in_states(CLAIMABLE),
         letter.c.next_attempt_at <= now,
         occasion.c.useful_until > now,
@@ -561,6 +578,12 @@ def _progress(opened: StoredOccasion, rows: Sequence[Row[Any]]) -> OccasionProgr
         first_settled_at=min((row.first for row in rows if row.first), default=None),
         last_settled_at=max((row.last for row in rows if row.last), default=None),
     )
+
+
+def have_been_told(c: Connection, event: str, words: str) -> bool:
+    """Whether a server's reply to any letter of the event that was sent holds these words."""
+    query = select(letter.c.id).where(_of_event(event), in_states({S.SENT}), letter.c.reply.contains(words))
+    return c.execute(query.limit(1)).first() is not None
 
 
 def next_attempt_at(c: Connection) -> datetime | None:

@@ -7,10 +7,10 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
-from sqlalchemy import text
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from mailer.errors import StoreError
+from mailer.outbox import agendas
 from mailer.web import pages
 from mailer.web.delegate import personal, unsubscribe
 from mailer.web.gate import Gate
@@ -37,7 +37,7 @@ def _add_plumbing(app: FastAPI, office: Office) -> None:
     def health() -> dict[str, str]:
         """Whether the pages and their database answer."""
         with office.database.reading() as transaction:
-            transaction.execute(text("SELECT 1"))
+            agendas.event_keys(transaction)
         return {"status": "ok"}
 
     @app.get("/favicon", include_in_schema=False)

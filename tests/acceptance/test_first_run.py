@@ -110,3 +110,15 @@ def own_event(project: Project) -> Path:
     file = project.root / "agenda" / "mine.toml"
     file.write_text(text, "utf-8")
     return file
+
+
+def test_what_went_to_the_tray_is_not_mistaken_for_sent_by_a_real_mail_server(project: Project) -> None:
+    own_event(project)
+    service = project.start("agenda/mine.toml")
+    service.wait_until(lambda: service.mailing("invitation")["sent"] > 0)
+    service.end(signal.SIGINT)
+
+    line = refused(project, "agenda/mine.toml", CONVENOR_SMTP_URL="smtp://127.0.0.1:2525")
+
+    assert "CONVENOR_DATABASE_URL" in line
+    assert "the tray" in line

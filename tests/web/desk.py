@@ -97,7 +97,7 @@ def open_desk(folder: Path, *, event: str = EVENT.key, base_url: str = BASE_URL)
     clock = Clock(PUBLISHED_AT)
     sender = Sender(signer=Signer(b"a secret key for the tests alone"), base_url=base_url)
     office = Office(database=database, event=event, sender=sender, tray=tray, clock=clock)
-    service = Service(database=database, sender=sender, texts=wording.load(ROOT / "templates"))
+    service = Service(database=database, event=event, sender=sender, texts=wording.load(ROOT / "templates"))
     server = TrayServer(tray, clock=clock)
     try:
         yield Desk(

@@ -1,4 +1,4 @@
-"""The pictures in the documents: `make pictures` takes them anew; otherwise this test only sees that none is missing."""
+"""The pictures in the documents. `make pictures` takes them anew; other runs see only that none is missing."""
 
 import os
 import re

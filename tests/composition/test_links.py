@@ -1,0 +1,133 @@
+"""Signed links: what opens them, and what does not."""
+
+import re
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.composition.links import Links, Purpose, Signer
+
+SIGNER = Signer(b"a secret key for the tests alone")
+HANDLE = SIGNER.handle("cybercrime-2027", "ana@prosecution.example")
+OTHER = SIGNER.handle("cybercrime-2027", "d.abenov@cyberpolice.example")
+TOKEN = SIGNER.token(Purpose.PAGE, HANDLE)
+
+
+def test_a_token_opens_what_it_was_made_for() -> None:
+    assert SIGNER.handle_of(Purpose.PAGE, TOKEN) == HANDLE
+    assert SIGNER.handle_of(Purpose.UNSUBSCRIBE, SIGNER.token(Purpose.UNSUBSCRIBE, HANDLE)) == HANDLE
+    assert re.fullmatch(r"[A-Za-z0-9_-]{38}", TOKEN)
+
+
+def test_a_token_opens_nothing_else() -> None:
+    assert SIGNER.handle_of(Purpose.UNSUBSCRIBE, TOKEN) is None
+    assert SIGNER.handle_of(Purpose.PAGE, SIGNER.token(Purpose.UNSUBSCRIBE, HANDLE)) is None
+    assert Signer(b"another key of the same length..").handle_of(Purpose.PAGE, TOKEN) is None
+
+
+def test_one_person_cannot_be_put_in_anothers_token() -> None:
+    theirs = SIGNER.token(Purpose.PAGE, OTHER)
+    assert SIGNER.handle_of(Purpose.PAGE, theirs[:16] + TOKEN[16:]) is None
+    assert SIGNER.handle_of(Purpose.PAGE, TOKEN[:16] + theirs[16:]) is None
+    assert TOKEN.startswith(HANDLE)
+
+
+@pytest.mark.parametrize("position", range(38))
+def test_every_character_counts(position: int) -> None:
+    for letter in string.ascii_letters + string.digits + "-_=.ü":
+        if letter != TOKEN[position]:
+            forged = TOKEN[:position] + letter + TOKEN[position + 1 :]
+            assert SIGNER.handle_of(Purpose.PAGE, forged) is None
+
+
+@pytest.mark.parametrize("length", range(38))
+def test_a_part_of_a_token_opens_nothing(length: int) -> None:
+    assert SIGNER.handle_of(Purpose.PAGE, TOKEN[:length]) is None
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        TOKEN + "A",
+        TOKEN + "=",
+        TOKEN + "==",
+        TOKEN + "\n",
+        " " + TOKEN,
+        TOKEN + TOKEN,
+        TOKEN + "\x00",
+        TOKEN.replace("-", "+").replace("_", "/") + "=",
+        "A" * 10_000,
+        TOKEN + "A" * 10_000,
+        "ü" * 38,
+        "\ud800" * 38,
+        "\x00" * 38,
+        "==",
+        "A" * 38,
+        "A",
+    ],
+    ids=ascii,
+)
+def test_what_is_no_token_opens_nothing(token: str) -> None:
+    assert SIGNER.handle_of(Purpose.PAGE, token) is None
+
+
+@given(st.text(max_size=60))
+def test_nothing_opens_by_chance(token: str) -> None:
+    assert SIGNER.handle_of(Purpose.PAGE, token) is None
+
+
+def test_a_handle_is_the_persons_however_the_address_is_written() -> None:
+    assert SIGNER.handle("cybercrime-2027", "Ana@Prosecution.EXAMPLE") == HANDLE
+    assert re.fullmatch(r"[A-Za-z0-9_-]{16}", HANDLE)
+    assert len({HANDLE, OTHER, SIGNER.handle("another", "ana@prosecution.example")}) == 3
+
+
+def test_a_uid_is_opaque_stable_and_everybodys_own() -> None:
+    def uid(event: str, anchor: str, address: str) -> str:
+        return SIGNER.uid(event, anchor, address, "conference.example")
+
+    first = uid("cybercrime-2027", "session-1", "ana@prosecution.example")
+    assert re.fullmatch(r"[0-9a-f]{32}@conference\.example", first)
+    assert uid("cybercrime-2027", "session-1", "ANA@prosecution.example") == first
+    others = {
+        uid("another", "session-1", "ana@prosecution.example"),
+        uid("cybercrime-2027", "session-2", "ana@prosecution.example"),
+        uid("cybercrime-2027", "session-1", "d.abenov@cyberpolice.example"),
+        Signer(b"another key of the same length..").uid(
+            "cybercrime-2027", "session-1", "ana@prosecution.example", "conference.example"
+        ),
+    }
+    assert len(others - {first}) == 4
+
+
+def test_a_uid_has_at_most_255_characters_of_ascii() -> None:
+    longest = ".".join(["x" * 60] * 4) + ".example"
+    uid = SIGNER.uid("e" * 63, "s" * 63, "ü" * 300 + "@x.example", longest)
+    assert uid.isascii()
+    assert len(uid) == 255
+
+
+def test_digests_keep_their_parts_apart() -> None:
+    digests = {
+        SIGNER.digest("a", "b", "c"),
+        SIGNER.digest("a", "bc"),
+        SIGNER.digest("ab", "c"),
+        SIGNER.digest("a", "b", "c", ""),
+    }
+    assert len(digests) == 4
+    assert {len(digest) for digest in digests} == {32}
+
+
+def test_the_links_of_one_letter() -> None:
+    page = f"https://conference.example/r/{TOKEN}"
+    assert SIGNER.links("https://conference.example", HANDLE, ("event", "session-1")) == Links(
+        page=page,
+        unsubscribe=f"https://conference.example/u/{SIGNER.token(Purpose.UNSUBSCRIBE, HANDLE)}",
+        entries={"event": f"{page}/event.ics", "session-1": f"{page}/session-1.ics"},
+    )
+
+
+def test_the_secret_is_never_shown() -> None:
+    assert "tests alone" not in f"{SIGNER!r} {SIGNER} {[SIGNER]}"
