@@ -82,6 +82,7 @@ def apply(
     from mailer import terminal
     from mailer.errand import errand
     from mailer.errors import ConvenorError
+    from mailer.opening import shown
 
     with errand(file) as this:
         found, latest = this.read()
@@ -101,7 +102,7 @@ def apply(
                 raise typer.Exit(1)
         version = this.publish(found)
     if not json:
-        print(f"Published as version {version.number}. `make run` sends what is due.")
+        print(f"Published as version {version.number}. `make run EVENT={shown(this.file)}` sends what is due.")
 
 
 @app.command(epilog="Example: convenor plan --json")

@@ -5,7 +5,7 @@ Joins files, database and composition for the command line. What is printed is l
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -21,7 +21,7 @@ from mailer.dossier import Dossier
 from mailer.errors import ConvenorError
 from mailer.opening import key_in, read_dossier
 from mailer.outbox import agendas, people
-from mailer.outbox.database import Database, open_database
+from mailer.outbox.database import Database, Transaction, open_database
 from mailer.parts import open_tray, sender_of, utc_now
 from mailer.planning import due
 from mailer.planning.due import Member, Occasion
@@ -100,17 +100,11 @@ class Errand:
 
     def difference(self, found: Dossier, latest: AgendaVersion | None) -> Difference:
         """What publishing the files now would change, and which letters would leave at once because of it."""
+        version = found.version(latest, self.now)
         with self.database.reading() as transaction:
             old = {m.recipient.address: m.recipient for m in people.roster(transaction, found.event.key)}
+            at_once = self._due_at_once(transaction, found, version)
         new = {recipient.address: recipient for recipient in found.recipients}
-        version = found.version(latest, self.now)
-        fresh = [m for m in self._members(found, latest) if m.recipient.address not in old]
-        at_once: dict[str, int] = {}
-        for occasion in due.occasions(version, {member.recipient.timezone for member in fresh}):
-            if occasion.due_at <= self.now + SOON and (
-                count := due.expected(version, occasion, fresh, self.now)
-            ):
-                at_once[occasion.mailing] = at_once.get(occasion.mailing, 0) + count
         return Difference(
             version=version.number,
             changes=tuple(differences(latest.event if latest else None, found.event)),
@@ -119,6 +113,27 @@ class Errand:
             left=tuple(sorted(old.keys() - new.keys())),
             due_at_once=at_once,
         )
+
+    def _due_at_once(
+        self, transaction: Transaction, found: Dossier, version: AgendaVersion
+    ) -> dict[str, int]:
+        """Letters by mailing that would leave within a minute of publishing: nobody has them yet."""
+        listed = {recipient.address: recipient for recipient in found.recipients}
+        counts: dict[str, int] = {}
+        for occasion in due.occasions(version, {recipient.timezone for recipient in found.recipients}):
+            if occasion.due_at > self.now + SOON:
+                continue
+            known = people.members(transaction, version.event.key, occasion.mailing, occasion.anchor)
+            stay = {
+                m.recipient.address: replace(m, recipient=listed[m.recipient.address])
+                for m in known
+                if m.recipient.address in listed
+            }
+            come = [Member(id=0, recipient=r, joined_at=self.now) for a, r in listed.items() if a not in stay]
+            letters = due.expected(version, occasion, [*stay.values(), *come], self.now)
+            if letters:
+                counts[occasion.mailing] = counts.get(occasion.mailing, 0) + letters
+        return counts
 
     def publish(self, found: Dossier) -> AgendaVersion:
         """Put the files in force."""

@@ -12,7 +12,7 @@ from threading import Event as Signal
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from mailer.errors import StoreError
-from mailer.outbox import letters
+from mailer.outbox import claims
 from mailer.parts import Parts
 from mailer.service import LEASE_FOR, Clock
 
@@ -72,7 +72,7 @@ class Heartbeat:
 
     def renew(self) -> None:
         with self._parts.database.writing() as transaction:
-            letters.renew(transaction, self._parts.service.owner, self._clock(), LEASE_FOR)
+            claims.renew(transaction, self._parts.service.owner, self._clock(), LEASE_FOR)
 
     def _guarded(self, job: Callable[[], None]) -> Callable[[], None]:
         """A database that is away for a moment ends this beat, not the heart; it is said once."""

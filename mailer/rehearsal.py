@@ -19,10 +19,10 @@ from mailer.composition.wording import Wording
 from mailer.delivery.relay import Relay
 from mailer.delivery.tray import Tray, TrayServer
 from mailer.errors import ConvenorError
-from mailer.outbox import agendas, letters, people
+from mailer.outbox import agendas, letters, occasions, people
 from mailer.outbox.database import open_database
 from mailer.outbox.letter import LetterState
-from mailer.outbox.letters import StoredOccasion
+from mailer.outbox.occasions import StoredOccasion
 from mailer.recipients.model import Recipient
 from mailer.service import Service
 
@@ -141,7 +141,7 @@ def _report(version: AgendaVersion, service: Service, tray: Tray) -> Rehearsal:
     caught = {letter.message_id: (letter, raw) for letter, raw in tray.everything()}
     with service.database.reading() as transaction:
         rows = letters.search(transaction, event.key, limit=EVERYTHING)
-        opened = letters.occasions(transaction, event.key)
+        opened = occasions.occasions(transaction, event.key)
     unsent: dict[tuple[str, str, datetime], Counter[str]] = {}
     found: list[PersonalLetter] = []
     for row in rows:
@@ -162,7 +162,7 @@ def _report(version: AgendaVersion, service: Service, tray: Tray) -> Rehearsal:
     by_occasion: dict[tuple[str, str, datetime], list[PersonalLetter]] = {}
     for personal in found:
         by_occasion.setdefault((personal.mailing, personal.anchor, personal.due_at), []).append(personal)
-    occasions = tuple(
+    rehearsed = tuple(
         _rehearsed(
             event.mailing(stored.mailing),
             stored,
@@ -171,7 +171,7 @@ def _report(version: AgendaVersion, service: Service, tray: Tray) -> Rehearsal:
         )
         for stored in opened
     )
-    return Rehearsal(version=version, occasions=occasions, letters=tuple(found))
+    return Rehearsal(version=version, occasions=rehearsed, letters=tuple(found))
 
 
 def _rehearsed(

@@ -22,10 +22,12 @@ from mailer.delivery.outcome import Outcome
 from mailer.delivery.relay import Relay
 from mailer.delivery.smtp import Connection, Envelope, RelayUnreachable
 from mailer.errors import LeaseLost, UnsafeLetter, WordingError
-from mailer.outbox import agendas, letters, people
+from mailer.outbox import agendas, claims, doubts, occasions, people
+from mailer.outbox.claims import Change, ClaimedLetter
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import Happening, LetterState
-from mailer.outbox.letters import Change, ClaimedLetter, LetterRow, NewLetter
+from mailer.outbox.letters import LetterRow
+from mailer.outbox.occasions import NewLetter
 from mailer.outbox.people import RosterChange
 from mailer.planning import due
 from mailer.planning.due import Occasion, Verdict
@@ -96,10 +98,12 @@ class Service:
                 version = changes.next_version(version, event, now)
                 agendas.publish(transaction, version)
                 agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
-                letters.follow_version(transaction, event.key, version.number, self.texts.digest)
+                occasions.follow_version(transaction, event.key, version.number, self.texts.digest)
             roster = people.save_roster(
                 transaction, event.key, recipients, now, lambda a: self.sender.signer.handle(event.key, a)
             )
+            zones = people.zones(transaction, event.key)
+            self._follow(transaction, due.occasions(version, zones), now)
         return version, roster
 
     # ── planning ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -111,25 +115,32 @@ class Service:
             if version is None:
                 return None
             timetable = due.occasions(version, people.zones(transaction, self.event))
-            opened = letters.occasions(transaction, self.event)
-            present = {occasion.identity for occasion in timetable}
-            for stored in opened:
-                if stored.identity not in present and not stored.withdrawn_at:
-                    letters.withdraw_occasion(transaction, stored.id, "the agenda has moved", now)
+            self._follow(transaction, timetable, now)
+            opened = occasions.occasions(transaction, self.event)
             opened_at = {stored.identity: stored.opened_at for stored in opened if not stored.withdrawn_at}
             changed_at = max(version.published_at, people.changed_at(transaction, self.event))
             for occasion in timetable:
                 if due.is_to_be_opened(version, occasion, now, opened_at.get(occasion.identity), changed_at):
                     self._expand(transaction, version, occasion, now)
-            letters.expire(transaction, now)
+            occasions.expire(transaction, now)
             return due.next_due_at(timetable, now)
+
+    def _follow(self, transaction: Transaction, timetable: Sequence[Occasion], now: datetime) -> None:
+        """Have what was opened before follow the timetable as it is now."""
+        planned = {occasion.identity: occasion for occasion in timetable}
+        for stored in occasions.occasions(transaction, self.event):
+            occasion = planned.get(stored.identity)
+            if occasion is None and not stored.withdrawn_at:
+                occasions.withdraw_occasion(transaction, stored.id, "the agenda has moved", now)
+            elif occasion and occasion.useful_until != stored.useful_until:
+                occasions.set_useful_until(transaction, stored.id, occasion.useful_until)
 
     def _expand(
         self, transaction: Transaction, version: AgendaVersion, occasion: Occasion, now: datetime
     ) -> None:
         """The letters of one occasion, all or none of them."""
         agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
-        occasion_id = letters.open_occasion(transaction, version.event.key, occasion, now)
+        occasion_id = occasions.open_occasion(transaction, version.event.key, occasion, now)
         members = people.members(transaction, version.event.key, occasion.mailing, occasion.anchor)
 
         def judged() -> Iterator[NewLetter]:
@@ -145,7 +156,7 @@ class Service:
                         dated_at=due.dated_at(occasion, now),
                     )
 
-        letters.add_letters(transaction, occasion_id, judged())
+        occasions.add_letters(transaction, occasion_id, judged())
 
     # ── delivery ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -154,7 +165,7 @@ class Service:
         done = Delivered()
         while not (stop and stop.is_set()):
             with self.database.writing() as transaction:
-                claimed = letters.claim(transaction, self.owner, clock(), CHUNK, LEASE_FOR, event=self.event)
+                claimed = claims.claim(transaction, self.owner, clock(), CHUNK, LEASE_FOR, event=self.event)
             if not claimed:
                 return done
             done = self._carry(claimed, relay, clock, stop, done)
@@ -260,12 +271,10 @@ class Service:
         if not happened:
             return []
         with self.database.writing() as transaction:
-            known = letters.happen(transaction, happened, now)
+            known = claims.happen(transaction, happened, now)
             for late in happened:
                 if late.happening is Happening.ACCEPTED and late.letter_id not in known:
-                    letters.settle(
-                        transaction, late.letter_id, Happening.FOUND, now, late.reply, late.entries
-                    )
+                    doubts.settle(transaction, late.letter_id, Happening.FOUND, now, late.reply, late.entries)
         return known
 
     # ── after a crash ────────────────────────────────────────────────────────────────────────────────────────
@@ -273,21 +282,21 @@ class Service:
     def recover(self, now: datetime) -> None:
         """Free the letters of workers not heard of in time; settle those in doubt that evidence can settle."""
         with self.database.writing() as transaction:
-            letters.recover(transaction, now)
+            claims.recover(transaction, now)
         if not self.evidence:
             return
         with self.database.reading() as transaction:
-            doubted = letters.in_doubt(transaction, self.event)
+            doubted = doubts.in_doubt(transaction, self.event)
         for letter in doubted:
             composed = self.compose(letter)
             happening = Happening.FOUND if self.evidence(composed.message_id) else Happening.NOT_FOUND
             with self.database.writing() as transaction:
-                letters.settle(transaction, letter.id, happening, now, "the tray was asked", composed.entries)
+                doubts.settle(transaction, letter.id, happening, now, "the tray was asked", composed.entries)
 
     def stop(self, now: datetime) -> None:
         """Let go of everything this worker holds."""
         with self.database.writing() as transaction:
-            letters.release_owner(transaction, self.owner, now)
+            claims.release_owner(transaction, self.owner, now)
 
 
 def _change(letter: ClaimedLetter, happening: Happening, **facts: object) -> Change:

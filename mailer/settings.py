@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from urllib.parse import unquote, urlsplit
 
-from dotenv.parser import parse_stream
+from dotenv.parser import Original, parse_stream
 from email_validator import EmailNotValidError, validate_email
 
 from mailer.delivery.relay import Relay, Security
@@ -148,11 +148,17 @@ def _env_file(path: Path, problems: list[Problem]) -> dict[str, str]:
         return {}
     bindings = list(parse_stream(io.StringIO(text)))
     problems += [
-        Problem(file=str(path), row=binding.original.line, message="is not a line like NAME=value")
+        Problem(file=str(path), row=_row(binding.original), message="is not a line like NAME=value")
         for binding in bindings
         if binding.error or (binding.key and binding.value is None)
     ]
     return {binding.key: binding.value for binding in bindings if binding.key and binding.value is not None}
+
+
+def _row(original: Original) -> int:
+    """Where a line of settings begins; the blank lines before it are counted with it."""
+    blank = original.string[: len(original.string) - len(original.string.lstrip())]
+    return original.line + blank.count("\n")
 
 
 def _take(environment: Mapping[str, str], reader: _Reader) -> None:

@@ -134,12 +134,12 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "alembic": ("mailer.outbox.database", "mailer.outbox.migrations"),
     "apscheduler": ("mailer.heartbeat",),
     "babel": ("mailer.recipients", "mailer.composition", "mailer.web.moments"),
-    "charset_normalizer": ("mailer.recipients.reading",),
+    "charset_normalizer": ("mailer.recipients.decoding",),
     "dotenv": ("mailer.settings",),
-    "email_validator": ("mailer.agenda.reading", "mailer.recipients.reading", "mailer.settings"),
+    "email_validator": ("mailer.agenda.reading", "mailer.recipients.cells", "mailer.settings"),
     "fastapi": ("mailer.web",),
     "icalendar": ("mailer.composition.ical",),
-    "jinja2": ("mailer.composition.wording", "mailer.web.pages"),
+    "jinja2": ("mailer.composition.fence", "mailer.composition.sandbox", "mailer.web.pages"),
     "pydantic": ("mailer.agenda", "mailer.recipients.model", "mailer.web.organiser.status"),
     "pydantic_core": ("mailer.cli",),
     "rich": ("mailer.terminal",),
@@ -293,8 +293,8 @@ def test_every_permission_is_for_something_that_is_there() -> None:
 def test_a_stranger_is_noticed() -> None:
     assert strangers(planted("from mailer.composition import ical")) == {"mailer.composition.ical"}
     assert strangers(planted("def late():\n    import mailer.service")) == {"mailer.service"}
-    assert strangers(planted("from mailer.outbox.letters import claim", "mailer.delivery.planted")) == {
-        "mailer.outbox.letters"
+    assert strangers(planted("from mailer.outbox.claims import claim", "mailer.delivery.planted")) == {
+        "mailer.outbox.claims"
     }
 
 

@@ -21,12 +21,13 @@ from mailer.agenda import reading, rules
 from mailer.agenda.document import TABLES, EventTable, OrganiserTable, VenueTable
 from mailer.agenda.model import CalendarPart, MailingKind, SessionKind
 from mailer.cli import app
-from mailer.composition import wording
+from mailer.composition import fence, phrasing
 from mailer.composition.placeholders import PLACEHOLDERS
 from mailer.outbox.letter import LetterState
 from mailer.recipients import audience
+from mailer.recipients.cells import SYNONYMS
 from mailer.recipients.model import Recipient, Role
-from mailer.recipients.reading import REQUIRED, SYNONYMS, read_all
+from mailer.recipients.reading import REQUIRED, read_all
 from mailer.settings import ROOT, VARIABLES
 from mailer.settings import load as load_settings
 
@@ -331,7 +332,7 @@ def test_the_table_of_placeholders_is_the_programs() -> None:
 
 def test_the_table_of_filters_is_the_programs() -> None:
     rows = table(text("docs/organiser/wording.md"), "Filter")
-    assert {coded(row[0])[0] for row in rows} == wording.FILTERS
+    assert {coded(row[0])[0] for row in rows} == phrasing.FILTERS
 
 
 def test_every_placeholder_that_is_named_exists() -> None:
@@ -339,7 +340,7 @@ def test_every_placeholder_that_is_named_exists() -> None:
     named = re.findall(r"\{\{ ([a-z_.]+)|\{% if ([a-z_.]+)|\{% for item in ([a-z_]+)", prose)
     names = {name.replace("item.", "session.") for found in named for name in found if name}
     assert names
-    assert names <= wording.NAMES
+    assert names <= fence.NAMES
 
 
 def test_every_kind_of_letter_has_its_folder_in_the_picture() -> None:

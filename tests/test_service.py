@@ -16,10 +16,10 @@ from mailer.composition.composing import Sender
 from mailer.composition.links import Signer
 from mailer.delivery.relay import Relay
 from mailer.delivery.tray import Tray, TrayServer
-from mailer.outbox import letters, people
+from mailer.outbox import claims, ledger, letters, occasions, people
+from mailer.outbox.claims import Change
 from mailer.outbox.database import Database
 from mailer.outbox.letter import Happening, LetterState
-from mailer.outbox.letters import Change
 from mailer.outbox.schema import letter as letter_table
 from mailer.recipients.model import Recipient
 from mailer.service import LEASE_FOR, Service
@@ -113,11 +113,11 @@ def test_everybody_is_invited_once_and_the_ledger_knows_what_they_hold(stage: St
 
     assert stage.caught() == {recipient.address: 1 for recipient in RECIPIENTS}
     with stage.database.reading() as transaction:
-        ledger = people.ledger(transaction, EVENT.key)
-    assert [(e.anchor, e.sequence_sent, e.version_sent) for e in ledger] == [("event", 0, 1)] * len(
+        entries = ledger.ledger(transaction, EVENT.key)
+    assert [(e.anchor, e.sequence_sent, e.version_sent) for e in entries] == [("event", 0, 1)] * len(
         RECIPIENTS
     )
-    assert len({entry.uid for entry in ledger}) == len(RECIPIENTS)
+    assert len({entry.uid for entry in entries}) == len(RECIPIENTS)
 
 
 def test_the_whole_timetable_plays_and_every_letter_is_accounted_for(stage: Stage) -> None:
@@ -324,12 +324,12 @@ def test_letters_not_yet_sent_are_written_from_the_new_version(stage: Stage) -> 
 
 def die_after_the_intent(stage: Stage) -> None:
     with stage.database.writing() as transaction:
-        (letter,) = letters.claim(transaction, "a worker that dies", stage.now, 10, LEASE_FOR)
+        (letter,) = claims.claim(transaction, "a worker that dies", stage.now, 10, LEASE_FOR)
         intent = Change(
             letter_id=letter.id, fence=letter.fence, owner=letter.owner,
             happening=Happening.INTENDED, digest="0" * 64,
         )  # fmt: skip
-        assert letters.happen(transaction, [intent], stage.now) == [letter.id]
+        assert claims.happen(transaction, [intent], stage.now) == [letter.id]
 
 
 def forget_the_outcome(stage: Stage) -> None:
@@ -353,3 +353,41 @@ def test_a_service_leaves_the_letters_of_other_events_alone(stage: Stage) -> Non
     stage.service = replace(stage.service, event="another")
     stage.beat()
     assert stage.caught() == {PRACTITIONER.address: 1, FOCAL_POINT.address: 1}
+
+
+def test_an_unsent_letter_of_a_mailing_that_is_dropped_never_leaves(stage: Stage) -> None:
+    stage.publish()
+    stage.service.plan(stage.now)
+    rest = tuple(mailing for mailing in EVENT.mailings if mailing.key != "invitation")
+    stage.publish(EVENT.model_copy(update={"mailings": rest}))
+
+    assert stage.states("invitation") == {S.WITHDRAWN: len(RECIPIENTS)}
+    stage.beat()
+    assert stage.tray.count() == 0
+
+
+def test_how_long_a_letter_is_useful_follows_the_agenda_as_soon_as_it_is_published(stage: Stage) -> None:
+    stage.publish()
+    stage.beat()
+    first = EVENT.sessions[0]
+    stage.publish(moved(first.key, -HOUR))
+
+    with stage.database.reading() as transaction:
+        (invitation,) = occasions.occasions(transaction, EVENT.key)
+    assert invitation.useful_until == first.starts_at - HOUR
+    assert invitation.withdrawn_at is None
+
+
+def test_who_missed_a_mailing_gets_it_when_the_event_is_put_off(stage: Stage) -> None:
+    stage.publish(recipients=(PRACTITIONER,))
+    stage.beat()
+    stage.beat(STARTS_AT + HOUR)
+    assert stage.states("practical") == {S.MISSED: 1}
+
+    later = EVENT
+    for session in EVENT.sessions:
+        later = moved(session.key, 30 * DAY, later)
+    stage.publish(later, (PRACTITIONER,))
+    stage.play_until(STARTS_AT + 30 * DAY - MINUTE)
+
+    assert stage.states("practical") == {S.MISSED: 1, S.SENT: 1}

@@ -170,20 +170,19 @@ class Connection:
         self._tls = tls or ssl.create_default_context()
         self._timeouts = timeouts or Timeouts()
         self._stopwatch = stopwatch
-        self._between_letters = self._dot_sent = False
+        self._dot_sent = False
 
     def __enter__(self) -> Self:
         try:
             self._line = self._open()
         except (OSError, UnicodeError) as error:
             raise RelayUnreachable(f"{self._relay}: {_said(error)}") from error
-        self._between_letters = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._between_letters and self._line.sock:
+        if self._line.sock:
             self._line.patience_for = self._timeouts.goodbye_for
             with suppress(OSError):
                 self._line.docmd("QUIT")
@@ -214,17 +213,19 @@ class Connection:
         """
         _check(envelope)
         content = envelope.content if envelope.content.endswith(b"\r\n") else envelope.content + b"\r\n"
-        self._between_letters = self._dot_sent = False
+        try:
+            return self._carry(envelope, content, before_dot)
+        except BaseException:  # where the conversation stands is unknown, and a QUIT could become content
+            self._line.close()
+            raise
+
+    def _carry(self, envelope: Envelope, content: bytes, before_dot: Callable[[], None]) -> Outcome:
+        self._dot_sent = False
         ended = self._attempt(lambda: self._offer(envelope, content) or self._pour(content))
-        if not ended:
-            try:
-                before_dot()
-            except BaseException:
-                self._line.close()
-                raise
-            ended = self._attempt(self._finish)
-        self._between_letters = True
-        return ended
+        if ended:
+            return ended
+        before_dot()
+        return self._attempt(self._finish)
 
     def _attempt(self, step: Callable[[], _T]) -> _T | Outcome:
         """A part of the conversation; when the line breaks in it, what that means for the letter."""

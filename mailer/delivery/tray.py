@@ -59,12 +59,15 @@ class CaughtLetter:
 class Tray:
     """Kept letters in one SQLite file; any thread or process may read while the server writes.
 
+    One that vanishes with its folder need not be `durable`: it is many times quicker, and a power cut may empty it.
+
     Raises:
         StoreError: the file cannot be made or read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
         self._path = path
+        self._synchronous = "FULL" if durable else "OFF"
         self._threads = threading.local()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,19 +142,26 @@ class Tray:
         if not hasattr(self._threads, "database"):
             database = sqlite3.connect(self._path, timeout=10)
             # with TRUNCATE, unlike DELETE, FULL is enough for a commit to outlive a power cut
-            database.executescript("PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL;")
+            database.executescript(
+                f"PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = {self._synchronous};"
+            )
             self._threads.database = database
         with self._threads.database as database:
             yield database
 
 
 class TrayServer:
-    """The tray's SMTP side, in a thread of its own, on a loopback port of the system's choice."""
+    """The tray's SMTP side, in a thread of its own, on a loopback port of the system's choice.
 
-    def __init__(self, tray: Tray, *, clock: Callable[[], datetime], port: int = 0) -> None:
+    A letter of more than `most_bytes` is refused.
+    """
+
+    def __init__(
+        self, tray: Tray, *, clock: Callable[[], datetime], port: int = 0, most_bytes: int = MAX_LETTER_BYTES
+    ) -> None:
         self._controller = _Controller(
             _Keeper(tray, clock), hostname="127.0.0.1", port=port, enable_SMTPUTF8=True,
-            data_size_limit=MAX_LETTER_BYTES, ident="Convenor tray", server_hostname="tray.localhost",
+            data_size_limit=most_bytes, ident="Convenor tray", server_hostname="tray.localhost",
         )  # fmt: skip
 
     def start(self) -> Relay:

@@ -71,6 +71,11 @@ TRANSITIONS: dict[tuple[LetterState, Happening], LetterState] = {
 FINAL = frozenset({S.SENT, S.FAILED, S.SUPPRESSED, S.WITHDRAWN, S.MISSED})
 """Nothing happens to these any more."""
 
+OWNED = frozenset({S.CLAIMED, S.LEAVING})
+"""Somebody has a lease on these."""
+
+ENDS_AN_ATTEMPT = frozenset({H.ACCEPTED, H.PUT_OFF, H.REFUSED, H.LOST})
+
 CLAIMABLE = frozenset(before for before, happening in TRANSITIONS if happening is H.CLAIMED)
 
 

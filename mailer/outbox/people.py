@@ -1,4 +1,4 @@
-"""Who is asked, what they answered, what their calendars hold. Whom a mailing is for is planning's to judge.
+"""Who is asked, and what they answered. Whom a mailing is for is planning's to judge.
 
 Nobody is ever deleted: who is missing from a new list has left, and may come back. Every function works
 in its caller's transaction.
@@ -13,11 +13,10 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, 
 
 from mailer.errors import StoreError
 from mailer.outbox.database import insert
-from mailer.outbox.letter import CLAIMABLE, Happening
-from mailer.outbox.letters import LEFT, UNSUBSCRIBED, chunks, locked, move, rewrite
+from mailer.outbox.letter import CLAIMABLE, Happening, LetterState
+from mailer.outbox.moving import CHUNK, chunks, locked, move, rewrite
 from mailer.outbox.schema import (
     Answer,
-    entry,
     holds_place,
     in_states,
     letter,
@@ -34,7 +33,9 @@ from mailer.outbox.schema import (
 from mailer.planning.due import Member
 from mailer.recipients.model import Recipient
 
-_CHUNK = 1000
+UNSUBSCRIBED = "unsubscribed"
+LEFT = "no longer on the list"
+"""Why a letter stays unsent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,18 +56,6 @@ class AnswerGiven:
     answer: Answer
     at: datetime
     source: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class LedgerEntry:
-    """What a recipient's calendar was last told of `anchor` (`event` or a session's key)."""
-
-    recipient_id: int
-    anchor: str
-    uid: str
-    sequence_sent: int
-    version_sent: int
-    sent_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,7 +229,7 @@ def members(c: Connection, event: str, mailing: str, anchor: str) -> Iterator[Me
 
 def _listed(c: Connection, event: str) -> Iterator[Sequence[Row[Any]]]:
     query = _people().where(recipient.c.event == event, recipient.c.left_at.is_(None))
-    query, last = query.order_by(recipient.c.id).limit(_CHUNK), 0
+    query, last = query.order_by(recipient.c.id).limit(CHUNK), 0
     while rows := c.execute(query.where(recipient.c.id > last)).all():
         yield rows
         last = rows[-1].id
@@ -263,6 +252,7 @@ def _had_due_at(
         .join(occasion, occasion.c.id == letter.c.occasion_id)
         .where(occasion.c.event == event, occasion.c.mailing == mailing, occasion.c.anchor == anchor)
         .where(letter.c.recipient_id.between(rows[0].id, rows[-1].id), holds_place())
+        .where(letter.c.state != LetterState.MISSED)
     )
     for each in c.execute(query.order_by(occasion.c.due_at)):
         had.setdefault(each.recipient_id, []).append(each.due_at)
@@ -370,20 +360,3 @@ def unsubscribe(c: Connection, recipient_id: int, at: datetime) -> int:
     query = update(recipient).where(recipient.c.id == recipient_id, recipient.c.unsubscribed_at.is_(None))
     c.execute(query.values(unsubscribed_at=at))
     return move(c, _letters_of([recipient_id]), Happening.SUPPRESSED, at, UNSUBSCRIBED)
-
-
-def ledger(c: Connection, event: str) -> list[LedgerEntry]:
-    """What the calendars of everybody ever listed hold, by recipient and anchor."""
-    query = (
-        select(entry)
-        .join(recipient, recipient.c.id == entry.c.recipient_id)
-        .where(recipient.c.event == event)
-    )
-    rows = c.execute(query.order_by(entry.c.recipient_id, entry.c.anchor)).mappings()
-    return [LedgerEntry(**row) for row in rows]
-
-
-def entry_of(c: Connection, uid: str) -> LedgerEntry | None:
-    """The entry that a reply speaks of, by its UID."""
-    row = c.execute(select(entry).where(entry.c.uid == uid)).mappings().one_or_none()
-    return None if row is None else LedgerEntry(**row)

@@ -1,6 +1,6 @@
 """The tables of the outbox: what is kept, and the constraints that make once-only a fact.
 
-How rows come and go is in `agendas`, `people` and `letters`; the steps from one release's tables to those of
+How rows come and go is in the modules beside it; the steps from one release's tables to those of
 the next are in `migrations`. SQLite and PostgreSQL hold the same.
 """
 

@@ -38,7 +38,7 @@ class Member:
     """A recipient with what planning must know: when they joined, what they answered, what they already have.
 
     `answers` maps an anchor (`event` or session key) to the last answer; `had_due_at` are the due times of the
-    letters of the mailing and anchor at hand that they already have (whatever became of them, unless withdrawn).
+    letters of the mailing and anchor at hand that they already have (not those withdrawn or missed).
     """
 
     id: int

@@ -24,7 +24,11 @@ points = [  # ] =
     [
         "x",
     ],
+    [1]
 ]
+venue = {
+    end = 1
+}
 end = "10:00"
 [[ session ]]
 room = 'a"b'
@@ -47,13 +51,14 @@ def test_every_key_has_its_line() -> None:
         "session[0]": 15,
         "session[0].key": 16,
         "session[0].points": 17,
-        "session[0].end": 23,
-        "session[1]": 24,
-        "session[1].room": 25,
-        "session[1].chair": 26,
-        "session[1].end": 27,
-        "session[1].quote": 28,
-        "session[1].last": 29,
+        "session[0].venue": 24,
+        "session[0].end": 27,
+        "session[1]": 28,
+        "session[1].room": 29,
+        "session[1].chair": 30,
+        "session[1].end": 31,
+        "session[1].quote": 32,
+        "session[1].last": 33,
     }
 
 

@@ -174,6 +174,8 @@ def test_a_header_cannot_take_the_place_of_another() -> None:
         written(headers={"To": "somebody.else@x.example"})
     with pytest.raises(UnsafeLetter):
         written(headers={"X-Note": "a", "X-Note: b\r\nBcc": "e@x.example"})
+    with pytest.raises(UnsafeLetter, match="not those intended"):
+        written(headers={"No name": "after which a reader sees no header any more"})
 
 
 # ── names and subjects ───────────────────────────────────────────────────────────────────────────────────────

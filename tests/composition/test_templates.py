@@ -11,6 +11,7 @@ import pytest
 from mailer.agenda.model import CalendarPart, Event, MailingKind, Session
 from mailer.composition import wording
 from mailer.composition.placeholders import context
+from mailer.composition.typesetting import visible
 from mailer.composition.wording import Words
 from mailer.recipients.model import Recipient
 from tests import conference
@@ -119,7 +120,7 @@ def test_a_letter_carries_the_personal_page_and_unsubscribe(kind: str, recipient
 
 @EVERY
 def test_plain_text_is_set_in_72_columns(kind: str, recipient: Recipient) -> None:
-    long = [line for line in written(kind, recipient).text.splitlines() if wording._visible(line) > 72]
+    long = [line for line in written(kind, recipient).text.splitlines() if visible(line) > 72]
     assert [line for line in long if not line.startswith("https://")] == []
 
 

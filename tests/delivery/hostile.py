@@ -211,7 +211,8 @@ class HostileServer:
         security: Security = Security.PLAIN,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.script, self.extensions = script or {}, extensions
+        self.script = {} if script is None else script
+        self.extensions = extensions
         self.security, self.tls = security, tls
         self.commands: list[str] = []
         self.in_clear = bytearray()

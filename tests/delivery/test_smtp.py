@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import default
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,8 @@ from tests.delivery.certificates import Authority
 from tests.delivery.hostile import Act, HostileServer, drip, hang_up, keep_silent, reset, say, say_and_hang_up
 
 BRISK = Timeouts(greeting_for=3, command_for=3, content_for=3, final_for=3, goodbye_for=3)
-HASTY = Timeouts(greeting_for=0.3, command_for=0.3, content_for=0.3, final_for=0.3, goodbye_for=0.3)
+HASTY = Timeouts(greeting_for=0.2, command_for=0.2, content_for=0.2, final_for=0.2, goodbye_for=0.2)
+HASTY_AFTER_THE_DOT = Timeouts(greeting_for=3, command_for=3, content_for=3, final_for=0.2, goodbye_for=3)
 
 CONTENT = b"Subject: A letter\r\n\r\n" + b"Dear colleague, this is a line of the letter.\r\n" * 20
 LETTER = Envelope(
@@ -253,7 +254,7 @@ def test_the_reply_to_the_dot_decides(reply: bytes, happening: Happening) -> Non
 )
 def test_without_a_reply_to_the_dot_the_letter_is_lost(act: Act) -> None:
     with HostileServer({"dot": act}) as server:
-        outcome, intended = carry(server, timeouts=HASTY)
+        outcome, intended = carry(server, timeouts=HASTY_AFTER_THE_DOT)
         assert outcome == broken(Happening.LOST, outcome.reply)
         assert intended == 1
         assert server.dots == 1
@@ -353,10 +354,50 @@ def test_a_reply_that_drips_does_not_outlast_its_time() -> None:
         assert time.monotonic() - began < 2
 
 
-def test_the_stopwatch_is_the_one_that_was_given() -> None:
-    seconds = iter(range(0, 100_000, 1000))
-    with HostileServer() as server, pytest.raises(RelayUnreachable, match="took too long"):
-        Connection(server.relay(), stopwatch=lambda: next(seconds)).__enter__()
+def test_what_is_left_of_the_time_is_what_is_waited_for() -> None:
+    seconds = count(step=4.7)
+    timeouts = Timeouts(greeting_for=5, command_for=5)
+    with HostileServer({"RCPT": keep_silent}) as server:
+        began = time.monotonic()
+        with Connection(server.relay(), timeouts=timeouts, stopwatch=lambda: next(seconds)) as line:
+            outcome = line.deliver(LETTER, before_dot=Intent(server))
+        assert outcome == broken(Happening.PUT_OFF, "the server took too long")
+        assert time.monotonic() - began < 3
+
+
+def test_the_reply_to_the_dot_has_a_time_of_its_own() -> None:
+    with HostileServer({"dot": keep_silent}) as server:
+        began = time.monotonic()
+        assert carry(server, timeouts=HASTY_AFTER_THE_DOT)[0].happening is Happening.LOST
+        assert time.monotonic() - began < 2
+
+
+def test_after_the_dot_a_command_has_its_own_time_again() -> None:
+    script: dict[str, Act] = {}
+    timeouts = Timeouts(greeting_for=3, command_for=0.3, content_for=3, final_for=5)
+    with HostileServer(script) as server, Connection(server.relay(), timeouts=timeouts) as line:
+        assert line.deliver(LETTER, before_dot=Intent(server)) == ACCEPTED
+        script["MAIL"] = keep_silent
+        began = time.monotonic()
+        assert line.deliver(LETTER, before_dot=lambda: None).happening is Happening.PUT_OFF
+        assert time.monotonic() - began < 3
+
+
+def test_an_interrupted_letter_is_not_ended_by_a_goodbye() -> None:
+    def interrupt() -> float:
+        if "DATA" in server.commands:
+            raise KeyboardInterrupt
+        return 0
+
+    with HostileServer() as server:
+        with (
+            pytest.raises(KeyboardInterrupt),
+            Connection(server.relay(), timeouts=BRISK, stopwatch=interrupt) as line,
+        ):
+            line.deliver(LETTER, before_dot=Intent(server))
+        server.settle()
+        assert "DATA" in server.commands
+        assert b"QUIT" not in server.in_clear
 
 
 def test_the_standard_says_how_long_to_wait() -> None:

@@ -32,6 +32,12 @@ def tray(tmp_path: Path) -> Tray:
 
 
 @pytest.fixture
+def quick_tray(tmp_path: Path) -> Tray:
+    """One that no power cut will ever meet, for many letters."""
+    return Tray(tmp_path / "tray.db", durable=False)
+
+
+@pytest.fixture
 def relay(tray: Tray) -> Iterator[Relay]:
     """The tray's mail server, listening."""
     server = TrayServer(tray, clock=lambda: NOW)
@@ -80,6 +86,12 @@ def test_every_commit_reaches_the_disk(tray: Tray) -> None:
     with tray._open() as database:
         assert database.execute("PRAGMA synchronous").fetchone() == (2,)
         assert database.execute("PRAGMA journal_mode").fetchone() == ("truncate",)
+
+
+def test_a_tray_that_need_not_last_waits_for_no_disk(quick_tray: Tray) -> None:
+    with quick_tray._open() as database:
+        assert database.execute("PRAGMA synchronous").fetchone() == (0,)
+    assert keep(quick_tray) == 1
 
 
 def test_it_says_what_it_holds(tray: Tray) -> None:
@@ -135,13 +147,13 @@ def test_pages_follow_each_other(tray: Tray) -> None:
     assert tray.count() == 7
 
 
-def test_everything_comes_in_order_however_much_it_is(tray: Tray) -> None:
+def test_everything_comes_in_order_however_much_it_is(quick_tray: Tray) -> None:
     letters = numbered(250)
-    numbers = [keep(tray, raw) for raw in letters]
+    numbers = [keep(quick_tray, raw) for raw in letters]
     read: list[tuple[int, bytes]] = []
-    for letter, raw in tray.everything():
+    for letter, raw in quick_tray.everything():
         if not read:
-            keep(tray, PLAIN)  # who reads does not hold up who writes
+            keep(quick_tray, PLAIN)  # who reads does not hold up who writes
         read.append((letter.id, raw))
     assert read[:250] == list(zip(numbers, letters, strict=True))
     assert len(read) == 251
@@ -166,9 +178,9 @@ def test_everything_comes_in_order_however_much_it_is(tray: Tray) -> None:
         b"Content-Type: multipart/mixed\r\n\r\nno boundary",
         b'Content-Type: multipart/mixed; boundary="x"\r\n\r\n' + b"--x\r\n\r\n.\r\n" * 10_000,
         b"".join(
-            b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (n, n) for n in range(1100)
+            b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (n, n) for n in range(1050)
         ),
-        b"Content-Type: message/rfc822\r\n\r\n" * 1100,
+        b"Content-Type: message/rfc822\r\n\r\n" * 1050,
         b"Content-Type: text/plain; charset*=x''%zz; charset*1=y\r\n\r\n.",
     ],
     ids=range(18),
@@ -192,23 +204,23 @@ def test_the_text_of_a_message_with_parts_is_searched(tray: Tray) -> None:
 
 def test_a_message_nested_too_deep_has_no_parts() -> None:
     deep = b"".join(
-        b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (n, n) for n in range(1100)
+        b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (n, n) for n in range(1050)
     )
     message = parsed(b"Subject: deep\r\n" + deep)
     assert message["Subject"] == "deep"
     assert not message.is_multipart()
 
 
-def test_many_threads_write_and_read_at_once(tray: Tray) -> None:
+def test_many_threads_write_and_read_at_once(quick_tray: Tray) -> None:
     def work(worker: int) -> int:
         for raw in numbered(10):
-            keep(tray, raw, f"reader{worker}@x.example")
-        return len(tray.search(f"reader{worker}@x.example"))
+            keep(quick_tray, raw, f"reader{worker}@x.example")
+        return len(quick_tray.search(f"reader{worker}@x.example"))
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(work, range(8))) == [10] * 8
-    assert tray.count() == 80
-    assert sum(1 for _ in tray.everything()) == 80
+    assert quick_tray.count() == 80
+    assert sum(1 for _ in quick_tray.everything()) == 80
 
 
 @pytest.mark.parametrize("obstacle", ["file in the way", "garbage", "folder"])
@@ -264,20 +276,28 @@ def test_several_letters_at_once(tray: Tray, relay: Relay) -> None:
     assert all(tray.holds(f"<{n}@x.example>") for n in range(18))
 
 
-def test_a_letter_that_is_too_large_is_not_taken(tray: Tray, relay: Relay) -> None:
-    large = PLAIN + b"x" * 70 + b"\r\n"
-    large += large[-72:] * (MAX_LETTER_BYTES // 72)
+def test_a_letter_that_is_too_large_is_not_taken(tray: Tray) -> None:
+    server = TrayServer(tray, clock=lambda: NOW, most_bytes=10_000)
+    relay = server.start()
+    large = PLAIN + b"x\r\n" * 5000
     with Connection(relay) as line:
         refused = line.deliver(
             Envelope(sender=SENDER, recipient=READER, content=large), before_dot=lambda: None
         )
         assert refused.happening is Happening.REFUSED
-        assert f"up to {MAX_LETTER_BYTES} bytes" in refused.reply
+        assert "up to 10000 bytes" in refused.reply
     with smtplib.SMTP(relay.host, relay.port, local_hostname="localhost") as smtp:
         smtp.helo()  # a client that never heard of SIZE
         with pytest.raises(smtplib.SMTPDataError, match="552"):
             smtp.sendmail(SENDER, READER, large)
+    server.stop()
     assert tray.count() == 0
+
+
+def test_a_large_letter_has_25_megabytes(relay: Relay) -> None:
+    with smtplib.SMTP(relay.host, relay.port, local_hostname="localhost") as smtp:
+        smtp.ehlo()
+        assert smtp.esmtp_features["size"] == str(MAX_LETTER_BYTES) == str(25 * 1024 * 1024)
 
 
 def test_a_tray_that_cannot_keep_it_asks_to_try_again(tray: Tray, relay: Relay, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from mailer.errors import StoreError
-from mailer.outbox import letters, people, schema
+from mailer.outbox import claims, letters, occasions, people, schema
 from mailer.outbox.database import Database
 from mailer.outbox.letter import Happening, LetterState
 from mailer.outbox.people import AnswerGiven, RosterChange, RosterCounts
@@ -117,7 +117,7 @@ def test_who_comes_back_joined_anew_and_can_still_be_written_to(database: Databa
     with database.writing() as c:
         (after,) = people.members(c, EVENT, REMINDER.mailing, REMINDER.anchor)
         assert after == Member(id=before.id, recipient=person(0, title="Dr"), joined_at=later(hours=1))
-        assert letters.add_letters(c, occasion_id, [new_letter(after.id)]) == 1
+        assert occasions.add_letters(c, occasion_id, [new_letter(after.id)]) == 1
     (claimed,) = claim(database)
     assert claimed.recipient == person(0, title="Dr")
 
@@ -163,7 +163,7 @@ def test_members_are_read_in_chunks_while_letters_are_written(database: Database
         ids = list_people(c, 2500)
         occasion_id = write_letters(c, [])
         found = people.members(c, EVENT, REMINDER.mailing, REMINDER.anchor)
-        assert letters.add_letters(c, occasion_id, (new_letter(member.id) for member in found)) == 2500
+        assert occasions.add_letters(c, occasion_id, (new_letter(member.id) for member in found)) == 2500
     assert statements(database, lambda c: list(people.members(c, EVENT, "m", "event"))) <= 12
     with database.reading() as c:
         stream = people.members(c, EVENT, REMINDER.mailing, REMINDER.anchor)
@@ -250,8 +250,8 @@ def test_a_letter_written_while_its_reader_unsubscribed_or_left_does_not_leave(d
         c.execute(gone.where(schema.recipient.c.id == claimed.recipient_id).values(unsubscribed_at=NOW))
     assert tell(database, told(claimed, H.INTENDED)) == []
     with database.writing() as c:
-        letters.recover(c, NOW + LEASE)
-        assert letters.claim(c, "one", NOW + LEASE, 10, LEASE) == []
+        claims.recover(c, NOW + LEASE)
+        assert claims.claim(c, "one", NOW + LEASE, 10, LEASE) == []
     assert set(states(database).values()) == {S.SUPPRESSED, S.WITHDRAWN}
 
 

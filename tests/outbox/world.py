@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, event, func, select, update
 
-from mailer.outbox import agendas, letters, people, schema
+from mailer.outbox import agendas, claims, occasions, people, schema
+from mailer.outbox.claims import Change, ClaimedLetter
 from mailer.outbox.database import Database
-from mailer.outbox.letter import Happening, LetterState
-from mailer.outbox.letters import Change, ClaimedLetter, NewLetter
+from mailer.outbox.letter import OWNED, Happening, LetterState
+from mailer.outbox.occasions import NewLetter
 from mailer.planning.due import Occasion
 from mailer.recipients.model import Recipient, Role
 
@@ -58,8 +59,8 @@ def new_letter(member_id: int, state: LetterState = LetterState.WAITING, reason:
 def write_letters(c: Connection, ids: Sequence[int], due: Occasion = REMINDER, event_key: str = EVENT) -> int:
     """Open the occasion with a letter for each; its id."""
     agendas.keep_wording(c, WORDING, {"text": "Dear {{ name }}"})
-    occasion_id = letters.open_occasion(c, event_key, due, NOW)
-    letters.add_letters(c, occasion_id, map(new_letter, ids))
+    occasion_id = occasions.open_occasion(c, event_key, due, NOW)
+    occasions.add_letters(c, occasion_id, map(new_letter, ids))
     return occasion_id
 
 
@@ -73,7 +74,7 @@ def claim(
     database: Database, limit: int = 100, owner: str = "one", now: datetime = NOW
 ) -> list[ClaimedLetter]:
     with database.writing() as c:
-        return letters.claim(c, owner, now, limit, LEASE)
+        return claims.claim(c, owner, now, limit, LEASE)
 
 
 def told(claimed: ClaimedLetter, happening: Happening, **facts: Any) -> Change:
@@ -84,7 +85,7 @@ def told(claimed: ClaimedLetter, happening: Happening, **facts: Any) -> Change:
 
 def tell(database: Database, *changes: Change, now: datetime = NOW) -> list[int]:
     with database.writing() as c:
-        return letters.happen(c, changes, now)
+        return claims.happen(c, changes, now)
 
 
 def states(database: Database) -> dict[int, LetterState]:
@@ -100,7 +101,7 @@ def how_many(database: Database) -> int:
 
 def put_into(c: Connection, letter_id: int, state: LetterState) -> None:
     """As if it had come there by itself; owned where that state is."""
-    owned = state in letters.OWNED
+    owned = state in OWNED
     facts = {"owner": "one" if owned else None, "lease_until": NOW + LEASE if owned else None}
     c.execute(
         update(schema.letter).where(schema.letter.c.id == letter_id).values(state=state, fence=1, **facts)

@@ -340,6 +340,9 @@ def test_a_mailing_that_comes_too_late_in_some_zones_is_a_doubt() -> None:
     assert late(version_zones=zones, when="1 day before the event starts, at 23:00 recipient time") == [
         (1, "falls due when it is no longer useful for readers in Pacific/Honolulu, Pacific/Pago_Pago")
     ]
+    assert late(version_zones=zones, when="the event starts, at 12:00 recipient time") == [
+        (1, "is useful until 'the event starts', which is not after it falls due")
+    ]
 
 
 def test_every_kind_of_mailing_is_either_a_reminder_or_reaches_late_joiners() -> None:

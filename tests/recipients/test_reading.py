@@ -1,4 +1,4 @@
-"""Lists of people: what is detected, made tidy and refused, and that nothing is ever half-read."""
+"""Lists of people: what is refused, who is asked, and that nothing is ever half-read."""
 
 import csv
 import io
@@ -11,76 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailer.errors import BadInput, Problem
+from mailer.recipients.decoding import LARGEST_FILE
 from mailer.recipients.model import Recipient, Role
-from mailer.recipients.reading import (
-    LARGEST_FILE,
-    LONGEST_CELL,
-    LONGEST_LINE,
-    MOST_PROBLEMS,
-    Reading,
-    merge,
-    read,
-    read_all,
-)
+from mailer.recipients.reading import MOST_PROBLEMS, merge, read, read_all
+from tests.recipients.listing import ANA, HEADER, one, reading_of, told
 
-HEADER = "email,given_name,family_name,title,role,state,institution,language,timezone,tags,sessions"
 SESSIONS = tuple(f"session-{number}" for number in range(1, 5))
-
-ANA = Recipient(address="a.horvat@cert.example", given_name="Ana", family_name="Horvat", role=Role.EXPERT)
-
-
-@pytest.fixture
-def people(tmp_path: Path) -> Path:
-    return tmp_path / "people.csv"
-
-
-def reading_of(path: Path, content: str | bytes, *, encoding: str | None = None) -> Reading:
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return read(path, default_role=Role.EXPERT, encoding=encoding)
-
-
-def one(path: Path, **cells: str) -> Reading:
-    """The reading of a list with one row of these cells."""
-    row = {"email": ANA.address, "given_name": "Ana", "family_name": "Horvat"} | cells
-    table = io.StringIO()
-    csv.writer(table).writerows([row.keys(), row.values()])
-    return reading_of(path, table.getvalue())
-
-
-def told(reading: Reading) -> list[tuple[int | None, str | None, str]]:
-    return [(problem.row, problem.field, problem.message) for problem in reading.problems]
-
-
-# a whole row
-
-
-def test_every_column_is_made_tidy(people: Path) -> None:
-    reading = reading_of(
-        people,
-        f"{HEADER}\nA.Horvat@ÖSTERREICH.Example , Ana\u00a0 Marija ,Horvat,Dr,Focal Point,at,"
-        '"Cyber  unit\tVienna",PT_br,europe/vienna,Police | first   aid;press|police,Session-1|session-3\n',
-    )
-    assert reading == Reading(
-        file=str(people),
-        recipients=(
-            Recipient(
-                address="A.Horvat@xn--sterreich-z7a.example",
-                given_name="Ana Marija",
-                family_name="Horvat",
-                title="Dr",
-                role=Role.FOCAL_POINT,
-                state="AT",
-                institution="Cyber unit Vienna",
-                language="pt-br",
-                timezone="Europe/Vienna",
-                tags=("police", "first-aid", "press"),
-                sessions=("session-1", "session-3"),
-            ),
-        ),
-        rows=(2,),
-        encoding="utf-8",
-        delimiter=",",
-    )
 
 
 def test_three_columns_are_enough_and_the_role_is_the_lists(people: Path) -> None:
@@ -95,89 +31,9 @@ def test_without_a_role_a_row_is_refused(people: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        "E-Mail,Given Name,FAMILY-NAME",
-        "address, first_name , surname",
-        " e mail address,given-name,Last  Name",
-    ],
-)
-def test_headers_have_other_spellings(people: Path, header: str) -> None:
-    assert reading_of(people, f"{header}\na.horvat@cert.example,Ana,Horvat").recipients == (ANA,)
-
-
 def test_somebody_with_one_name_leaves_the_other_empty(people: Path) -> None:
     assert one(people, given_name="").recipients[0].name == "Horvat"
     assert told(one(people, given_name=" ", family_name="")) == [(2, "family_name", "has no name")]
-
-
-# encodings and delimiters
-
-
-@pytest.mark.parametrize(
-    ("encoding", "detected"),
-    [
-        ("utf-8", "utf-8"),
-        ("utf-8-sig", "utf-8-sig"),
-        ("utf-16", "utf-16"),
-        ("utf-16-le", "utf-16-le"),
-        ("utf-16-be", "utf-16-be"),
-        ("utf-32", "utf-32"),
-    ],
-)
-def test_unicode_is_known_for_certain(people: Path, encoding: str, detected: str) -> None:
-    reading = reading_of(people, "email,given_name,family_name\nx@x.example,Željko,Иванов".encode(encoding))
-    assert (reading.encoding, reading.recipients[0].name) == (detected, "Željko Иванов")
-    assert reading.problems == ()
-
-
-@pytest.mark.parametrize(
-    ("encoding", "row", "shown"),
-    [
-        ("cp1251", "a@x.example,Иван,Петров", "Иван, Петров"),
-        ("cp1251", "o@x.example,Олена,Шевчук", "Олена, Шевчук"),
-        ("cp1252", "a@x.example,José,Müller", "José, Müller"),
-        ("cp1252", "a@x.example,Zoë,Lefèvre-Núñez", "Zoë, Lefèvre, Núñez"),
-        ("cp1250", "zeljko.kovacevic@x.example,Željko,Kovačević", "Željko, Kovačević"),
-        ("cp1250", "l.wisniewski@x.example,Łukasz,Wiśniewski", "Łukasz, Wiśniewski"),
-        ("cp1253", "g@x.example,Γιώργος,Παπαδάκης", "Γιώργος, Παπαδάκης"),
-        ("cp1254", "a.yilmaz@x.example,Ayşe,Yılmaz", "Ayşe, Yılmaz"),
-    ],
-)
-def test_older_encodings_are_detected_and_shown(people: Path, encoding: str, row: str, shown: str) -> None:
-    reading = reading_of(people, f"email,given_name,family_name\n{row}\n".encode(encoding))
-    assert reading.encoding == encoding
-    assert reading.recipients[0].name == " ".join(row.split(",")[1:])
-    assert reading.problems == (
-        Problem(
-            file=str(people),
-            message=f"is not UTF-8; it was read as {encoding}. Are these right: {shown}? "
-            "If not, save it as CSV UTF-8",
-            warning=True,
-        ),
-    )
-
-
-def test_the_organisers_word_on_the_encoding_stands(people: Path) -> None:
-    raw = "email,given_name,family_name\na@x.example,Ana,Kovačević".encode("cp1250")
-    reading = reading_of(people, raw, encoding="cp1250")
-    assert (reading.recipients[0].family_name, reading.problems) == ("Kovačević", ())
-    refused = reading_of(people, raw, encoding="utf-8")
-    assert told(refused) == [(None, None, "is not utf-8 text throughout; save it as CSV UTF-8")]
-    assert told(reading_of(people, raw, encoding="klingon"))[0][2].startswith("is not klingon text")
-
-
-@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_delimiters_and_line_ends_are_detected(people: Path, delimiter: str, newline: str) -> None:
-    lines = [["email", "given_name", "family_name"], ["a.horvat@cert.example", "Ana", "Horvat"]]
-    text = newline.join(delimiter.join(line) for line in lines)
-    reading = reading_of(people, text)
-    assert (reading.delimiter, reading.recipients) == (delimiter, (ANA,))
-
-
-# what is refused as a whole
 
 
 @pytest.mark.parametrize(
@@ -246,24 +102,6 @@ def test_a_file_over_the_limit_is_refused(people: Path) -> None:
     assert told(read(people)) == [(None, None, "is larger than 64 MB")]
 
 
-# rows
-
-
-def test_a_row_is_counted_by_the_lines_of_the_file(people: Path) -> None:
-    text = (
-        '\nemail,given_name,family_name,tags\n\na@x.example,A,B,"one|\ntwo"\n,,,\nb@x.example,B,C\n'
-        "c@x.example,C,D,,\nnobody,D,E,\nd@x.example,D,E,\n"
-    )
-    reading = reading_of(people, text)
-    assert told(reading) == [
-        (4, "tags", "holds a line break or control character"),
-        (7, None, "has 3 cells where the first row has 4"),
-        (8, None, "has 5 cells where the first row has 4"),
-        (9, "email", "'nobody' is not one valid address: An email address must have an @-sign"),
-    ]
-    assert reading.rows == (10,)
-
-
 def test_a_file_of_nothing_but_problems_is_not_read_to_its_end(people: Path) -> None:
     reading = reading_of(people, "email,given_name,family_name\n" + "nobody,A,B\n" * (MOST_PROBLEMS + 500))
     assert len(reading.problems) == MOST_PROBLEMS + 1
@@ -274,167 +112,6 @@ def test_a_file_of_nothing_but_problems_is_not_read_to_its_end(people: Path) -> 
     )
 
 
-def test_a_long_word_in_an_unknown_encoding_takes_no_longer_than_a_short_one(people: Path) -> None:
-    head = "email,given_name,family_name\na@x.example,José,".encode("cp1252")
-    reading = reading_of(people, head + b"a" * 120_000)
-    assert [row for row, _, message in told(reading) if "120,000 characters" in message] == [2]
-
-
-def test_all_that_is_wrong_in_a_row_is_told(people: Path) -> None:
-    reading = one(people, email="", role="focalpoint", state="Austria", language="French", timezone="EST")
-    assert told(reading) == [
-        (2, "email", "has no address"),
-        (2, "role", "there is no role 'focalpoint'; did you mean 'focal_point'?"),
-        (2, "state", "'Austria' is not a State's two-letter code; write it like AT"),
-        (2, "language", "'French' is not a language's code; write it like fr"),
-        (2, "timezone", "'EST' is not a place with a time zone; write it like America/New_York"),
-    ]
-    assert reading.recipients == ()
-
-
-# addresses
-
-
-@pytest.mark.parametrize(
-    ("written", "address"),
-    [
-        ("Ana.Horvat+list@CERT.Example", "Ana.Horvat+list@cert.example"),
-        ("o'neil@x.example", "o'neil@x.example"),
-        ("=cmd@x.example", "=cmd@x.example"),
-        ("ana@cert.test", "ana@cert.test"),
-        ("jo\u0308rg@x.example", "jörg@x.example"),
-        ("почта@почта.example", "почта@xn--80a1acny.example"),
-        ("日本taro@x.example", "日本taro@x.example"),
-    ],
-)
-def test_addresses_are_made_ready_for_smtp(people: Path, written: str, address: str) -> None:
-    assert one(people, email=written).recipients[0].address == address
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "a@x.example>\r\nRCPT TO:<e@x.example",
-        "a@x.example, b@y.example",
-        "a@x.example;b@y.example",
-        "<a@x.example>b@y.example",
-        "Ana <a@x.example>",
-        "<a@x.example>",
-        "a b@x.example",
-        '"a b"@x.example',
-        "a@[127.0.0.1]",
-        "a@localhost",
-        f"{'a' * 65}@x.example",
-        f"a@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 60}.{'f' * 20}.example",
-        "pаypal@x.example",
-        "a@раypal.example",
-        "a@xn--ypal-43d9g.example",
-        "=?utf-8?q?x?=@x.example",
-        "a@x.example\u2028",
-        "a@x.example\x0b",
-    ],
-)
-def test_what_is_not_one_valid_address_is_refused(people: Path, address: str) -> None:
-    reading = one(people, email=address)
-    assert [(row, field) for row, field, _ in told(reading)] == [(2, "email")]
-    assert reading.recipients == ()
-
-
-# names
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "=?utf-8?q?x=0ABcc=3A_e=40x?=",
-        "=?utf-8?q?left open",
-        "=\u200e?utf-8?q?x?=",
-        "A\nB",
-        "A\r\nBcc: e@x.example",
-        "A\x1bB",
-        "A\x85B",
-        "A\u2028B",
-        "A\u2029B",
-        "A" * (LONGEST_LINE + 1),
-        "A" * (LONGEST_CELL + 1),
-    ],
-)
-@pytest.mark.parametrize("column", ["given_name", "family_name", "title", "institution"])
-def test_text_that_could_break_a_header_is_refused(people: Path, name: str, column: str) -> None:
-    reading = one(people, **{column: name})
-    assert [(row, field) for row, field, _ in told(reading)] == [(2, column)]
-    assert reading.recipients == ()
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "=cmd|'/c calc'!A1",
-        "+1",
-        "-1",
-        "@SUM(A1)",
-        "<script>alert(1)</script>",
-        "{{ 7*7 }}",
-        "{x} %s ${y}",
-        "می‌خواهم",
-        "O’Brien-Łącki 🎓",
-    ],
-)
-def test_text_stays_as_it_is(people: Path, text: str) -> None:
-    reading = one(people, family_name=text, institution=text)
-    assert (reading.recipients[0].family_name, reading.recipients[0].institution) == (text, text)
-    assert reading.problems == ()
-
-
-def test_bidi_controls_are_taken_out_with_a_warning(people: Path) -> None:
-    reading = one(people, family_name="\u202eHor\u2066vat\u200f\ufeff", email="\u200ea@x.example")
-    assert (reading.recipients[0].family_name, reading.recipients[0].address) == ("Horvat", "a@x.example")
-    assert reading.problems == tuple(
-        Problem(
-            file=str(people), row=2, field=field, message="invisible characters were taken out", warning=True
-        )
-        for field in ("email", "family_name")
-    )
-
-
-def test_accents_are_composed(people: Path) -> None:
-    assert one(people, family_name="Kova\u010devic\u0301").recipients[0].family_name == "Kova\u010devi\u0107"
-
-
-# states, languages, zones, sessions
-
-
-@pytest.mark.parametrize(
-    ("column", "written", "message"),
-    [
-        ("state", "UK", "'UK' is not a State's two-letter code; write it like GB"),
-        ("state", "Slovak", "'Slovak' is not a State's two-letter code; write it like SK"),
-        ("state", "EU", "'EU' is not a State's two-letter code"),
-        ("language", "en-RU", "'en-RU' is not a language's code; write it like en"),
-        ("language", "xx", "'xx' is not a language's code"),
-        ("language", "../en", "'../en' is not a language's code"),
-        ("timezone", "CET", "'CET' is not a place with a time zone; write it like Europe/Vienna"),
-        ("timezone", "Tashkent", "'Tashkent' is not a place with a time zone; write it like Asia/Tashkent"),
-        (
-            "timezone",
-            "Europe/Viena",
-            "'Europe/Viena' is not a place with a time zone; write it like Europe/Vienna",
-        ),
-        ("timezone", "UTC+1", "'UTC+1' is not a place with a time zone; write it like Europe/Vienna"),
-        ("timezone", "Etc/GMT-1", None),
-        ("timezone", "../etc/passwd", None),
-        ("sessions", "day one!", "'day-one!' is not a session's key; write it like session-1"),
-    ],
-)
-def test_what_is_unknown_is_asked_and_never_guessed(
-    people: Path, column: str, written: str, message: str | None
-) -> None:
-    reading = one(people, **{column: written})
-    ((row, field, text),) = told(reading)
-    assert (row, field) == (2, column)
-    assert message in {None, text}
-
-
 def test_sessions_are_checked_against_the_agenda(people: Path) -> None:
     people.write_text("email,given_name,family_name,sessions\na@x.example,A,B,session-1|sesion-2\n")
     reading = read(people, default_role=Role.EXPERT, sessions=SESSIONS)
@@ -442,9 +119,6 @@ def test_sessions_are_checked_against_the_agenda(people: Path) -> None:
         (2, "sessions", "the agenda has no session 'sesion-2'; did you mean 'session-2'?")
     ]
     assert not read(people, default_role=Role.EXPERT).refused
-
-
-# several lists
 
 
 def write(path: Path, *rows: str) -> Path:
@@ -499,9 +173,6 @@ def test_one_bad_row_refuses_all_lists_and_tells_of_them_all(tmp_path: Path) -> 
 
 def test_merging_nothing_is_nobody() -> None:
     assert merge([]).recipients == ()
-
-
-# any bytes, any people
 
 
 table_bytes = st.one_of(

@@ -110,6 +110,8 @@ def occasion_name(version: AgendaVersion, mailing: MailingStanding, occasion: Oc
     """What tells one occasion of a mailing from the others: its session, or whose clock it follows."""
     if occasion.anchor != EVENT:
         return occasion.anchor_title
+    if version.event.mailing(mailing.mailing).rule.per_session:
+        return occasion.anchor_title  # it was about the whole event when this occasion was opened
     here = due.occasion(version, version.event.mailing(mailing.mailing), EVENT, None).due_at
     hours = (here - occasion.due_at) / timedelta(hours=1)
     if not hours:

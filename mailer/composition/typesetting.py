@@ -1,0 +1,91 @@
+"""Plain text as it is set: wrapped at 72 columns, hanging beside a label, underlined, running from the right.
+
+Also the last touch to a whole part: a subject is one line, a text has no stray blanks.
+"""
+
+import re
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from mailer.errors import WordingError
+
+COLUMNS = 72
+LONGEST_SUBJECT = 200
+
+_BLANKS = re.compile(r"[ \t\r\n]+")  # not the no-break space: French needs it before its colons
+
+
+def wrapped(text: str, indent: int = 0) -> str:
+    """Paragraphs (parted by empty lines) broken at 72 columns, addresses and long words left whole."""
+    margin = " " * min(indent, 30)
+    return "\n\n".join(
+        textwrap.fill(
+            _BLANKS.sub(" ", paragraph).strip(),
+            COLUMNS,
+            initial_indent=margin,
+            subsequent_indent=margin,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for paragraph in re.split(r"\n[ \t]*\n", str(text).strip())
+    )
+
+
+def beside(text: str, label: str, width: int) -> str:
+    """`label` in a column of `width`, the text to its right, hanging."""
+    hanging = wrapped(_BLANKS.sub(" ", str(text)), width).lstrip(" ")
+    return label + " " * (min(width, 30) - visible(label)) + hanging
+
+
+def underlined(text: str, stroke: str = "-") -> str:
+    """The text, wrapped, over a line as long as its longest."""
+    lines = wrapped(text).splitlines()
+    return "\n".join([*lines, stroke[:1] * max(map(visible, lines))])
+
+
+def visible(text: str) -> int:
+    """How many columns a text takes: marks that combine, and those that only steer, take none."""
+    return sum(unicodedata.category(letter) not in {"Mn", "Cf"} for letter in text)
+
+
+def subject(text: str, template: str) -> str:
+    """Tidy subject: one line, cut where it is too long.
+
+    Raises:
+        WordingError: it is empty, or holds a control character.
+    """
+    line = " ".join(text.split())
+    if not line:
+        raise WordingError("the subject is empty", template=template)
+    if any(unicodedata.category(character) == "Cc" for character in line):
+        raise WordingError("a control character has no place in a subject", template=template)
+    return line if len(line) <= LONGEST_SUBJECT else _cut(line)
+
+
+def _cut(line: str) -> str:
+    """At a blank where there is one near the end, else in the middle of a word."""
+    head = line[: LONGEST_SUBJECT - 1]
+    at_blank = head.rpartition(" ")[0]
+    return f"{at_blank} …" if len(at_blank) > LONGEST_SUBJECT // 2 else f"{head}…"
+
+
+def plain(text: str, *, rtl: bool) -> str:
+    """Tidy plain text: no trailing blanks, never two empty lines together, one line break at the end."""
+    lines = [line.rstrip(" \t") for line in text.strip().splitlines()]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(_from_the_right(lines) if rtl else lines)) + "\n"
+
+
+def _from_the_right(lines: Iterable[str]) -> Iterator[str]:
+    """Every line, other than an address, marked as running from right to left (UAX 9 4.3 HL1).
+
+    An isolate ends with its line (UAX 9 3.3.2): one broken over two lines is opened again on the next.
+    """
+    open_isolates = 0
+    for line in lines:
+        if not line or "://" in line:
+            yield line
+            continue
+        reopened = "\u2068" * open_isolates + line
+        open_isolates = reopened.count("\u2068") - reopened.count("\u2069")
+        yield "\u200f" + reopened + "\u2069" * open_isolates
