@@ -7,11 +7,10 @@ from pathlib import Path
 from threading import Event as Signal
 
 from mailer import settings as environment
-from mailer import terminal
-from mailer.agenda import wallclock
+from mailer import terminal, wallclock
 from mailer.errors import ConvenorError
 from mailer.heartbeat import Heartbeat
-from mailer.opening import open_event
+from mailer.opening import Notes, open_event
 from mailer.outbox.database import open_database
 from mailer.parts import open_parts, utc_now
 from mailer.standing import standing
@@ -23,6 +22,7 @@ EXAMPLE = environment.ROOT / "agenda" / "osce-cybercrime.toml"
 
 def main(arguments: list[str]) -> int:
     wallclock.use_packaged_tzdata()
+    path = Path(arguments[0]) if arguments else EXAMPLE
     stop = Signal()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -30,12 +30,13 @@ def main(arguments: list[str]) -> int:
         settings = environment.load()
         listener = reserve(settings.port)
         database = open_database(settings.database_url)
-        opened = open_event(Path(arguments[0]) if arguments else EXAMPLE, settings, database, utc_now())
+        opened = open_event(path, settings, database, utc_now())
         with open_parts(settings, database, opened.event, opened.texts, utc_now) as parts:
             opened.publish_if_first(parts.service, utc_now())
+            notes = Notes(path, settings, database, opened)
             office = Office(
                 database=database, event=opened.event, sender=parts.service.sender, tray=parts.tray,
-                clock=utc_now, notes=opened.notes,
+                clock=utc_now, notes=lambda: notes(utc_now()),
             )  # fmt: skip
             heartbeat = Heartbeat(parts, utc_now)
             with serve(office, listener) as address:

@@ -90,6 +90,7 @@ def apply(
         if json:
             _print_json({"published": yes and difference.anything, "difference": difference})
         else:
+            terminal.print_problems(found.warnings)
             terminal.print_difference(difference, found)
         if not difference.anything or (json and not yes):
             return
@@ -100,9 +101,11 @@ def apply(
                 )
             if not typer.confirm("Publish this?"):
                 raise typer.Exit(1)
-        version = this.publish(found)
+        version = this.publish(found, difference.seen)
     if not json:
-        print(f"Published as version {version.number}. `make run EVENT={shown(this.file)}` sends what is due.")
+        print(
+            f"Published as version {version.number}. `make run EVENT={shown(this.file)}` sends what is due."
+        )
 
 
 @app.command(epilog="Example: convenor plan --json")
@@ -178,7 +181,8 @@ def rehearse(
         players = [r for r in found.recipients if not for_ or r.address.lower() == for_.lower()]
         if for_ and not players:
             raise ConvenorError(f"{for_} is on no list of this event")
-        played = rehearsal.rehearse(version, players, sender=this.sender, texts=found.texts)
+        with terminal.rehearsing() as heard:
+            played = rehearsal.rehearse(version, players, sender=this.sender, texts=found.texts, heard=heard)
     if out:
         rehearsal.write(played, out)
     if json:
@@ -289,6 +293,8 @@ def send_test(
     if json:
         _print_json({"accepted": accepted, "reply": outcome.reply, "through": through})
     else:
+        if through == "the tray":
+            print("No mail server is set (CONVENOR_SMTP_URL): the letter is in the tray of this machine.")
         print(f"{through}: {outcome.reply}")
     if not accepted:
         raise typer.Exit(1)

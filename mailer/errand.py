@@ -10,7 +10,7 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from mailer.agenda import wallclock
+from mailer import wallclock
 from mailer.agenda.changes import Change, differences
 from mailer.agenda.model import AgendaVersion, Event, Mailing
 from mailer.composition.composing import Composed, Sender, compose
@@ -19,7 +19,7 @@ from mailer.delivery.smtp import Connection, Envelope
 from mailer.delivery.tray import TrayServer
 from mailer.dossier import Dossier
 from mailer.errors import ConvenorError
-from mailer.opening import key_in, read_dossier
+from mailer.opening import key_in, read_dossier, shown
 from mailer.outbox import agendas, people
 from mailer.outbox.database import Database, Transaction, open_database
 from mailer.parts import open_tray, sender_of, utc_now
@@ -45,6 +45,7 @@ class Difference:
     """What publishing would change: the agenda, the people by address, and the letters that are due at once."""
 
     version: int
+    seen: tuple[int, datetime]
     changes: tuple[Change, ...]
     added: tuple[str, ...]
     changed: tuple[str, ...]
@@ -96,17 +97,24 @@ class Errand:
         key = key_in(self.file)
         if key in published:
             return key
-        raise ConvenorError("nothing of this event is published yet: `make run` or `convenor apply` does it")
+        name = shown(self.file)
+        if not self.file.exists():
+            raise ConvenorError(f"there is no file {name}")
+        raise ConvenorError(f"nothing of {name} is published yet: `convenor apply {name}` does it")
 
     def difference(self, found: Dossier, latest: AgendaVersion | None) -> Difference:
         """What publishing the files now would change, and which letters would leave at once because of it."""
         version = found.version(latest, self.now)
         with self.database.reading() as transaction:
-            old = {m.recipient.address: m.recipient for m in people.roster(transaction, found.event.key)}
+            old = {
+                m.recipient.address.lower(): m.recipient for m in people.roster(transaction, found.event.key)
+            }
+            seen = (latest.number if latest else 0, people.changed_at(transaction, found.event.key))
             at_once = self._due_at_once(transaction, found, version)
-        new = {recipient.address: recipient for recipient in found.recipients}
+        new = {recipient.address.lower(): recipient for recipient in found.recipients}
         return Difference(
             version=version.number,
+            seen=seen,
             changes=tuple(differences(latest.event if latest else None, found.event)),
             added=tuple(sorted(new.keys() - old.keys())),
             changed=tuple(sorted(a for a in new.keys() & old.keys() if new[a] != old[a])),
@@ -118,29 +126,37 @@ class Errand:
         self, transaction: Transaction, found: Dossier, version: AgendaVersion
     ) -> dict[str, int]:
         """Letters by mailing that would leave within a minute of publishing: nobody has them yet."""
-        listed = {recipient.address: recipient for recipient in found.recipients}
+        listed = {recipient.address.lower(): recipient for recipient in found.recipients}
         counts: dict[str, int] = {}
         for occasion in due.occasions(version, {recipient.timezone for recipient in found.recipients}):
             if occasion.due_at > self.now + SOON:
                 continue
             known = people.members(transaction, version.event.key, occasion.mailing, occasion.anchor)
             stay = {
-                m.recipient.address: replace(m, recipient=listed[m.recipient.address])
-                for m in known
-                if m.recipient.address in listed
+                key: replace(member, recipient=listed[key])
+                for member in known
+                if (key := member.recipient.address.lower()) in listed
             }
-            come = [Member(id=0, recipient=r, joined_at=self.now) for a, r in listed.items() if a not in stay]
+            come = [
+                Member(id=0, recipient=recipient, joined_at=self.now)
+                for key, recipient in listed.items()
+                if key not in stay
+            ]
             letters = due.expected(version, occasion, [*stay.values(), *come], self.now)
             if letters:
                 counts[occasion.mailing] = counts.get(occasion.mailing, 0) + letters
         return counts
 
-    def publish(self, found: Dossier) -> AgendaVersion:
-        """Put the files in force."""
+    def publish(self, found: Dossier, seen: tuple[int, datetime]) -> AgendaVersion:
+        """Put the files in force, if nobody else has published since the difference was shown.
+
+        Raises:
+            StoreError: somebody has.
+        """
         service = Service(
             database=self.database, event=found.event.key, sender=self.sender, texts=found.texts
         )
-        version, _ = service.publish(found.event, found.recipients, self.now)
+        version, _ = service.publish(found.event, found.recipients, utc_now(), seen=seen)
         return version
 
     def plan(self) -> tuple[list[Planned], ZoneInfo]:
@@ -184,6 +200,8 @@ class Errand:
         """
         found, latest = self.read()
         version = found.version(latest, self.now)
+        if not version.event.mailings:
+            raise ConvenorError(f"{shown(self.file)} has no mailing whose letter could be sent")
         mailing = version.event.mailings[0]
         reader = Recipient(address=address, given_name="Test", family_name="Reader", role=Role.FOCAL_POINT)
         occasion = due.occasion(version, mailing, _anchor(version.event, mailing, None), None)
@@ -288,5 +306,7 @@ def usual(file: Path | None) -> Path:
         return file
     own = sorted(path for path in EXAMPLE.parent.glob("*.toml") if path != EXAMPLE)
     if len(own) > 1:
-        raise ConvenorError(f"which event? There are {', '.join(f'agenda/{path.name}' for path in own)}")
+        raise ConvenorError(
+            f"which event? Name its file: {' or '.join(f'agenda/{path.name}' for path in own)}"
+        )
     return own[0] if own else EXAMPLE

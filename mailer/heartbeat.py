@@ -20,7 +20,9 @@ TICK = 2
 """Seconds between two looks at the database."""
 
 RELAY_RESTS_FOR = timedelta(seconds=15)
-"""How long a relay that could not be reached is left alone."""
+"""How long a relay that could not be used is left alone at first; twice as long each time it fails again."""
+
+RELAY_RESTS_AT_MOST = timedelta(minutes=15)
 
 _log = logging.getLogger("convenor")
 
@@ -32,6 +34,7 @@ class Heartbeat:
         self._parts, self._clock = parts, clock
         self._stop = Signal()
         self._relay_rests_until: datetime | None = None
+        self._troubles = 0
         self.trouble = ""
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
@@ -68,7 +71,11 @@ class Heartbeat:
             return
         done = self._parts.service.deliver(self._parts.relay, self._clock, stop=self._stop)
         self.trouble = done.unreachable
-        self._relay_rests_until = self._clock() + RELAY_RESTS_FOR if done.unreachable else None
+        self._troubles = min(self._troubles + 1, 10) if done.unreachable else 0
+        rests_for = (
+            min(RELAY_RESTS_FOR * 2 ** (self._troubles - 1), RELAY_RESTS_AT_MOST) if self._troubles else None
+        )
+        self._relay_rests_until = self._clock() + rests_for if rests_for else None
 
     def renew(self) -> None:
         with self._parts.database.writing() as transaction:

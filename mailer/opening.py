@@ -109,6 +109,35 @@ def _refuse_to_leave(path: Path, database: Database, opened: Opened, latest: Age
             )
 
 
+class Notes:
+    """What the organiser should know of the files as they are at this moment: read again when one changed."""
+
+    def __init__(self, path: Path, settings: Settings, database: Database, opened: Opened) -> None:
+        self._path, self._settings, self._database = path, settings, database
+        self._event, self._notes = opened.event, opened.notes
+        self._seen = self._state()
+
+    def __call__(self, now: datetime) -> tuple[str, ...]:
+        state = self._state()
+        if state != self._seen:
+            self._seen = state
+            try:
+                self._notes = open_event(self._path, self._settings, self._database, now).notes
+            except ConvenorError:
+                self._notes = (f"{shown(self._path)} cannot be used; `convenor check` shows why",)
+        return self._notes
+
+    def _state(self) -> tuple[object, ...]:
+        """What the notes depend on: when each file was written, and what is published."""
+        with self._database.reading() as transaction:
+            latest = agendas.latest(transaction, self._event)
+            changed_at = people.changed_at(transaction, self._event)
+        lists = latest.event.recipient_lists if latest else ()
+        files = (self._path, *(self._path.parent / each.file for each in lists))
+        written = tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+        return (*written, latest.number if latest else 0, changed_at)
+
+
 def same_people(one: Sequence[Recipient], other: Sequence[Recipient]) -> bool:
     return {r.address: r for r in one} == {r.address: r for r in other}
 

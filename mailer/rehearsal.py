@@ -7,7 +7,7 @@ when the agenda is published, assumes that nobody answers, and ends when nothing
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +27,7 @@ from mailer.recipients.model import Recipient
 from mailer.service import Service
 
 EVERYTHING = 2**31 - 1
+Heard = Callable[[datetime, int], None]
 _WRITTEN_HERE = re.compile(r"\d{8}T\d{6}Z-.*@.*\.eml")
 
 
@@ -75,10 +76,21 @@ class Rehearsal:
     letters: tuple[PersonalLetter, ...]
 
 
+def _nobody(_moment: datetime, _letters: int) -> None:
+    pass
+
+
 def rehearse(
-    version: AgendaVersion, recipients: Sequence[Recipient], *, sender: Sender, texts: Wording
+    version: AgendaVersion,
+    recipients: Sequence[Recipient],
+    *,
+    sender: Sender,
+    texts: Wording,
+    heard: Heard = _nobody,
 ) -> Rehearsal:
     """Play the timetable of a version, published or not, for these recipients.
+
+    `heard` is told how far it is: the moment played, and the letters so far.
 
     Raises:
         ConvenorError: a letter cannot be composed, or the embedded server does not answer.
@@ -91,6 +103,7 @@ def rehearse(
             done = service.deliver(relay, lambda at=moment: at)  # type: ignore[misc]
             if done.unreachable:
                 raise ConvenorError(done.unreachable)
+            heard(moment, tray.count())
         return _report(version, service, tray)
 
 
@@ -101,7 +114,7 @@ def _stage(
     """A database and a tray that vanish with the curtain."""
     with tempfile.TemporaryDirectory(prefix="convenor-rehearsal-") as folder:
         database = open_database(f"sqlite:///{folder}/rehearsal.db")
-        tray = Tray(Path(folder) / "tray.db")
+        tray = Tray(Path(folder) / "tray.db", durable=False)
         server = TrayServer(tray, clock=lambda: version.published_at)
         relay = server.start()
         try:
@@ -159,6 +172,7 @@ def _report(version: AgendaVersion, service: Service, tray: Tray) -> Rehearsal:
             )
         )  # fmt: skip
     found.sort(key=lambda letter: (letter.due_at, letter.mailing, letter.anchor, letter.address))
+    familiar = {row.recipient.address for row in rows if row.recipient.language in {None, event.language}}
     by_occasion: dict[tuple[str, str, datetime], list[PersonalLetter]] = {}
     for personal in found:
         by_occasion.setdefault((personal.mailing, personal.anchor, personal.due_at), []).append(personal)
@@ -168,6 +182,7 @@ def _report(version: AgendaVersion, service: Service, tray: Tray) -> Rehearsal:
             stored,
             by_occasion.get(stored.identity, []),
             unsent.get(stored.identity, Counter()),
+            familiar,
         )
         for stored in opened
     )
@@ -175,8 +190,14 @@ def _report(version: AgendaVersion, service: Service, tray: Tray) -> Rehearsal:
 
 
 def _rehearsed(
-    mailing: Mailing, stored: StoredOccasion, sent: Sequence[PersonalLetter], unsent: Counter[str]
+    mailing: Mailing,
+    stored: StoredOccasion,
+    sent: Sequence[PersonalLetter],
+    unsent: Counter[str],
+    familiar: Set[str],
 ) -> Rehearsed:
+    """Its sample is a letter in the event's language, if there is one."""
+    sample = next((letter for letter in sent if letter.address in familiar), next(iter(sent), None))
     return Rehearsed(
         mailing=mailing.key,
         title=mailing.title,
@@ -186,5 +207,5 @@ def _rehearsed(
         letters=len(sent) + unsent.total(),
         sent=len(sent),
         unsent=dict(unsent),
-        sample_subject=sent[0].subject if sent else "",
+        sample_subject=sample.subject if sample else "",
     )

@@ -21,8 +21,8 @@ from mailer.delivery import retrying
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.relay import Relay
 from mailer.delivery.smtp import Connection, Envelope, RelayUnreachable
-from mailer.errors import LeaseLost, UnsafeLetter, WordingError
-from mailer.outbox import agendas, claims, doubts, occasions, people
+from mailer.errors import LeaseLost, StoreError, UnsafeLetter, WordingError
+from mailer.outbox import agendas, claims, doubts, letters, occasions, people
 from mailer.outbox.claims import Change, ClaimedLetter
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import Happening, LetterState
@@ -33,7 +33,13 @@ from mailer.planning import due
 from mailer.planning.due import Occasion, Verdict
 from mailer.recipients.model import Recipient
 
+TRAY = "the tray"
+"""Where a letter was going, in the note of its intent, when no mail server was set."""
+
 LEASE_FOR = timedelta(seconds=30)
+SECOND = timedelta(seconds=1)
+"""A version's time is kept in whole seconds (DTSTAMP has no others): it may have been published this much later."""
+
 CHUNK = 20
 """Letters claimed at a time: as many as a crash may leave waiting for a lease to run out."""
 
@@ -78,24 +84,33 @@ class Service:
     evidence: Evidence | None = None
     _versions: dict[tuple[str, int], AgendaVersion] = field(default_factory=dict, repr=False, compare=False)
     _wordings: dict[str, Wording] = field(default_factory=dict, repr=False, compare=False)
+    _followed: dict[str, datetime] = field(default_factory=dict, repr=False, compare=False)
 
     # ── publishing ───────────────────────────────────────────────────────────────────────────────────────────
 
     def publish(
-        self, event: Event, recipients: Sequence[Recipient], now: datetime
+        self,
+        event: Event,
+        recipients: Sequence[Recipient],
+        now: datetime,
+        *,
+        seen: tuple[int, datetime] | None = None,
     ) -> tuple[AgendaVersion, RosterChange]:
         """Make the event's agenda and its list of people the ones in force, in one transaction.
 
-        A version is only made when the agenda differs from the one in force.
+        A version is only made when the agenda differs from the one in force. `seen`: the version's number (0 for
+        none) and the moment of the list's last change, as whoever decided to publish saw them.
 
         Raises:
             StoreError: somebody else published at the same time.
         """
-        now = now.replace(microsecond=0)
         with self.database.writing() as transaction:
             version = agendas.latest(transaction, event.key)
+            found = (version.number if version else 0, people.changed_at(transaction, event.key))
+            if seen not in {None, found}:
+                raise StoreError("somebody else has published meanwhile: look at the difference again")
             if version is None or version.event != event:
-                version = changes.next_version(version, event, now)
+                version = changes.next_version(version, event, now.replace(microsecond=0))
                 agendas.publish(transaction, version)
                 agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
                 occasions.follow_version(transaction, event.key, version.number, self.texts.digest)
@@ -115,10 +130,13 @@ class Service:
             if version is None:
                 return None
             timetable = due.occasions(version, people.zones(transaction, self.event))
+            changed_at = max(version.published_at + SECOND, people.changed_at(transaction, self.event))
             self._follow(transaction, timetable, now)
+            if self._followed.get(self.event) != changed_at:
+                self._withdraw_unasked(transaction, version, now)
+                self._followed[self.event] = changed_at
             opened = occasions.occasions(transaction, self.event)
             opened_at = {stored.identity: stored.opened_at for stored in opened if not stored.withdrawn_at}
-            changed_at = max(version.published_at, people.changed_at(transaction, self.event))
             for occasion in timetable:
                 if due.is_to_be_opened(version, occasion, now, opened_at.get(occasion.identity), changed_at):
                     self._expand(transaction, version, occasion, now)
@@ -134,6 +152,16 @@ class Service:
                 occasions.withdraw_occasion(transaction, stored.id, "the agenda has moved", now)
             elif occasion and occasion.useful_until != stored.useful_until:
                 occasions.set_useful_until(transaction, stored.id, occasion.useful_until)
+
+    def _withdraw_unasked(self, transaction: Transaction, version: AgendaVersion, now: datetime) -> None:
+        """Letters not yet sent to people who are no longer in the audience, or have answered since."""
+        for stored in occasions.with_unsent(transaction, self.event):
+            if due.stands(version.event, version.event.mailing(stored.mailing)):
+                members = people.members(transaction, self.event, stored.mailing, stored.anchor)
+                unasked = [
+                    m.id for m in members if not due.is_asked(version, stored.mailing, stored.anchor, m)
+                ]
+                occasions.withdraw_letters(transaction, stored.id, unasked, "no longer in the audience", now)
 
     def _expand(
         self, transaction: Transaction, version: AgendaVersion, occasion: Occasion, now: datetime
@@ -188,17 +216,21 @@ class Service:
         """
         told: list[Change] = []
         carried: set[int] = set()
+        through = TRAY if self.evidence else str(relay)
         try:
             with Connection(relay) as line:
                 for letter in claimed:
                     if stop and stop.is_set():
                         break
-                    outcome = self._send(letter, line, clock, told)
+                    outcome = self._send(letter, line, clock, told, through)
                     carried.add(letter.id)
-                    if outcome:
-                        done = _counted(done, outcome)
-                        if not outcome.line_is_usable:
-                            break
+                    if outcome is None:  # fenced in mid-letter: the line was closed without the dot
+                        break
+                    done = _counted(done, outcome)
+                    if not outcome.recipient_charged:
+                        done = replace(done, unreachable=f"{relay}: {outcome.reply}")
+                    if not outcome.line_is_usable:
+                        break
         except RelayUnreachable as error:
             done = replace(done, unreachable=str(error))
         finally:
@@ -207,12 +239,14 @@ class Service:
         return done
 
     def _send(
-        self, letter: ClaimedLetter, line: Connection, clock: Clock, told: list[Change]
+        self, letter: ClaimedLetter, line: Connection, clock: Clock, told: list[Change], through: str
     ) -> Outcome | None:
         """Compose and carry one letter, adding its outcome to `told`; None when it was not ours to send."""
 
         def intend() -> None:
-            intended = self._record([*told, _change(letter, Happening.INTENDED, digest=digest)], clock())
+            read = (letter.version, letter.revision, letter.wording)
+            intent = _change(letter, Happening.INTENDED, digest=digest, reply=through, written_from=read)
+            intended = self._record([*told, intent], clock())
             told.clear()
             if letter.id not in intended:
                 raise LeaseLost(f"letter {letter.id} is no longer {self.owner}'s")
@@ -231,14 +265,18 @@ class Service:
             )
             if outcome.happening is Happening.ACCEPTED:
                 entries = composed.entries
-        except (WordingError, UnsafeLetter) as error:
+        except WordingError as error:
+            outcome = Outcome(happening=Happening.PUT_OFF, reply=f"not composed: {error}")
+        except UnsafeLetter as error:
             outcome = Outcome(happening=Happening.REFUSED, reply=f"not composed: {error}")
         except LeaseLost:
+            told.append(_change(letter, Happening.RELEASED))
             return None
         now = clock()
+        attempts = letter.attempts + 1 if outcome.recipient_charged else 1
         if outcome.happening is Happening.PUT_OFF and retrying.gave_up(first_due_at=letter.due_at, now=now):
             outcome = replace(outcome, happening=Happening.REFUSED, reply=f"given up: {outcome.reply}")
-        retry_at = retrying.retry_at(attempts=letter.attempts + 1, letter_id=letter.id, now=now)
+        retry_at = retrying.retry_at(attempts=attempts, letter_id=letter.id, now=now)
         told.append(
             _change(letter, outcome.happening, reply=outcome.reply, retry_at=retry_at, entries=entries)
         )
@@ -287,7 +325,8 @@ class Service:
             return
         with self.database.reading() as transaction:
             doubted = doubts.in_doubt(transaction, self.event)
-        for letter in doubted:
+            to_the_tray = [letter for letter in doubted if _went(transaction, letter.id) == TRAY]
+        for letter in to_the_tray:
             composed = self.compose(letter)
             happening = Happening.FOUND if self.evidence(composed.message_id) else Happening.NOT_FOUND
             with self.database.writing() as transaction:
@@ -297,6 +336,14 @@ class Service:
         """Let go of everything this worker holds."""
         with self.database.writing() as transaction:
             claims.release_owner(transaction, self.owner, now)
+
+
+def _went(transaction: Transaction, letter_id: int) -> str:
+    """Through what a letter was last meant to leave."""
+    notes = [
+        each.note for each in letters.history(transaction, letter_id) if each.happening is Happening.INTENDED
+    ]
+    return notes[-1] if notes else ""
 
 
 def _change(letter: ClaimedLetter, happening: Happening, **facts: object) -> Change:

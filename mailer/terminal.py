@@ -3,7 +3,8 @@
 On a screen the timetable keeps itself up to date; into a file or a pipe it is a line for each change.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event as Signal
@@ -15,14 +16,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from mailer.agenda.changes import Change
+from mailer.agenda.changes import Change, ChangeKind
 from mailer.delivery.tray import CaughtLetter
 from mailer.dossier import Dossier
 from mailer.errand import Difference, Planned
-from mailer.errors import Problem
+from mailer.errors import Problem, StoreError
 from mailer.outbox.letter import LetterState
 from mailer.outbox.letters import LetterRow
-from mailer.rehearsal import Rehearsal
+from mailer.rehearsal import Heard, Rehearsal
 from mailer.standing import MailingStanding, Stage, Standing
 
 S = LetterState
@@ -33,6 +34,7 @@ _MARKS = {
     Stage.MISSED: ("!", "yellow"),
     Stage.WITHDRAWN: ("–", "dim"),
 }
+_FIELDS = {"starts_at": "starts", "ends_at": "ends", "end_assumed": "end is assumed"}
 _MOMENT = "%a %-d %b %Y %H:%M"
 
 Look = Callable[[datetime], Standing | None]
@@ -59,7 +61,7 @@ def _draw(
 ) -> None:
     with Live(console=console, auto_refresh=False) as live:
         while not stop.is_set():
-            if stands := look(clock()):
+            if stands := _looked(look, clock()):
                 live.update(_screen(stands, clock(), address, trouble()), refresh=True)
             stop.wait(0.5)
 
@@ -69,13 +71,21 @@ def _tell(
 ) -> None:
     told: dict[str, str] = {}
     while not stop.is_set():
-        stands = look(clock())
+        stands = _looked(look, clock())
         lines = {"trouble": trouble()} | {m.mailing: _line(m) for m in (stands.mailings if stands else ())}
         for name, line in lines.items():
             if line and told.get(name) != line:
                 console.print(f"{clock():%H:%M:%S} {line}", highlight=False, markup=False, soft_wrap=True)
             told[name] = line
         stop.wait(1)
+
+
+def _looked(look: Look, now: datetime) -> Standing | None:
+    """How things stand, or nothing while the database is away: the heartbeat says so."""
+    try:
+        return look(now)
+    except StoreError:
+        return None
 
 
 def _line(mailing: MailingStanding) -> str:
@@ -194,15 +204,22 @@ def print_difference(difference: Difference, found: Dossier) -> None:
         if addresses:
             few = ", ".join(addresses[:3]) + (", ..." if len(addresses) > 3 else "")
             _print(Text(f"  people {what}: {len(addresses)}  ({few})"))
+    if difference.version > 1 and any(
+        c.kind in {ChangeKind.MOVED, ChangeKind.REMOVED} for c in difference.changes
+    ):
+        _print(
+            Text("  Calendar entries that people already hold do not follow by themselves.", style="yellow")
+        )
     _print(Text())
     for mailing, letters in difference.due_at_once.items():
         _print(Text(f"Leaves at once: {mailing}, {letters} letters", style="bold yellow"))
 
 
 def _changed(change: Change) -> Text:
-    line = Text.assemble("  ", (f"{change.kind:9}", "bold"), f" {change.what} {change.anchor}")
+    what = change.anchor if change.what == change.anchor else f"{change.what} {change.anchor}"
+    line = Text.assemble("  ", (f"{change.kind:9}", "bold"), f" {what}")
     if change.field:
-        line.append(f" {change.field}: ", style="dim")
+        line.append(f" {_FIELDS.get(change.field, change.field)}: ", style="dim")
         line.append(change.before or "(nothing)", style="strike dim")
         line.append(" → ")
         line.append(change.after or "(nothing)")
@@ -221,6 +238,15 @@ def print_plan(planned: Sequence[Planned], zone: ZoneInfo, now: datetime) -> Non
             style="dim" if row.due_at < now else "",
         )  # fmt: skip
     _print(table)
+
+
+@contextmanager
+def rehearsing() -> Iterator[Heard]:
+    """How far a rehearsal is, on a screen; nothing into a pipe."""
+    with Console(stderr=True).status("Rehearsing ...") as status:
+        yield lambda moment, letters: status.update(
+            f"Rehearsing: {moment:%-d %b %Y %H:%M}Z, {letters} letters"
+        )
 
 
 def print_rehearsal(played: Rehearsal, address: str | None, out: Path | None) -> None:

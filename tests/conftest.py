@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.agenda import wallclock
+from mailer import wallclock
 from tests.databases import database, database_url, postgresql_database, postgresql_server, sqlite_template
 
 __all__ = ["database", "database_url", "postgresql_database", "postgresql_server", "sqlite_template"]

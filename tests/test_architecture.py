@@ -18,12 +18,13 @@ from mailer.settings import ROOT
 
 MAY_KNOW: Mapping[str, tuple[str, ...]] = {
     "mailer.errors": (),
-    "mailer.recipients": ("mailer.errors",),
-    "mailer.agenda": ("mailer.errors", "mailer.recipients.audience"),
+    "mailer.wallclock": (),
+    "mailer.recipients": ("mailer.errors", "mailer.wallclock"),
+    "mailer.agenda": ("mailer.errors", "mailer.recipients.audience", "mailer.wallclock"),
     "mailer.planning": (
         "mailer.agenda.model",
         "mailer.agenda.rules",
-        "mailer.agenda.wallclock",
+        "mailer.wallclock",
         "mailer.recipients.audience",
         "mailer.recipients.model",
     ),
@@ -102,6 +103,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.parts",
         "mailer.settings",
         "mailer.errors",
+        "mailer.wallclock",
     ),
     "mailer.terminal": (
         "mailer.agenda",
@@ -150,6 +152,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "typer": ("mailer.cli",),
     "uvicorn": ("mailer.web.serving",),
     "zoneinfo": (
+        "mailer.wallclock",
         "mailer.agenda",
         "mailer.planning.timing",
         "mailer.composition",

@@ -9,6 +9,7 @@ from threading import Thread
 
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
 
 from mailer.agenda.model import Event, Session
 from mailer.composition import wording
@@ -16,13 +17,16 @@ from mailer.composition.composing import Sender
 from mailer.composition.links import Signer
 from mailer.delivery.relay import Relay
 from mailer.delivery.tray import Tray, TrayServer
-from mailer.outbox import claims, ledger, letters, occasions, people
+from mailer.errors import StoreError
+from mailer.outbox import agendas, claims, ledger, letters, occasions, people
 from mailer.outbox.claims import Change
 from mailer.outbox.database import Database
 from mailer.outbox.letter import Happening, LetterState
 from mailer.outbox.schema import letter as letter_table
+from mailer.planning import due
+from mailer.planning.due import Occasion
 from mailer.recipients.model import Recipient
-from mailer.service import LEASE_FOR, Service
+from mailer.service import LEASE_FOR, TRAY, Service
 from mailer.settings import ROOT
 from tests.acceptance.conftest import free_port
 from tests.conference import (
@@ -80,6 +84,12 @@ class Stage:
     def caught(self) -> Counter[str]:
         """How many letters each reader has."""
         return Counter(letter.recipient for letter, _ in self.tray.everything())
+
+    def timetable(self) -> list[Occasion]:
+        with self.database.reading() as transaction:
+            version = agendas.latest(transaction, EVENT.key)
+            assert version
+            return due.occasions(version, people.zones(transaction, EVENT.key))
 
     def states(self, mailing: str) -> Counter[S]:
         with self.database.reading() as transaction:
@@ -256,8 +266,11 @@ def test_a_letter_put_off_is_tried_again_later_and_given_up_after_five_days(stag
     assert 5 < row.attempts < 40
 
 
+@dataclass
 class Greylisting:
-    """A mail server that always says: later."""
+    """A mail server that always says: later; or one that wants a password first."""
+
+    refuse_sender: bool = False
 
     def __enter__(self) -> Relay:
         self._controller = Controller(self, hostname="127.0.0.1", port=free_port())
@@ -266,6 +279,13 @@ class Greylisting:
 
     def __exit__(self, *_: object) -> None:
         self._controller.stop(no_assert=True)
+
+    async def handle_MAIL(self, server: SMTP, *_: object) -> str:  # noqa: N802
+        if self.refuse_sender:
+            return "530 5.7.0 Authentication required"
+        envelope, address = _[1], _[2]
+        envelope.mail_from = address  # type: ignore[attr-defined]
+        return "250 OK"
 
     async def handle_RCPT(self, *_: object) -> str:  # noqa: N802
         return "451 4.7.1 greylisted"
@@ -288,6 +308,17 @@ def test_a_letter_in_doubt_is_settled_by_what_the_tray_holds(stage: Stage, accep
 
     assert stage.states("invitation") == {S.SENT: 1}
     assert stage.tray.count() == 1
+
+
+def test_the_tray_settles_no_doubt_about_what_was_to_leave_for_a_mail_server(stage: Stage) -> None:
+    stage.publish(recipients=(PRACTITIONER,))
+    stage.service.plan(stage.now)
+    die_after_the_intent(stage, through="smtp://mail.ministry.example:25")
+
+    stage.beat(stage.now + 2 * LEASE_FOR)
+
+    assert stage.states("invitation") == {S.IN_DOUBT: 1}
+    assert stage.tray.count() == 0
 
 
 def test_without_evidence_a_letter_in_doubt_stays_in_doubt_and_is_never_sent_again(stage: Stage) -> None:
@@ -322,12 +353,12 @@ def test_letters_not_yet_sent_are_written_from_the_new_version(stage: Stage) -> 
     assert "A Conference by Another Name" in letter.subject
 
 
-def die_after_the_intent(stage: Stage) -> None:
+def die_after_the_intent(stage: Stage, through: str = TRAY) -> None:
     with stage.database.writing() as transaction:
         (letter,) = claims.claim(transaction, "a worker that dies", stage.now, 10, LEASE_FOR)
         intent = Change(
             letter_id=letter.id, fence=letter.fence, owner=letter.owner,
-            happening=Happening.INTENDED, digest="0" * 64,
+            happening=Happening.INTENDED, digest="0" * 64, reply=through,
         )  # fmt: skip
         assert claims.happen(transaction, [intent], stage.now) == [letter.id]
 
@@ -391,3 +422,82 @@ def test_who_missed_a_mailing_gets_it_when_the_event_is_put_off(stage: Stage) ->
     stage.play_until(STARTS_AT + 30 * DAY - MINUTE)
 
     assert stage.states("practical") == {S.MISSED: 1, S.SENT: 1}
+
+
+def test_what_is_claimed_when_the_agenda_changes_does_not_leave_from_the_old_one(stage: Stage) -> None:
+    """Its owner has read the old version; a relay that takes its time leaves room for a new one."""
+    stage.publish(recipients=(PRACTITIONER,))
+    stage.service.plan(stage.now)
+    with stage.database.writing() as transaction:
+        (letter,) = claims.claim(transaction, "slow", stage.now, 10, LEASE_FOR, event=EVENT.key)
+    stage.publish(EVENT.model_copy(update={"title": "Another Name"}), (PRACTITIONER,))
+    intent = Change(
+        letter_id=letter.id, fence=letter.fence, owner="slow", happening=Happening.INTENDED,
+        digest="0" * 64, written_from=(letter.version, letter.revision, letter.wording),
+    )  # fmt: skip
+    with stage.database.writing() as transaction:
+        assert claims.happen(transaction, [intent], stage.now) == []
+
+    stage.beat(stage.now + 2 * LEASE_FOR)
+
+    ((caught, _),) = stage.tray.everything()
+    assert "Another Name" in caught.subject
+
+
+def test_who_is_no_longer_in_the_audience_gets_no_letter_that_still_waits(stage: Stage) -> None:
+    stage.publish()
+    stage.service.plan(stage.now)
+    narrow = tuple(
+        m.model_copy(update={"audience": "role = speaker"}) if m.key == "invitation" else m
+        for m in EVENT.mailings
+    )
+    stage.now += MINUTE
+    stage.publish(EVENT.model_copy(update={"mailings": narrow}))
+    stage.beat()
+
+    assert stage.caught() == {r.address: 1 for r in RECIPIENTS if r.role == "speaker"}
+    assert stage.states("invitation")[S.WITHDRAWN] == len(RECIPIENTS) - 1
+
+
+def test_who_answers_while_their_reminder_waits_is_not_reminded(stage: Stage) -> None:
+    stage.publish(recipients=(PRACTITIONER,))
+    stage.play_until(PUBLISHED_AT + HOUR)
+    (due_at,) = {o.due_at for o in stage.timetable() if o.mailing == "reminder"}
+    stage.now = due_at
+    stage.service.plan(stage.now)
+    with stage.database.writing() as transaction:
+        (member,) = people.roster(transaction, EVENT.key)
+        people.record_answer(transaction, member.id, "event", "accepted", stage.now + MINUTE, "page")
+    stage.beat(due_at + 2 * MINUTE)
+
+    assert stage.states("reminder") == {S.WITHDRAWN: 1}
+
+
+def test_who_is_added_within_the_second_in_which_a_mailing_was_opened_still_gets_it(stage: Stage) -> None:
+    stage.publish(recipients=(FOCAL_POINT,))
+    stage.beat(PUBLISHED_AT + timedelta(milliseconds=200))
+    stage.now = PUBLISHED_AT + timedelta(milliseconds=700)
+    stage.publish(recipients=(FOCAL_POINT, PRACTITIONER))
+    stage.beat(PUBLISHED_AT + MINUTE)
+
+    assert stage.caught() == {FOCAL_POINT.address: 1, PRACTITIONER.address: 1}
+
+
+def test_who_publishes_what_they_saw_is_told_when_somebody_else_has_published(stage: Stage) -> None:
+    stage.publish(recipients=(FOCAL_POINT,))
+    with stage.database.reading() as transaction:
+        seen = (1, people.changed_at(transaction, EVENT.key))
+    stage.service.publish(EVENT, (FOCAL_POINT, PRACTITIONER), stage.now + MINUTE, seen=seen)
+
+    with pytest.raises(StoreError, match="somebody else has published"):
+        stage.service.publish(EVENT, (FOCAL_POINT,), stage.now + HOUR, seen=seen)
+
+
+def test_a_relay_that_will_not_have_us_charges_no_letter_and_is_left_alone(stage: Stage) -> None:
+    with Greylisting(refuse_sender=True) as relay:
+        stage.publish()
+        stage.service.plan(stage.now)
+        done = stage.service.deliver(relay, lambda: stage.now)
+
+    assert "530 5.7.0" in done.unreachable
+    assert stage.states("invitation") == {S.DEFERRED: 1, S.WAITING: len(RECIPIENTS) - 1}

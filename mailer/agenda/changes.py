@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from mailer.agenda.model import AgendaVersion, Event, Mailing, Organiser, RecipientList, Session, Venue
 from mailer.agenda.rules import EVENT
@@ -44,8 +45,8 @@ def differences(old: Event | None, new: Event) -> list[Change]:
     """Everything that differs, in the order of the new agenda; all of it `added` when there is no old one."""
     return [
         *_of_event(old, new),
-        *_of_items("session", old.sessions if old else (), new.sessions),
-        *_of_items("mailing", old.mailings if old else (), new.mailings),
+        *_of_items("session", old.sessions if old else (), new.sessions, new.zone),
+        *_of_items("mailing", old.mailings if old else (), new.mailings, new.zone),
     ]
 
 
@@ -97,8 +98,9 @@ def _of_event(old: Event | None, new: Event) -> Iterator[Change]:
         if before != after:
             kind = ChangeKind.MOVED if name in SIGNIFICANT_OF_EVENT else ChangeKind.REWORDED
             yield Change(
-                kind=kind, what="event", anchor=EVENT, field=name, before=_shown(before), after=_shown(after)
-            )
+                kind=kind, what="event", anchor=EVENT, field=name,
+                before=_shown(before, new.zone), after=_shown(after, new.zone),
+            )  # fmt: skip
 
 
 def _orders(old: Items, new: Items) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -107,34 +109,36 @@ def _orders(old: Items, new: Items) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(o.key for o in old if o.key in both), tuple(n.key for n in new if n.key in both)
 
 
-def _of_items(what: str, old: Items, new: Items) -> Iterator[Change]:
+def _of_items(what: str, old: Items, new: Items, zone: ZoneInfo) -> Iterator[Change]:
     before = {item.key: item for item in old}
     for item in new:
         if item.key in before:
-            yield from _of_fields(what, before.pop(item.key), item)
+            yield from _of_fields(what, before.pop(item.key), item, zone)
         else:
             yield Change(kind=ChangeKind.ADDED, what=what, anchor=item.key, after=item.title)
     for item in before.values():
         yield Change(kind=ChangeKind.REMOVED, what=what, anchor=item.key, before=item.title)
 
 
-def _of_fields(what: str, old: Session | Mailing, new: Session | Mailing) -> Iterator[Change]:
+def _of_fields(what: str, old: Session | Mailing, new: Session | Mailing, zone: ZoneInfo) -> Iterator[Change]:
     for name in type(new).model_fields:
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
             significant = isinstance(new, Session) and name in SIGNIFICANT
             yield Change(
                 kind=ChangeKind.MOVED if significant else ChangeKind.REWORDED,
-                what=what, anchor=new.key, field=name, before=_shown(before), after=_shown(after),
+                what=what, anchor=new.key, field=name, before=_shown(before, zone), after=_shown(after, zone),
             )  # fmt: skip
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, zone: ZoneInfo) -> str:
     match value:
         case None:
             return ""
+        case datetime():
+            return f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
         case tuple():
-            return "; ".join(map(_shown, value))
+            return "; ".join(_shown(each, zone) for each in value)
         case Venue():
             return value.one_line
         case Organiser():

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from mailer.agenda import rules, wallclock
+from mailer import wallclock
+from mailer.agenda import rules
 from mailer.agenda.document import MailingTable, SessionTable
 from mailer.agenda.model import CalendarPart, MailingKind, Session, SessionKind
 from mailer.agenda.rules import Clock, Rule

@@ -4,6 +4,7 @@ Every datetime is aware. Rules and audiences are kept as the organiser wrote the
 used (`rules.parse`, `recipients.audience.parse`): they were checked when the file was read.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -17,11 +18,21 @@ from mailer.agenda import rules
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 """A stable name: lower-case letters, digits and hyphens."""
 
+
+def _visible(text: str) -> str:
+    """Without what steers the direction of other text or shows nothing at all; the rest must show something."""
+    shown = re.sub(r"[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]", "", text).strip()
+    if not shown:
+        raise ValueError("is empty")
+    return shown
+
+
 Line = Annotated[
     str,
     StringConstraints(
         min_length=1, max_length=300, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f\u0085\u2028\u2029]*$"
     ),
+    AfterValidator(_visible),
 ]
 """One line of text, without control characters."""
 

@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, ValidationError
 
-from mailer.agenda import checking, wallclock
+from mailer import wallclock
+from mailer.agenda import checking
 from mailer.agenda.document import TABLES, EventTable, MailingTable, RecipientsTable, SessionTable
 from mailer.agenda.model import Event, Mailing, Organiser, RecipientList, Session, Venue
 from mailer.agenda.places import Places, lines_of
@@ -105,9 +106,20 @@ def _document(file: str, text: str) -> dict[str, Any]:
         message, _, place = str(error).partition(" (at ")
         found = re.match(r"line ([0-9]+)", place)
         row = int(found[1]) if found else text.count("\n") + 1 if place else None
-        raise BadInput([Problem(file=file, row=row, message=message)]) from None
+        hint = next((hint for words, hint in _SLIPS if words in message), "")
+        raise BadInput([Problem(file=file, row=row, message=message + hint)]) from None
     except ValueError:
         raise BadInput([Problem(file=file, message="holds a number of thousands of digits")]) from None
+
+
+_SLIPS = (
+    ("Illegal character '\\n'", ": is the quotation mark at the end missing?"),
+    ("Invalid value", ': text stands between straight quotation marks, like "this"'),
+    ("Expected newline or end of document", ': put the value between quotation marks, like "10:00"'),
+    ("Cannot overwrite a value", ": this key stands twice"),
+    ("Expected '=' after a key", ': is this an agenda file? It holds lines like title = "..."'),
+)
+"""What the parser says of the commonest slips, and what an organiser makes of it."""
 
 
 def _event(document: Mapping[str, Any], report: _Report, today: date) -> Event:
@@ -275,12 +287,20 @@ def _first_day(event: EventTable, today: date, report: _Report) -> date | None:
         return day + timedelta(days=(wanted - day.weekday()) % 7)
     if _DATE.fullmatch(text):
         with suppress(ValueError):
-            return date.fromisoformat(text)
+            return _stated(date.fromisoformat(text), event, today, report)
     if found:
         report.add("event.date", "a real event states its date, like 2027-03-10; only an example counts days")
     else:
         report.add("event.date", f"{_written(text)} is not a date; write it like 2027-03-10")
     return None
+
+
+def _stated(day: date, event: EventTable, today: date, report: _Report) -> date:
+    if event.example:
+        report.add("event.example", "is for an event without a date of its own: take out this line")
+    if day < today:
+        report.add("event.date", f"{day} is past; hardly a letter would leave", warning=True)
+    return day
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """What a server's word means for a letter: a reply (RFC 5321 4.2) or a broken line, read as a happening."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailer.outbox.letter import Happening
 
@@ -36,6 +36,13 @@ def of_reply(code: int, text: str) -> Outcome:
         recipient_charged=code != _CLOSING,
         line_is_usable=code != _CLOSING,
     )
+
+
+def of_refused_sender(refusal: Outcome) -> Outcome:
+    """A server that will not have us as a sender (530, 550, 553 to MAIL) says nothing of the reader: whatever
+    the code, no recipient is charged, and every other letter would fare the same.
+    """
+    return replace(refusal, happening=Happening.PUT_OFF, recipient_charged=False, line_is_usable=False)
 
 
 def of_broken_line(reason: str, *, dot_sent: bool) -> Outcome:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from mailer.delivery.outcome import Outcome, of_broken_line, of_reply
+from mailer.delivery.outcome import Outcome, of_broken_line, of_refused_sender, of_reply
 from mailer.delivery.relay import Relay, Security
 from mailer.errors import ConvenorError, UnsafeLetter
 from mailer.outbox.letter import Happening
@@ -29,6 +29,9 @@ LONGEST_REPLY = 32 * 1024
 """Bytes of one reply, all its lines together: a genuine one has a few hundred."""
 
 _SHOWN = 500
+_ABOUT_THE_LETTER = frozenset({552, 555})
+"""Replies to MAIL that speak of this letter's size or parameters (RFC 1870 6, RFC 5321 4.1.1.11)."""
+
 _ADDRESS = re.compile(r'[^\s\x00-\x20\x7f()<>\[\]\\,:;"@]+@[^\s\x00-\x20\x7f()<>\[\]\\,:;"@]+')
 _REPLY_LINE = re.compile(rb"[2-5][0-9]{2}(?:[ -].*)?", re.DOTALL)
 
@@ -167,7 +170,7 @@ class Connection:
         stopwatch: Stopwatch = time.monotonic,
     ) -> None:
         self._relay = relay
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls
         self._timeouts = timeouts or Timeouts()
         self._stopwatch = stopwatch
         self._dot_sent = False
@@ -191,12 +194,12 @@ class Connection:
     def _open(self) -> _Line:
         """A line that is protected and logged in, as the relay asks for."""
         if self._relay.security is Security.TLS:
-            line: _Line = _TlsLine(self._relay, self._timeouts, self._stopwatch, context=self._tls)
+            line: _Line = _TlsLine(self._relay, self._timeouts, self._stopwatch, context=self._context())
         else:
             line = _Line(self._relay, self._timeouts, self._stopwatch)
         try:
             if self._relay.security is Security.STARTTLS:
-                line.start_tls(self._tls)
+                line.start_tls(self._context())
             line.ehlo_or_helo_if_needed()
             if self._relay.user:
                 _log_in(line, self._relay.user, self._relay.password)
@@ -204,6 +207,9 @@ class Connection:
             line.close()
             raise
         return line
+
+    def _context(self) -> ssl.SSLContext:
+        return self._tls or ssl.create_default_context()
 
     def deliver(self, envelope: Envelope, *, before_dot: Callable[[], None]) -> Outcome:
         """Carry one letter. `before_dot` records the intent; if it raises, the dot is never sent.
@@ -252,6 +258,8 @@ class Connection:
             if code < 400:
                 raise _OutOfStepError(f"{code} {_shown(text)} is no reply to {command}")
             refusal = of_reply(code, _shown(text))
+            if command == "MAIL" and code >= 500 and code not in _ABOUT_THE_LETTER:
+                refusal = of_refused_sender(refusal)
             return replace(refusal, line_is_usable=refusal.line_is_usable and self._reset())
         return None
 

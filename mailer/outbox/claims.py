@@ -43,6 +43,7 @@ class ClaimedLetter:
     useful_until: datetime
     dated_at: datetime
     wording: str
+    revision: int
     attempts: int
     recipient_id: int
     handle: str
@@ -52,8 +53,8 @@ class ClaimedLetter:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What the owner of a claim says happened. `digest` (SHA-256 of the bytes) goes with INTENDED,
-    `retry_at` with PUT_OFF, `entries` with ACCEPTED.
+    """What the owner of a claim says happened. `digest` (SHA-256 of the bytes) goes with INTENDED, and so does
+    `written_from` (version, revision and wording that were read); `retry_at` with PUT_OFF, `entries` with ACCEPTED.
     """
 
     letter_id: int
@@ -63,6 +64,7 @@ class Change:
     reply: str = ""
     retry_at: datetime | None = None
     digest: str | None = None
+    written_from: tuple[int, int, str] | None = None
     entries: tuple[SentEntry, ...] = ()
 
 
@@ -134,6 +136,7 @@ def _claimed(row: Row[Any], owner: str) -> ClaimedLetter:
         useful_until=row.useful_until,
         dated_at=row.dated_at,
         wording=row.wording,
+        revision=row.revision,
         attempts=row.attempts,
         recipient_id=row.recipient_id,
         handle=row.handle,
@@ -147,7 +150,8 @@ def happen(c: Connection, changes: Sequence[Change], now: datetime) -> list[int]
 
     It does not hold for whoever is fenced out: the letter has another fence or owner, or is in a state in
     which this cannot happen. INTENDED moreover needs a lease still running and a reader who has not
-    unsubscribed: no dot may be sent for a letter whose id is not returned. ACCEPTED enters `entries` into
+    unsubscribed, and a letter written from what it still stands for: no dot may be sent for a letter whose
+    id is not returned. ACCEPTED enters `entries` into
     the ledger.
 
     Raises:
@@ -188,6 +192,8 @@ def _holds(row: Mapping[str, Any], change: Change, now: datetime) -> bool:
     if (row["owner"], row["fence"]) != (change.owner, change.fence):
         return False
     if change.happening is H.INTENDED and (row["lease_until"] <= now or row["unsubscribed_at"] is not None):
+        return False
+    if change.written_from not in {None, (row["version"], row["revision"], row["wording"])}:
         return False
     return row["state"] in states_before(change.happening)
 

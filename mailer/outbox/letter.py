@@ -78,6 +78,9 @@ ENDS_AN_ATTEMPT = frozenset({H.ACCEPTED, H.PUT_OFF, H.REFUSED, H.LOST})
 
 CLAIMABLE = frozenset(before for before, happening in TRANSITIONS if happening is H.CLAIMED)
 
+UNSENT = CLAIMABLE | {S.CLAIMED}
+"""Not yet on their way: these follow when the agenda or their reader changes."""
+
 
 def after(state: LetterState, happening: Happening) -> LetterState:
     """The state a letter is in afterwards. Raises ValueError for what cannot happen in that state."""

@@ -1,7 +1,7 @@
 """What can be seen of letters: rows, their history, how many an occasion has. It reads and changes nothing."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -52,16 +52,10 @@ class Happened:
 
 @dataclass(frozen=True, kw_only=True)
 class OccasionProgress:
-    """Letters by state, and when the first and the last of them came to their end."""
+    """An occasion, and its letters by state."""
 
     occasion: StoredOccasion
-    counts: Mapping[LetterState, int] = field(default_factory=dict)
-    first_settled_at: datetime | None = None
-    last_settled_at: datetime | None = None
-
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
+    counts: Mapping[LetterState, int]
 
 
 def search(
@@ -97,23 +91,11 @@ def history(c: Connection, letter_id: int) -> list[Happened]:
 
 def progress(c: Connection, event: str) -> list[OccasionProgress]:
     """Every occasion of the event in the order they fall due, with its letters counted."""
-    first, last = func.min(letter.c.settled_at).label("first"), func.max(letter.c.settled_at).label("last")
-    query = select(letter.c.occasion_id, letter.c.state, func.count().label("letters"), first, last).where(
-        of_event(event)
-    )
-    found: dict[int, list[Row[Any]]] = {}
-    for row in c.execute(query.group_by(letter.c.occasion_id, letter.c.state)):
-        found.setdefault(row.occasion_id, []).append(row)
-    return [_progress(each, found.get(each.id, [])) for each in occasions(c, event)]
-
-
-def _progress(opened: StoredOccasion, rows: Sequence[Row[Any]]) -> OccasionProgress:
-    return OccasionProgress(
-        occasion=opened,
-        counts={row.state: row.letters for row in rows},
-        first_settled_at=min((row.first for row in rows if row.first), default=None),
-        last_settled_at=max((row.last for row in rows if row.last), default=None),
-    )
+    query = select(letter.c.occasion_id, letter.c.state, func.count().label("letters"))
+    found: dict[int, dict[LetterState, int]] = {}
+    for row in c.execute(query.where(of_event(event)).group_by(letter.c.occasion_id, letter.c.state)):
+        found.setdefault(row.occasion_id, {})[row.state] = row.letters
+    return [OccasionProgress(occasion=each, counts=found.get(each.id, {})) for each in occasions(c, event)]
 
 
 def have_been_told(c: Connection, event: str, words: str) -> bool:

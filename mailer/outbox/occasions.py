@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, literal, select, update
 
 from mailer.outbox.database import insert
-from mailer.outbox.letter import CLAIMABLE, Happening, LetterState
+from mailer.outbox.letter import UNSENT, Happening, LetterState
 from mailer.outbox.moving import chunks, locked, move, rewrite
 from mailer.outbox.schema import in_states, letter, occasion, recipient
 from mailer.planning.due import Occasion
@@ -96,6 +96,29 @@ def withdraw_occasion(c: Connection, occasion_id: int, reason: str, now: datetim
     return stopped
 
 
+def withdraw_letters(
+    c: Connection, occasion_id: int, recipient_ids: Sequence[int], reason: str, now: datetime
+) -> int:
+    """These readers are no longer asked; returns how many letters stay unsent because of it."""
+    return sum(
+        move(
+            c,
+            and_(letter.c.occasion_id == occasion_id, letter.c.recipient_id.in_(ids)),
+            Happening.WITHDRAWN,
+            now,
+            reason,
+        )
+        for ids in chunks(recipient_ids)
+    )
+
+
+def with_unsent(c: Connection, event: str) -> list[StoredOccasion]:
+    """The occasions of which letters wait to be sent."""
+    unsent = select(letter.c.occasion_id).where(in_states(UNSENT))
+    query = select(occasion).where(occasion.c.event == event, occasion.c.id.in_(unsent))
+    return [StoredOccasion(**row) for row in c.execute(query.order_by(occasion.c.id)).mappings()]
+
+
 def set_useful_until(c: Connection, occasion_id: int, useful_until: datetime) -> None:
     """The agenda moved what it is useful for, but not its own hour."""
     c.execute(update(occasion).where(occasion.c.id == occasion_id).values(useful_until=useful_until))
@@ -146,9 +169,10 @@ def _add_alike(c: Connection, occasion_id: int, due_at: datetime, new: NewLetter
 def follow_version(c: Connection, event: str, number: int, wording: str) -> int:
     """Have every unsent letter written from this version and wording; returns how many there are.
 
-    A letter that is a repetition keeps its own: its bytes may not change.
+    A letter that is a repetition keeps its own: its bytes may not change. One that is claimed follows too: its
+    owner, who has read the old version, will find that it may not send it.
     """
-    unsent = and_(of_event(event), in_states(CLAIMABLE), letter.c.repeated_at.is_(None))
+    unsent = and_(of_event(event), in_states(UNSENT), letter.c.repeated_at.is_(None))
     return sum(rewrite(c, ids, {"version": number, "wording": wording}) for ids in locked(c, unsent))
 
 

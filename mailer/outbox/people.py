@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, 
 
 from mailer.errors import StoreError
 from mailer.outbox.database import insert
-from mailer.outbox.letter import CLAIMABLE, Happening, LetterState
+from mailer.outbox.letter import UNSENT, Happening, LetterState
 from mailer.outbox.moving import CHUNK, chunks, locked, move, rewrite
 from mailer.outbox.schema import (
     Answer,
@@ -185,7 +185,7 @@ def _revise(c: Connection, changed: Sequence[tuple[Row[Any], Recipient]], now: d
             [{"this": row.id, "number": row.revision + 1, "zone": said.timezone} for row, said in chunk],
         )
         newest = select(recipient.c.revision).where(recipient.c.id == letter.c.recipient_id).scalar_subquery()
-        unsent = and_(in_states(CLAIMABLE), letter.c.repeated_at.is_(None))
+        unsent = and_(in_states(UNSENT), letter.c.repeated_at.is_(None))
         for ids in locked(c, and_(_letters_of([row.id for row, _ in chunk]), unsent)):
             rewrite(c, ids, {"revision": newest})
 

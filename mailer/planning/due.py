@@ -135,6 +135,12 @@ def expected(version: AgendaVersion, planned: Occasion, members: Iterable[Member
     )
 
 
+def is_asked(version: AgendaVersion, mailing: str, anchor: str, member: Member) -> bool:
+    """Whether the member is in the mailing's audience, as the agenda and their answers are now."""
+    wanted = audience.parse(version.event.mailing(mailing).audience)
+    return audience.matches(wanted, member.recipient, answers=member.answers, anchor=anchor)
+
+
 def _falls_in(version: AgendaVersion, mailing: Mailing, opened: Occasion, zone: str | None) -> bool:
     """Whether this occasion is the one for readers in `zone`."""
     rule = mailing.rule

@@ -6,7 +6,7 @@ a wall-clock time in the hour that clocks skip is shifted forward; in the hour t
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from mailer.agenda import wallclock
+from mailer import wallclock
 from mailer.agenda.model import AgendaVersion
 from mailer.agenda.rules import EACH_SESSION, EVENT, PUBLICATION, Clock, Edge, Rule
 

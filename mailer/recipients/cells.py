@@ -7,11 +7,11 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from importlib.resources import files
 
 from babel import Locale
 from email_validator import EmailNotValidError, validate_email
 
+from mailer import wallclock
 from mailer.recipients.audience import is_language, nearest, states
 from mailer.recipients.model import Role
 
@@ -151,17 +151,22 @@ _ABBREVIATIONS = {
     "MSK": "Europe/Moscow",
     "PDT": "America/Los_Angeles",
     "PST": "America/Los_Angeles",
+    "US/ALASKA": "America/Anchorage",
+    "US/ARIZONA": "America/Phoenix",
+    "US/CENTRAL": "America/Chicago",
+    "US/EASTERN": "America/New_York",
+    "US/HAWAII": "Pacific/Honolulu",
+    "US/MOUNTAIN": "America/Denver",
+    "US/PACIFIC": "America/Los_Angeles",
     "WET": "Europe/Lisbon",
 }
-"""One place of many for each: several zones share an abbreviation, so it is only ever a suggestion."""
+"""One place of many for each: several zones share a word, so it is only ever a suggestion."""
 
 
 @lru_cache(maxsize=1)
 def _zones() -> Mapping[str, str]:
-    """The IANA names that say where: `europe/vienna -> Europe/Vienna`."""
-    names = files("tzdata").joinpath("zones").read_text(encoding="ascii").split()
-    places = (name for name in names if "/" in name and not name.startswith("Etc/"))
-    return {name.lower(): name for name in ("UTC", *places)}
+    """The zones that say where: `europe/vienna -> Europe/Vienna`."""
+    return {name.lower(): name for name in sorted(wallclock.zone_names())}
 
 
 def _tags(text: str) -> tuple[str, ...]:

@@ -226,7 +226,7 @@ def merge(readings: Iterable[Reading]) -> Roster:
 
 
 def _same_address(address: str) -> str:
-    return unicodedata.normalize("NFC", address.casefold())
+    return unicodedata.normalize("NFC", address.lower())
 
 
 def _joined(first: Recipient, other: Recipient) -> Recipient:

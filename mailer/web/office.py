@@ -1,6 +1,6 @@
 """What the pages are shown from, put together by whoever starts them. Knows no route and no template."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from mailer.outbox.database import Database
 class Office:
     """One event's desk. `event` is the key of the event shown; `clock` gives aware UTC.
 
-    `tray` is None when letters leave through a mail server. `notes` are sentences shown on top.
+    `tray` is None when letters leave through a mail server. `notes` gives sentences shown on top.
     """
 
     database: Database
@@ -21,4 +21,4 @@ class Office:
     sender: Sender
     tray: Tray | None
     clock: Callable[[], datetime]
-    notes: tuple[str, ...] = ()
+    notes: Callable[[], Sequence[str]] = tuple

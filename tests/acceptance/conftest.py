@@ -120,7 +120,11 @@ def copy_of_the_project(folder: Path) -> Iterator[Project]:
     shutil.copy(ROOT / "schedule.py", root)
     for own in set((root / "agenda").iterdir()) - {root / "agenda" / "osce-cybercrime.toml"}:
         own.unlink()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CONVENOR_")}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("CONVENOR_", "MAKE", "MFLAGS"))
+    }
     made = Project(root=root, environment=kept | {"HOME": str(home), "PYTHONUNBUFFERED": "1"})
     try:
         yield made

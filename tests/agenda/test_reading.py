@@ -415,8 +415,15 @@ def test_thousands_of_problems_are_cut_short(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[event]\nkey = \n", "mine.toml:2: Invalid value"),
-        ('[event]\nkey = "a"\nkey = "b"\n', "mine.toml:3: Cannot overwrite a value"),
+        (
+            "[event]\nkey = \n",
+            'mine.toml:2: Invalid value: text stands between straight quotation marks, like "this"',
+        ),
+        ('[event]\nkey = "a"\nkey = "b"\n', "mine.toml:3: Cannot overwrite a value: this key stands twice"),
+        (
+            '[event]\nkey = "a\n',
+            "mine.toml:2: Illegal character '\\n': is the quotation mark at the end missing?",
+        ),
         ("[event]\n[event]\n", "mine.toml:2: Cannot declare ('event',) twice"),
         ('[event]\nkey = """a\n\n', "mine.toml:4: Unterminated string"),
         ("date = 2027-02-31\n", "mine.toml:1: Invalid date or datetime"),
@@ -497,3 +504,20 @@ def test_a_damaged_agenda_is_an_agenda_or_bad_input(damage: list[tuple[int, int,
         with suppress(BadInput):
             event = read(path, today=TODAY).event
             assert all(session.starts_at < session.ends_at for session in event.sessions)
+
+
+def test_a_date_that_is_past_is_told(tmp_path: Path) -> None:
+    found = reading(tmp_path, SOUND.replace("2027-03-10", "2017-03-10"))
+    assert "event.date: 2017-03-10 is past" in " ".join(map(str, found.warnings))
+
+
+def test_an_example_states_no_date(tmp_path: Path) -> None:
+    dated = SOUND.replace("[event]\n", "[event]\nexample = true\n", 1)
+    assert "take out this line" in " ".join(told(tmp_path, dated))
+
+
+def test_a_title_that_shows_nothing_is_none_and_direction_marks_are_taken_out(tmp_path: Path) -> None:
+    title = SOUND.partition('title = "')[2].partition('"')[0]
+    assert "is empty" in " ".join(told(tmp_path, SOUND.replace(title, "\u2066\u200b", 1)))
+    found = reading(tmp_path, SOUND.replace(title, f"\u202e{title}\ufeff", 1))
+    assert found.event.title == title

@@ -171,7 +171,20 @@ def test_a_temporary_refusal_puts_the_letter_off(step: str, reply: bytes) -> Non
         assert server.dots == 0
 
 
-@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("reply", [b"530 5.7.0 Authentication required", b"550 5.7.1 not you", b"553 no"])
+def test_a_server_that_will_not_have_us_charges_no_reader(reply: bytes) -> None:
+    with HostileServer({"MAIL": say(reply + b"\r\n")}) as server:
+        assert carry(server)[0] == Outcome(
+            happening=Happening.PUT_OFF, reply=reply.decode(), recipient_charged=False, line_is_usable=False
+        )
+
+
+def test_a_letter_too_large_for_the_server_is_refused_at_mail() -> None:
+    with HostileServer({"MAIL": say(b"552 5.3.4 too large\r\n")}) as server:
+        assert carry(server)[0] == Outcome(happening=Happening.REFUSED, reply="552 5.3.4 too large")
+
+
+@pytest.mark.parametrize("step", ["RCPT", "DATA"])
 def test_a_lasting_refusal_refuses_the_letter(step: str) -> None:
     with HostileServer({step: say(b"550-5.1.1 nobody\r\n550 of this name\r\n")}) as server:
         assert carry(server) == (

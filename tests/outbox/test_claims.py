@@ -50,6 +50,7 @@ def test_a_claim_carries_all_that_composing_needs(database: Database) -> None:
         useful_until=USEFUL_UNTIL,
         dated_at=DUE,
         wording=WORDING,
+        revision=1,
         attempts=0,
         recipient_id=claimed.recipient_id,
         handle=f"{EVENT}/p000000@prosecution.example",

@@ -184,6 +184,11 @@ def test_accents_are_composed(people: Path) -> None:
             "'Europe/Viena' is not a place with a time zone; write it like Europe/Vienna",
         ),
         ("timezone", "UTC+1", "'UTC+1' is not a place with a time zone; write it like Europe/Vienna"),
+        (
+            "timezone",
+            "US/Eastern",
+            "'US/Eastern' is not a place with a time zone; write it like America/New_York",
+        ),
         ("timezone", "Etc/GMT-1", None),
         ("timezone", "../etc/passwd", None),
         ("sessions", "day one!", "'day-one!' is not a session's key; write it like session-1"),

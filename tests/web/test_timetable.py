@@ -102,7 +102,7 @@ def test_the_living_part_is_a_part_and_no_page(calm_desk: Desk) -> None:
 
 
 def test_notes_stand_on_top_and_are_text(calm_desk: Desk) -> None:
-    office = replace(calm_desk.office, notes=("<b>agenda</b> has changed: `convenor apply`",))
+    office = replace(calm_desk.office, notes=lambda: ("<b>agenda</b> has changed: `convenor apply`",))
     page = replace(calm_desk, office=office).browser().get("/").text
     assert "&lt;b&gt;agenda&lt;/b&gt; has changed: <code>convenor apply</code>" in page
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.agenda import wallclock
+from mailer import wallclock
 
 VIENNA = ZoneInfo("Europe/Vienna")
 ZONES = st.sampled_from(
