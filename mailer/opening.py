@@ -155,11 +155,27 @@ def _go_on_without(path: Path, database: Database, error: BadInput) -> tuple[Ope
         latest = agendas.latest(transaction, key)
     if latest is None:
         raise error
+    texts = _sound_wording(database, key, error)
     note = (
         f"{shown(path)} cannot be used, and what was published goes on: "
         f"`convenor check {shown(path)}` shows what is wrong"
     )
-    return Opened(event=key, texts=wording.load(TEMPLATES), notes=(note,)), latest
+    return Opened(event=key, texts=texts, notes=(note,)), latest
+
+
+def _sound_wording(database: Database, event: str, error: BadInput) -> Wording:
+    """The templates as they are, or, where one is broken, as the last letter was written from them."""
+    try:
+        texts = wording.load(TEMPLATES)
+        if all(problem.warning for problem in wording.check(texts)):
+            return texts
+    except BadInput:
+        pass
+    with database.reading() as transaction:
+        kept = letters.last_wording(transaction, event)
+        if kept is None:
+            raise error
+        return Wording(texts=agendas.wording(transaction, kept))
 
 
 def key_in(path: Path) -> str:

@@ -4,17 +4,19 @@ One answer for the page, the terminal and the command line. It counts; it names 
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from mailer.agenda.model import AgendaVersion
 from mailer.outbox import agendas, letters, people
-from mailer.outbox.database import Database
+from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import FINAL, LetterState
 from mailer.planning import due
-from mailer.planning.due import Member, Occasion
+from mailer.planning.due import Occasion
+
+Identity = tuple[str, str, datetime]
 
 
 class Stage(StrEnum):
@@ -104,16 +106,16 @@ def standing(database: Database, event: str, now: datetime) -> Standing | None:
         version = agendas.latest(transaction, event)
         if version is None:
             return None
-        roster = people.roster(transaction, event)
         opened = letters.progress(transaction, event)
         zones = people.zones(transaction, event)
         counted = people.counts(transaction, event)
+        expected = _expected(transaction, version, zones, counted, now)
     found = {each.occasion.identity: each for each in opened}
     timetable = {occasion.identity: occasion for occasion in due.occasions(version, zones)}
     rows: dict[str, list[OccasionStanding]] = {}
     for identity in sorted(timetable.keys() | found.keys(), key=lambda key: (key[2], key)):
         rows.setdefault(identity[0], []).append(
-            _occasion(version, timetable.get(identity), found.get(identity), roster, now)
+            _occasion(version, timetable.get(identity), found.get(identity), expected.get(identity, 0))
         )
     return Standing(
         version=version,
@@ -134,8 +136,7 @@ def _occasion(
     version: AgendaVersion,
     planned: Occasion | None,
     opened: letters.OccasionProgress | None,
-    roster: Iterable[Member],
-    now: datetime,
+    expected: int,
 ) -> OccasionStanding:
     which = opened.occasion if opened else planned
     assert which is not None  # noqa: S101 - it came from one of the two
@@ -146,9 +147,32 @@ def _occasion(
         due_at=which.due_at,
         useful_until=which.useful_until,
         stage=_stage(opened, counts),
-        expected=due.expected(version, planned, roster, now) if planned and not opened else 0,
+        expected=0 if opened else expected,
         counts=counts,
     )
+
+
+_foretold: dict[tuple[str, str], tuple[object, dict[Identity, int]]] = {}
+
+
+def _expected(
+    transaction: Transaction,
+    version: AgendaVersion,
+    zones: Set[str | None],
+    counted: people.RosterCounts,
+    now: datetime,
+) -> dict[Identity, int]:
+    """The letters of each occasion to come. A roster may be long, and the page looks every second: it is read
+    and judged anew only when the agenda, the list or an answer has changed.
+    """
+    event = version.event.key
+    state = (version, counted, people.changed_at(transaction, event))
+    where = (str(transaction.engine.url), event)
+    if where not in _foretold or _foretold[where][0] != state:
+        roster = people.roster(transaction, event)
+        ahead = due.occasions(version, zones)
+        _foretold[where] = state, {o.identity: due.expected(version, o, roster, now) for o in ahead}
+    return _foretold[where][1]
 
 
 def _title(version: AgendaVersion, anchor: str) -> str:

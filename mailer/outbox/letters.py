@@ -98,6 +98,12 @@ def progress(c: Connection, event: str) -> list[OccasionProgress]:
     return [OccasionProgress(occasion=each, counts=found.get(each.id, {})) for each in occasions(c, event)]
 
 
+def last_wording(c: Connection, event: str) -> str | None:
+    """The digest of the wording that the event's newest letter is written from; None while it has no letter."""
+    query = select(letter.c.wording).where(of_event(event)).order_by(letter.c.id.desc()).limit(1)
+    return c.scalar(query)
+
+
 def have_been_told(c: Connection, event: str, words: str) -> bool:
     """Whether a server's reply to any letter of the event that was sent holds these words."""
     query = select(letter.c.id).where(

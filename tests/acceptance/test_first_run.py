@@ -4,12 +4,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from mailer.settings import ROOT
-from tests.acceptance.conftest import Project
+from tests.acceptance.conftest import Project, RunningService
 
 
 def refused(project: Project, *arguments: str, **environment: str) -> str:
@@ -122,3 +123,37 @@ def test_what_went_to_the_tray_is_not_mistaken_for_sent_by_a_real_mail_server(pr
 
     assert "CONVENOR_DATABASE_URL" in line
     assert "the tray" in line
+
+
+def test_a_template_broken_overnight_does_not_stop_what_is_published(project: Project) -> None:
+    own_event(project)
+    service = project.start("agenda/mine.toml")
+    service.wait_until(lambda: service.mailing("invitation")["sent"] > 0)
+    service.end(signal.SIGINT)
+    (project.root / "templates" / "practical" / "en.txt").write_text("{% if recipient.name %}", "utf-8")
+
+    again = project.start("agenda/mine.toml")
+    again.wait_until_ready()
+
+    assert "what was published goes on" in again.log.read_text()
+    again.wait_until(lambda: again.mailing("invitation")["stage"] == "done")
+    assert again.mailing("invitation")["failed"] == 0
+
+
+def test_the_page_tells_of_a_file_that_changes_while_the_service_runs(project: Project) -> None:
+    file = own_event(project)
+    service = project.start("agenda/mine.toml")
+    service.wait_until_ready()
+    assert "has changed since version" not in page(service)
+
+    text = file.read_text("utf-8")
+    file.write_text(text.replace('start = "10:00"', 'start = "10:05"'), "utf-8")
+    assert "agenda/mine.toml has changed since version 1" in page(service)
+
+    file.write_text(text.replace('start = "10:00"', 'start = "10:O0"'), "utf-8")
+    assert "what was published goes on" in page(service)
+
+
+def page(service: RunningService) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/", timeout=30) as answer:
+        return str(answer.read().decode())
