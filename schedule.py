@@ -41,10 +41,12 @@ def main(arguments: list[str]) -> int:
             heartbeat = Heartbeat(parts, utc_now)
             with serve(office, listener) as address:
                 heartbeat.start()
-                print("\n".join((f"Convenor is ready: {address}", *opened.notes)), flush=True)
-                look = partial(standing, database, opened.event)
-                terminal.watch(look, utc_now, stop, address=address, trouble=lambda: heartbeat.trouble)
-                heartbeat.stop()
+                try:
+                    print("\n".join((f"Convenor is ready: {address}", *opened.notes)), flush=True)
+                    look = partial(standing, database, opened.event)
+                    terminal.watch(look, utc_now, stop, address=address, trouble=lambda: heartbeat.trouble)
+                finally:
+                    heartbeat.stop()
                 print("Stopped; the next start goes on where this one ended.", flush=True)
     except ConvenorError as error:
         print(error, file=sys.stderr)

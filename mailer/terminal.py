@@ -212,7 +212,12 @@ def print_difference(difference: Difference, found: Dossier) -> None:
         )
     _print(Text())
     for mailing, letters in difference.due_at_once.items():
-        _print(Text(f"Leaves at once: {mailing}, {letters} letters", style="bold yellow"))
+        _print(
+            Text(
+                f"Leaves at once: {mailing}, {letters} letter{'' if letters == 1 else 's'}",
+                style="bold yellow",
+            )
+        )
 
 
 def _changed(change: Change) -> Text:
