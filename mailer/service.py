@@ -134,14 +134,14 @@ class Service:
             self._follow(transaction, timetable, now)
             if self._followed.get(self.event) != changed_at:
                 self._withdraw_unasked(transaction, version, now)
-                self._followed[self.event] = changed_at
             opened = occasions.occasions(transaction, self.event)
             opened_at = {stored.identity: stored.opened_at for stored in opened if not stored.withdrawn_at}
             for occasion in timetable:
                 if due.is_to_be_opened(version, occasion, now, opened_at.get(occasion.identity), changed_at):
                     self._expand(transaction, version, occasion, now)
             occasions.expire(transaction, now)
-            return due.next_due_at(timetable, now)
+        self._followed[self.event] = changed_at
+        return due.next_due_at(timetable, now)
 
     def _follow(self, transaction: Transaction, timetable: Sequence[Occasion], now: datetime) -> None:
         """Have what was opened before follow the timetable as it is now."""
@@ -155,8 +155,9 @@ class Service:
 
     def _withdraw_unasked(self, transaction: Transaction, version: AgendaVersion, now: datetime) -> None:
         """Letters not yet sent to people who are no longer in the audience, or have answered since."""
+        sound = {m.key for m in version.event.mailings if due.stands(version.event, m)}
         for stored in occasions.with_unsent(transaction, self.event):
-            if due.stands(version.event, version.event.mailing(stored.mailing)):
+            if stored.mailing in sound:
                 members = people.members(transaction, self.event, stored.mailing, stored.anchor)
                 unasked = [
                     m.id for m in members if not due.is_asked(version, stored.mailing, stored.anchor, m)
