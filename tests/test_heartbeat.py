@@ -88,3 +88,23 @@ def test_a_database_that_is_away_ends_one_beat_and_is_said(parts: Parts) -> None
 
     assert len(beats) == 2
     assert heart.trouble == "the database is locked"
+
+
+def test_a_relay_that_fails_again_rests_twice_as_long(parts: Parts) -> None:
+    moment: list[datetime] = [utc_now()]
+    parts.service.publish(soon(timedelta(days=60)), RECIPIENTS, moment[0])  # type: ignore[arg-type]
+    parts.service.plan(moment[0] + timedelta(seconds=1))
+    heart = Heartbeat(replace(parts, relay=Relay(host="127.0.0.1", port=9)), lambda: moment[0])
+    moment[0] += timedelta(seconds=2)
+    heart.deliver()
+    moment[0] += RELAY_RESTS_FOR
+    heart.deliver()
+
+    heart._parts = parts
+    assert parts.tray is not None
+    moment[0] += RELAY_RESTS_FOR * 1.5
+    heart.deliver()
+    assert parts.tray.count() == 0
+    moment[0] += RELAY_RESTS_FOR / 2
+    heart.deliver()
+    assert parts.tray.count() == len(RECIPIENTS)

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from mailer import terminal
+from mailer.errors import StoreError
 from mailer.outbox.database import Database
 from mailer.service import Service
 from mailer.standing import Standing, standing
@@ -61,3 +62,22 @@ def test_into_a_pipe_it_is_a_line_for_each_change(
         "08:00:00 the relay is away",
         f"08:00:00 invitation: 0 of {len(RECIPIENTS)} sent",
     ]
+
+
+def test_a_database_that_is_away_does_not_end_it(
+    stands: Standing, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stop = Signal()
+    looks = []
+
+    def look(_: object) -> Standing:
+        looks.append(1)
+        if len(looks) == 1:
+            raise StoreError("the database is locked")
+        stop.set()
+        return stands
+
+    terminal.watch(look, lambda: PUBLISHED_AT, stop, address="", trouble=lambda: "")
+
+    assert len(looks) == 2
+    assert "invitation: 0 of" in capsys.readouterr().out
