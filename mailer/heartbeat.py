@@ -7,6 +7,7 @@ never comes: the next tick finds the same work.
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from threading import Condition
 from threading import Event as Signal
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -33,6 +34,7 @@ class Heartbeat:
     def __init__(self, parts: Parts, clock: Clock) -> None:
         self._parts, self._clock = parts, clock
         self._stop = Signal()
+        self._idle, self._beating = Condition(), 0
         self._relay_rests_until: datetime | None = None
         self._troubles = 0
         self.trouble = ""
@@ -54,9 +56,14 @@ class Heartbeat:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Finish the letter under way, let the rest wait."""
+        """Finish the letter under way, let the rest wait.
+
+        The scheduler itself would wait with its locks held, and a beat that adds a wake-up would wait for those.
+        """
         self._stop.set()
-        self._scheduler.shutdown(wait=True)
+        self._scheduler.shutdown(wait=False)
+        with self._idle:
+            self._idle.wait_for(lambda: not self._beating)
 
     def plan(self) -> None:
         self._parts.service.recover(self._clock())
@@ -85,11 +92,19 @@ class Heartbeat:
         """A database that is away for a moment ends this beat, not the heart; it is said once."""
 
         def beat() -> None:
+            with self._idle:
+                if self._stop.is_set():
+                    return
+                self._beating += 1
             try:
                 job()
             except StoreError as error:
                 if self.trouble != str(error):
                     _log.warning("%s", error)
                 self.trouble = str(error)
+            finally:
+                with self._idle:
+                    self._beating -= 1
+                    self._idle.notify_all()
 
         return beat

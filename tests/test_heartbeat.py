@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event as Signal
+from threading import Thread
 
 import pytest
 
@@ -73,6 +75,28 @@ def test_a_relay_that_is_away_is_left_alone_for_a_while_and_then_tried_again(par
     heart.deliver()
     assert parts.tray.count() == len(RECIPIENTS)
     assert heart.trouble == ""
+
+
+def test_a_beat_that_adds_a_wake_up_does_not_keep_it_from_stopping(parts: Parts) -> None:
+    heart = Heartbeat(parts, utc_now)
+    under_way, may_go_on = Signal(), Signal()
+
+    def beat() -> None:
+        under_way.set()
+        may_go_on.wait(20)
+        heart._scheduler.add_job(print, "date", run_date=utc_now() + timedelta(days=1))
+
+    heart._scheduler.add_job(heart._guarded(beat))
+    heart.start()
+    assert under_way.wait(20)
+    stopping = Thread(target=heart.stop, daemon=True)
+    stopping.start()
+    wait_until(heart._stop.is_set)
+    time.sleep(0.2)  # until it waits for the beat
+    may_go_on.set()
+    stopping.join(20)
+
+    assert not stopping.is_alive()
 
 
 def test_a_database_that_is_away_ends_one_beat_and_is_said(parts: Parts) -> None:
