@@ -61,9 +61,9 @@ class Heartbeat:
         The scheduler itself would wait with its locks held, and a beat that adds a wake-up would wait for those.
         """
         self._stop.set()
-        self._scheduler.shutdown(wait=False)
         with self._idle:
             self._idle.wait_for(lambda: not self._beating)
+        self._scheduler.shutdown(wait=True)
 
     def plan(self) -> None:
         self._parts.service.recover(self._clock())
