@@ -26,7 +26,7 @@ from mailer.parts import open_tray, sender_of, utc_now
 from mailer.planning import due
 from mailer.planning.due import Member, Occasion
 from mailer.recipients.model import Recipient, Role
-from mailer.service import Service
+from mailer.service import TRAY, Service
 from mailer.settings import ROOT, Settings
 from mailer.settings import load as load_settings
 from mailer.standing import Standing, standing
@@ -163,7 +163,7 @@ class Errand:
         """Every occasion of the timetable in the order of time, and the venue's zone."""
         found, latest = self.read()
         version = found.version(latest, self.now)
-        members = self._members(found, latest)
+        members = self._members(found)
         rows = []
         for occasion in due.occasions(version, {member.recipient.timezone for member in members}):
             mailing = version.event.mailing(occasion.mailing)
@@ -211,7 +211,7 @@ class Errand:
         try:
             with Connection(relay) as line:
                 envelope = Envelope(sender=composed.return_path, recipient=address, content=composed.raw)
-                return line.deliver(envelope, before_dot=lambda: None), "the tray" if server else str(relay)
+                return line.deliver(envelope, before_dot=lambda: None), TRAY if server else str(relay)
         finally:
             if server:
                 server.stop()
@@ -244,14 +244,12 @@ class Errand:
             due_at=occasion.due_at, dated_at=occasion.due_at, texts=found.texts, sender=self.sender,
         )  # fmt: skip
 
-    def _members(self, found: Dossier, latest: AgendaVersion | None) -> list[Member]:
+    def _members(self, found: Dossier) -> list[Member]:
         """The lists' people with what the database knows of them; those who are new join when published."""
         with self.database.reading() as transaction:
             known = {m.recipient.address: m for m in people.roster(transaction, found.event.key)}
-        began = latest.first_published_at if latest else self.now
         return [
-            known.get(r.address) or Member(id=0, recipient=r, joined_at=self.now if latest else began)
-            for r in found.recipients
+            known.get(r.address) or Member(id=0, recipient=r, joined_at=self.now) for r in found.recipients
         ]
 
 
