@@ -6,7 +6,7 @@ ARGS ?= tests
 BIN := .venv/bin
 VENV_OK := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: run test check format pictures lock clean
+.PHONY: run test check format pictures bench lock clean
 
 run: .venv/.runs  ## start the service with the example, or with EVENT=agenda/mine.toml
 	@$(BIN)/python schedule.py "$(EVENT)"
@@ -29,6 +29,9 @@ pictures: .venv/.tests  ## take the pictures in docs/ anew, of the present pages
 	@$(BIN)/python tests/provision.py
 	@CONVENOR_PICTURES=1 $(BIN)/python -m pytest -q tests/web/test_screenshots.py
 
+bench: .venv/.tests  ## measure Convenor beside what else one could use; QUICK=1 for three minutes' worth
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
 lock: .venv/.tests  ## pin the newest versions that pyproject.toml allows, with hashes
 	@$(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q uv
 	@$(BIN)/uv pip compile $(LOCK) -o requirements.lock pyproject.toml
@@ -38,7 +41,7 @@ LOCK := -q --upgrade --universal --python-version 3.11 --generate-hashes --no-he
 	--no-emit-index-url --no-emit-find-links
 
 clean:
-	@rm -rf .venv tests/judges/node_modules
+	@rm -rf .venv tests/judges/node_modules benchmarks/.peers benchmarks/nodemailer/node_modules
 
 .venv/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Convenor needs Python 3.11 or newer: install python3, or name it with PYTHON=..."; exit 1; }

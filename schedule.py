@@ -12,6 +12,7 @@ from mailer.errors import ConvenorError
 from mailer.heartbeat import Heartbeat
 from mailer.opening import Notes, open_event
 from mailer.outbox.database import open_database
+from mailer.outlook import outlook
 from mailer.parts import open_parts, utc_now
 from mailer.standing import standing
 from mailer.web.office import Office
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> int:
             notes = Notes(path, settings, database, opened)
             office = Office(
                 database=database, event=opened.event, sender=parts.service.sender, tray=parts.tray,
-                clock=utc_now, notes=lambda: notes(utc_now()),
+                clock=utc_now, notes=lambda: notes(utc_now()), profile=parts.relay.profile,
             )  # fmt: skip
             heartbeat = Heartbeat(parts, utc_now)
             with serve(office, listener) as address:
@@ -44,7 +45,10 @@ def main(arguments: list[str]) -> int:
                 try:
                     print("\n".join((f"Convenor is ready: {address}", *opened.notes)), flush=True)
                     look = partial(standing, database, opened.event)
-                    terminal.watch(look, utc_now, stop, address=address, trouble=lambda: heartbeat.trouble)
+                    terminal.watch(
+                        look, utc_now, stop, address=address, trouble=lambda: heartbeat.trouble,
+                        further=partial(outlook, database, parts.relay.profile),
+                    )  # fmt: skip
                 finally:
                     heartbeat.stop()
                 print("Stopped; the next start goes on where this one ended.", flush=True)

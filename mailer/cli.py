@@ -31,6 +31,12 @@ File = Annotated[
     ),
 ]
 EventOption = Annotated[Path | None, typer.Option("--event", help="The agenda file, if not the usual one.")]
+MailingKey = Annotated[
+    str | None,
+    typer.Argument(
+        help="The mailing's key, such as invitation. Without it: all of the event.", show_default=False
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
 
@@ -56,7 +62,8 @@ def check(file: File = None, json: Json = False) -> None:
 
     with errand(file) as this:
         try:
-            found, _ = this.read()
+            found, latest = this.read()
+            noted = _refuse(this.too_late(found, latest))
         except BadInput as error:
             if not json:
                 raise
@@ -67,8 +74,9 @@ def check(file: File = None, json: Json = False) -> None:
         facts = {"event": event.key, "starts": event.starts_at, "ends": event.ends_at}
         counts = {"sessions": event.sessions, "mailings": event.mailings, "recipients": found.recipients}
         counted = {name: len(items) for name, items in counts.items()}
-        _print_json({"ok": True, **facts, **counted, "problems": _problems(found.warnings)})
+        _print_json({"ok": True, **facts, **counted, "problems": _problems([*found.warnings, *noted])})
     else:
+        terminal.print_problems(noted)
         terminal.print_dossier(found)
 
 
@@ -81,26 +89,21 @@ def apply(
     """Show what the files change, ask, and publish it."""
     from mailer import terminal
     from mailer.errand import errand
-    from mailer.errors import ConvenorError
     from mailer.opening import shown
 
     with errand(file) as this:
         found, latest = this.read()
+        noted = _refuse(this.too_late(found, latest))
         difference = this.difference(found, latest)
         if json:
             _print_json({"published": yes and difference.anything, "difference": difference})
         else:
-            terminal.print_problems(found.warnings)
+            terminal.print_problems([*found.warnings, *noted])
             terminal.print_difference(difference, found)
         if not difference.anything or (json and not yes):
             return
         if not yes:
-            if not sys.stdin.isatty():
-                raise ConvenorError(
-                    "not published: there is nobody here to ask; --yes publishes without asking"
-                )
-            if not typer.confirm("Publish this?"):
-                raise typer.Exit(1)
+            _ask("Publish this?", "published", "publishes")
         version = this.publish(found, difference.seen)
     if not json:
         print(
@@ -110,16 +113,19 @@ def apply(
 
 @app.command(epilog="Example: convenor plan --json")
 def plan(file: File = None, json: Json = False) -> None:
-    """The timetable of mailings: what falls due when, for how many, and until when it is useful."""
+    """The timetable of mailings: what falls due when, for how many, when it is through, until when it is useful."""
     from mailer import terminal
     from mailer.errand import errand
 
     with errand(file) as this:
-        planned, zone = this.plan()
+        planned, zone, problems = this.plan()
         if json:
             _print_json(planned)
         else:
             terminal.print_plan(planned, zone, this.now)
+    noted = _refuse(problems)
+    if not json:
+        terminal.print_problems(noted)
 
 
 @app.command(epilog="Example: convenor preview invitation --to a.petrosyan@armenia-mission.example --eml")
@@ -210,12 +216,69 @@ def status(event: EventOption = None, json: Json = False) -> None:
 
     with errand(event) as this:
         stands = this.standing()
+        looks = this.outlook(stands)
     if json:
         from mailer.web.organiser.status import status_of
 
-        print(status_of(stands, this.now).model_dump_json(indent=2))
+        print(status_of(stands, looks, this.now).model_dump_json(indent=2))
     else:
-        terminal.print_standing(stands, this.now)
+        terminal.print_standing(stands, looks, this.now)
+
+
+@app.command(epilog="Example: convenor pause invitation --reason 'the venue is not certain'")
+def pause(
+    mailing: MailingKey = None,
+    reason: Annotated[str, typer.Option(help="Why; the page shows it.")] = "",
+    event: EventOption = None,
+    json: Json = False,
+) -> None:
+    """Hold letters back. What is written waits, and whatever falls due is written and waits as well."""
+    from mailer import terminal
+    from mailer.errand import errand
+
+    with errand(event) as this:
+        paused, zone = this.hold().pause(mailing, reason, this.now), this.zone()
+    if json:
+        _print_json({"paused": paused})
+    else:
+        terminal.print_pauses(paused, zone)
+
+
+@app.command(epilog="Example: convenor resume invitation")
+def resume(mailing: MailingKey = None, event: EventOption = None, json: Json = False) -> None:
+    """Let letters go on that were held back, by a person or because of a server's words."""
+    from mailer import terminal
+    from mailer.errand import errand
+
+    with errand(event) as this:
+        (ended, paused), zone = this.hold().resume(mailing), this.zone()
+    if json:
+        _print_json({"resumed": ended, "paused": paused})
+    else:
+        terminal.print_resumed(ended, paused, zone)
+
+
+@app.command(epilog="Example: convenor stop invitation --yes")
+def stop(
+    mailing: MailingKey = None,
+    event: EventOption = None,
+    json: Json = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Stop without asking.")] = False,
+) -> None:
+    """Withdraw the letters that are written and unsent, for good. What is planned for later is not touched."""
+    from mailer.errand import errand
+
+    with errand(event) as this:
+        hold = this.hold()
+        unsent = hold.unsent(mailing)
+        what = f"{unsent} letter{'' if unsent == 1 else 's'} of {mailing or 'the event'}"
+        if not yes:
+            _ask(f"{what} will never be sent. Stop them?", "stopped", "stops")
+        stopped = hold.stop(mailing, this.now)
+    if json:
+        _print_json({"stopped": stopped})
+    else:
+        print(f"Stopped: {stopped} unsent letter{'' if stopped == 1 else 's'} of {mailing or 'the event'}.")
 
 
 @app.command(epilog="Example: convenor letters --state in_doubt")
@@ -298,6 +361,25 @@ def send_test(
         print(f"{through}: {outcome.reply}")
     if not accepted:
         raise typer.Exit(1)
+
+
+def _ask(question: str, done: str, does: str) -> None:
+    """Have a person agree, or end here."""
+    from mailer.errors import ConvenorError
+
+    if not sys.stdin.isatty():
+        raise ConvenorError(f"not {done}: there is nobody here to ask; --yes {does} without asking")
+    if not typer.confirm(question):
+        raise typer.Exit(1)
+
+
+def _refuse(problems: "Sequence[Problem]") -> "Sequence[Problem]":
+    """Those that are only doubtful. Raises BadInput when any is more than that."""
+    from mailer.errors import BadInput
+
+    if not all(problem.warning for problem in problems):
+        raise BadInput(problems)
+    return problems
 
 
 def _print_json(value: object) -> None:

@@ -3,33 +3,40 @@
 Joins files, database and composition for the command line. What is printed is left to `terminal`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from mailer import wallclock
+from mailer import planned, wallclock
+from mailer.agenda import reading as agenda_reading
 from mailer.agenda.changes import Change, differences
 from mailer.agenda.model import AgendaVersion, Event, Mailing
 from mailer.composition.composing import Composed, Sender, compose
 from mailer.delivery.outcome import Outcome
+from mailer.delivery.profiles import TRAY as TRAYS_PROFILE
+from mailer.delivery.profiles import Profile
 from mailer.delivery.smtp import Connection, Envelope
 from mailer.delivery.tray import TrayServer
 from mailer.dossier import Dossier
-from mailer.errors import ConvenorError
+from mailer.errors import ConvenorError, Problem
+from mailer.holding import Hold
 from mailer.opening import key_in, read_dossier, shown
 from mailer.outbox import agendas, people
 from mailer.outbox.database import Database, Transaction, open_database
+from mailer.outlook import Outlook, outlook
 from mailer.parts import open_tray, sender_of, utc_now
+from mailer.planned import Planned
 from mailer.planning import due
 from mailer.planning.due import Member, Occasion
 from mailer.recipients.model import Recipient, Role
-from mailer.service import TRAY, Service
+from mailer.service import Service
 from mailer.settings import ROOT, Settings
 from mailer.settings import load as load_settings
 from mailer.standing import Standing, standing
+from mailer.witnesses import TRAY
 
 EXAMPLE = ROOT / "agenda" / "osce-cybercrime.toml"
 
@@ -58,19 +65,6 @@ class Difference:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Planned:
-    """One occasion to come or past, with the letters it would bring for the lists and answers of now."""
-
-    mailing: str
-    title: str
-    anchor: str
-    due_at: datetime
-    useful_until: datetime
-    audience: str
-    letters: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Errand:
     """`file` is the agenda file; `now` the moment the errand began."""
 
@@ -83,6 +77,23 @@ class Errand:
     def read(self) -> tuple[Dossier, AgendaVersion | None]:
         """The event's files, and its version in force. Raises BadInput."""
         return read_dossier(self.file, self.settings, self.database, self.now)
+
+    @property
+    def profile(self) -> Profile:
+        """What the mail server bears that is set, or else the tray."""
+        return self.settings.relay.profile if self.settings.relay else TRAYS_PROFILE
+
+    def hold(self) -> Hold:
+        """The event's letters, to be held back or let go. Raises ConvenorError when nothing is published."""
+        return Hold(database=self.database, event=self.event_key())
+
+    def zone(self) -> ZoneInfo:
+        """The venue's. Raises ConvenorError when nothing of the event is published."""
+        return self.standing().version.event.zone
+
+    def outlook(self, found: Standing) -> Outlook:
+        """What holds the letters up, and when those that are leaving will be through."""
+        return outlook(self.database, self.profile, found, self.now)
 
     def standing(self) -> Standing:
         """How the event stands. Raises ConvenorError when nothing of it is published."""
@@ -159,22 +170,38 @@ class Errand:
         version, _ = service.publish(found.event, found.recipients, utc_now(), seen=seen)
         return version
 
-    def plan(self) -> tuple[list[Planned], ZoneInfo]:
-        """Every occasion of the timetable in the order of time, and the venue's zone."""
+    def plan(self) -> tuple[list[Planned], ZoneInfo, list[Problem]]:
+        """Every occasion of the timetable in the order of time, the venue's zone, and what comes too late."""
         found, latest = self.read()
         version = found.version(latest, self.now)
+        rows = self._planned(found, version)
+        return rows, version.event.zone, self._problems(version, rows)
+
+    def too_late(self, found: Dossier, latest: AgendaVersion | None) -> list[Problem]:
+        """Mailings that the mail server cannot take in time: refused where its limits say so, doubtful where that
+        is a guess or they have begun already.
+        """
+        version = found.version(latest, self.now)
+        return self._problems(version, self._planned(found, version))
+
+    def _planned(self, found: Dossier, version: AgendaVersion) -> list[Planned]:
         members = self._members(found)
-        rows = []
-        for occasion in due.occasions(version, {member.recipient.timezone for member in members}):
-            mailing = version.event.mailing(occasion.mailing)
-            rows.append(
-                Planned(
-                    mailing=mailing.key, title=mailing.title, anchor=occasion.anchor, due_at=occasion.due_at,
-                    useful_until=occasion.useful_until, audience=mailing.audience,
-                    letters=due.expected(version, occasion, members, self.now),
-                )
-            )  # fmt: skip
-        return rows, version.event.zone
+        with self.database.reading() as transaction:
+            return planned.planned(transaction, self.profile, version, members, self.now)
+
+    def _problems(self, version: AgendaVersion, rows: Sequence[Planned]) -> list[Problem]:
+        """With the lines of the agenda file."""
+        if not any(row.trouble for row in rows):
+            return []
+        places = agenda_reading.read(self.file, today=self.now.date()).places
+        numbers = {mailing.key: number for number, mailing in enumerate(version.event.mailings)}
+        return [
+            places.problem(
+                f"mailing[{numbers[row.mailing]}].useful_until", row.trouble, warning=not row.is_refused
+            )
+            for row in rows
+            if row.trouble
+        ]
 
     def letter(self, mailing_key: str, address: str, session: str | None) -> Composed:
         """One person's letter of one mailing, exactly as it will be sent.

@@ -12,13 +12,15 @@ from threading import Event as Signal
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from mailer.dispatch.desk import Clock
 from mailer.errors import StoreError
-from mailer.outbox import claims
 from mailer.parts import Parts
-from mailer.service import LEASE_FOR, Clock
 
 TICK = 2
 """Seconds between two looks at the database."""
+
+SETTLING = 10
+"""Seconds between two looks at letters in doubt."""
 
 RELAY_RESTS_FOR = timedelta(seconds=15)
 """How long a relay that could not be used is left alone at first; twice as long each time it fails again."""
@@ -37,6 +39,7 @@ class Heartbeat:
         self._idle, self._beating = Condition(), 0
         self._relay_rests_until: datetime | None = None
         self._troubles = 0
+        self._said: set[str] = set()
         self.trouble = ""
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
@@ -44,11 +47,7 @@ class Heartbeat:
         )
 
     def start(self) -> None:
-        for job, seconds in (
-            (self.plan, TICK),
-            (self.deliver, TICK),
-            (self.renew, LEASE_FOR.total_seconds() / 3),
-        ):
+        for job, seconds in ((self.plan, TICK), (self.deliver, TICK), (self.settle, SETTLING)):
             self._scheduler.add_job(
                 self._guarded(job), "interval", seconds=seconds, id=job.__name__, next_run_time=self._clock()
             )
@@ -56,7 +55,7 @@ class Heartbeat:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Finish the letter under way, let the rest wait.
+        """Finish the letters whose dot is out, let the rest wait.
 
         The scheduler itself would wait with its locks held, and a beat that adds a wake-up would wait for those.
         """
@@ -76,7 +75,7 @@ class Heartbeat:
     def deliver(self) -> None:
         if self._relay_rests_until and self._clock() < self._relay_rests_until:
             return
-        done = self._parts.service.deliver(self._parts.relay, self._clock, stop=self._stop)
+        done = self._parts.desk.work(self._stop)
         self.trouble = done.unreachable
         self._troubles = min(self._troubles + 1, 10) if done.unreachable else 0
         rests_for = (
@@ -84,9 +83,11 @@ class Heartbeat:
         )
         self._relay_rests_until = self._clock() + rests_for if rests_for else None
 
-    def renew(self) -> None:
-        with self._parts.database.writing() as transaction:
-            claims.renew(transaction, self._parts.service.owner, self._clock(), LEASE_FOR)
+    def settle(self) -> None:
+        for trouble in self._parts.service.settle(self._clock()).troubles:
+            if trouble not in self._said:
+                _log.warning("%s", trouble)
+                self._said.add(trouble)
 
     def _guarded(self, job: Callable[[], None]) -> Callable[[], None]:
         """A database that is away for a moment ends this beat, not the heart; it is said once."""

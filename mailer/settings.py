@@ -7,7 +7,7 @@ import secrets
 import textwrap
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from dotenv.parser import Original, parse_stream
 from email_validator import EmailNotValidError, validate_email
 
+from mailer.delivery.profiles import PROFILES, Profile, adjusted, guessed
 from mailer.delivery.relay import Relay, Security
 from mailer.errors import BadInput, Problem
 
@@ -41,6 +42,23 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable(name="CONVENOR_SMTP_USER", meaning="User name at the mail server, if not in the URL"),
     Variable(name="CONVENOR_SMTP_PASSWORD", meaning="Password at the mail server, if not in the URL"),
+    Variable(
+        name="CONVENOR_SMTP_PROFILE",
+        meaning=f"What the mail server bears: {', '.join(profile.name for profile in PROFILES)}. "
+        "Empty: guessed from the host's name, else own, which knows no limits",
+    ),
+    Variable(
+        name="CONVENOR_SMTP_CONNECTIONS",
+        meaning="Connections to the mail server at a time, 1 to 100. Empty: the profile's",
+    ),
+    Variable(
+        name="CONVENOR_SMTP_PER_MINUTE",
+        meaning="Letters the mail server takes in a minute. Empty: the profile's",
+    ),
+    Variable(
+        name="CONVENOR_SMTP_PER_DAY",
+        meaning="Letters the mail server takes in any 24 hours. Empty: the profile's",
+    ),
     Variable(
         name="CONVENOR_FROM",
         meaning="From of every letter, as address or Name <address>: a mailbox a person reads. "
@@ -107,7 +125,7 @@ def load(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> 
     if environment is None:
         environment = _env_file(root / ".env", reader.problems) | dict(os.environ)
     _take(environment, reader)
-    port, relay = _port(reader), _relay(reader)
+    port, relay = _port(reader), _bearing(_relay(reader), reader)
     sender, base_url = _sender(reader), _base_url(reader, port)
     database_url, secret = _database_url(reader, root), _secret(environment, reader)
     if reader.problems:
@@ -129,10 +147,11 @@ def example() -> str:
     parts = [
         "# Copy this to .env and remove the # before what you set. The environment goes before the file."
     ]
+    comment = textwrap.TextWrapper(
+        width=100, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
+    )
     for variable in VARIABLES:
-        meaning = "\n".join(
-            textwrap.wrap(f"{variable.meaning}.", 100, initial_indent="# ", subsequent_indent="# ")
-        )
+        meaning = comment.fill(f"{variable.meaning}.")
         parts.append(f"{meaning}\n#{variable.name}={variable.default}")
     return "\n\n".join(parts) + "\n"
 
@@ -179,6 +198,36 @@ def _port(reader: _Reader) -> int:
         return int(text)
     reader.refuse("CONVENOR_PORT", f"{text!r} is not a port, 1 to 65535")
     return 0
+
+
+def _bearing(relay: Relay | None, reader: _Reader) -> Relay | None:
+    """The mail server with what it bears; the figures are looked at even where there is none."""
+    profile = _profile(reader, relay.host if relay else "")
+    return replace(relay, profile=profile) if relay else None
+
+
+def _profile(reader: _Reader, host: str) -> Profile:
+    """The profile that was named, or else is guessed; one's own figures go before its."""
+    name = reader.values["CONVENOR_SMTP_PROFILE"]
+    profile = next((known for known in PROFILES if known.name == name), guessed(host))
+    if name and profile.name != name:
+        known = ", ".join(each.name for each in PROFILES)
+        reader.refuse("CONVENOR_SMTP_PROFILE", f"{name!r} is no profile; there are {known}")
+    return adjusted(
+        profile,
+        connections=_number(reader, "CONVENOR_SMTP_CONNECTIONS", most=100),
+        per_minute=_number(reader, "CONVENOR_SMTP_PER_MINUTE", most=1_000_000),
+        per_day=_number(reader, "CONVENOR_SMTP_PER_DAY", most=1_000_000_000),
+    )
+
+
+def _number(reader: _Reader, name: str, *, most: int) -> int | None:
+    text = reader.values[name]
+    if re.fullmatch(r"[1-9][0-9]{0,9}", text) and int(text) <= most:
+        return int(text)
+    if text:
+        reader.refuse(name, f"{text!r} is not a number, 1 to {most}")
+    return None
 
 
 def _relay(reader: _Reader) -> Relay | None:

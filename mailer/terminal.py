@@ -17,12 +17,17 @@ from rich.table import Table
 from rich.text import Text
 
 from mailer.agenda.changes import Change, ChangeKind
+from mailer.delivery.retrying import NOTICES
 from mailer.delivery.tray import CaughtLetter
 from mailer.dossier import Dossier
-from mailer.errand import Difference, Planned
+from mailer.errand import Difference
 from mailer.errors import Problem, StoreError
 from mailer.outbox.letter import LetterState
 from mailer.outbox.letters import LetterRow
+from mailer.outbox.pauses import EVERYTHING, Pause
+from mailer.outbox.schema import PausedBy
+from mailer.outlook import Outlook
+from mailer.planned import Planned
 from mailer.rehearsal import Heard, Rehearsal
 from mailer.standing import MailingStanding, Stage, Standing
 
@@ -34,26 +39,57 @@ _MARKS = {
     Stage.MISSED: ("!", "yellow"),
     Stage.WITHDRAWN: ("–", "dim"),
 }
+_HELD = ("‖", "bold yellow")
+_BY = {
+    PausedBy.PERSON: "paused by a person",
+    PausedBy.CONTENT: "paused, for the mail server refuses its letters,",
+    PausedBy.AUTH: "paused, for the mail server does not know us,",
+}
+_AHEAD = {Stage.PLANNED, Stage.RUNNING}
 _FIELDS = {"starts_at": "starts", "ends_at": "ends", "end_assumed": "end is assumed"}
 _MOMENT = "%a %-d %b %Y %H:%M"
 
 Look = Callable[[datetime], Standing | None]
+Further = Callable[[Standing, datetime], Outlook]
+"""How it looks further, for what stands now."""
+
+
+def _nothing_further(_stands: Standing, _now: datetime) -> Outlook:
+    return Outlook()
 
 
 def watch(
-    look: Look, clock: Callable[[], datetime], stop: Signal, *, address: str, trouble: Callable[[], str]
+    look: Look,
+    clock: Callable[[], datetime],
+    stop: Signal,
+    *,
+    address: str,
+    trouble: Callable[[], str],
+    further: Further = _nothing_further,
 ) -> None:
     """Show how things stand until `stop` is set."""
+
+    def both(now: datetime) -> tuple[Standing, Outlook] | None:
+        """Nothing while the database is away: the heartbeat says so."""
+        try:
+            stands = look(now)
+            return (stands, further(stands, now)) if stands else None
+        except StoreError:
+            return None
+
     console = Console()
     if console.is_terminal:
-        _draw(console, look, clock, stop, address, trouble)
+        _draw(console, both, clock, stop, address, trouble)
     else:
-        _tell(console, look, clock, stop, trouble)
+        _tell(console, both, clock, stop, trouble)
+
+
+_Looked = Callable[[datetime], tuple[Standing, Outlook] | None]
 
 
 def _draw(
     console: Console,
-    look: Look,
+    look: _Looked,
     clock: Callable[[], datetime],
     stop: Signal,
     address: str,
@@ -61,31 +97,26 @@ def _draw(
 ) -> None:
     with Live(console=console, auto_refresh=False) as live:
         while not stop.is_set():
-            if stands := _looked(look, clock()):
-                live.update(_screen(stands, clock(), address, trouble()), refresh=True)
+            if looked := look(clock()):
+                live.update(_screen(*looked, clock(), address, trouble()), refresh=True)
             stop.wait(0.5)
 
 
 def _tell(
-    console: Console, look: Look, clock: Callable[[], datetime], stop: Signal, trouble: Callable[[], str]
+    console: Console, look: _Looked, clock: Callable[[], datetime], stop: Signal, trouble: Callable[[], str]
 ) -> None:
     told: dict[str, str] = {}
     while not stop.is_set():
-        stands = _looked(look, clock())
-        lines = {"trouble": trouble()} | {m.mailing: _line(m) for m in (stands.mailings if stands else ())}
+        lines = {"trouble": trouble()}
+        if looked := look(clock()):
+            stands, looks = looked
+            lines |= {m.mailing: _line(m) for m in stands.mailings}
+            lines["held up"] = "; ".join(line.plain for line in _held_up(looks, stands.version.event.zone))
         for name, line in lines.items():
             if line and told.get(name) != line:
                 console.print(f"{clock():%H:%M:%S} {line}", highlight=False, markup=False, soft_wrap=True)
             told[name] = line
         stop.wait(1)
-
-
-def _looked(look: Look, now: datetime) -> Standing | None:
-    """How things stand, or nothing while the database is away: the heartbeat says so."""
-    try:
-        return look(now)
-    except StoreError:
-        return None
 
 
 def _line(mailing: MailingStanding) -> str:
@@ -95,8 +126,9 @@ def _line(mailing: MailingStanding) -> str:
     return ", ".join(filter(None, (sent, _unsent(mailing))))
 
 
-def _screen(standing: Standing, now: datetime, address: str, trouble: str) -> RenderableType:
-    lines: list[RenderableType] = [*_heading(standing), timetable(standing, now), Text()]
+def _screen(standing: Standing, looks: Outlook, now: datetime, address: str, trouble: str) -> RenderableType:
+    lines: list[RenderableType] = [*_heading(standing), timetable(standing, now, looks), Text()]
+    lines += [*_held_up(looks, standing.version.event.zone)]
     lines.append(
         Text.assemble(
             "Look at it: ",
@@ -116,12 +148,38 @@ def _heading(standing: Standing) -> list[RenderableType]:
     return [Text(event.title, style="bold"), Text(facts, style="dim"), Text()]
 
 
-def timetable(standing: Standing, now: datetime) -> Table:
+def _held_up(looks: Outlook, zone: ZoneInfo) -> Iterator[Text]:
+    """What keeps letters from leaving, a line for each."""
+    for each in looks.pauses:
+        yield Text(
+            _pause_line(each, zone), style="yellow" if each.caused_by is PausedBy.PERSON else "bold red"
+        )
+    for slowed in looks.slowdowns:
+        words = f"{slowed.relay} asked for fewer letters: {slowed.per_minute:.0f} a minute. {slowed.reason}"
+        yield Text(words.strip(), style="yellow")
+    for time, letters in zip(NOTICES, looks.put_off, strict=True):
+        if letters:
+            words = f"{letters} letter{'' if letters == 1 else 's'} put off for more than {_hours(time)}"
+            yield Text(words, style="yellow")
+
+
+def _pause_line(each: Pause, zone: ZoneInfo) -> str:
+    what = "the event" if each.mailing == EVERYTHING else each.mailing
+    since = f"{each.paused_at.astimezone(zone):{_MOMENT}}"
+    return f"{what}: {_BY[each.caused_by]} since {since}{f': {each.reason}' if each.reason else ''}"
+
+
+def _hours(time: timedelta) -> str:
+    return f"{time / timedelta(hours=1):.0f} hours"
+
+
+def timetable(standing: Standing, now: datetime, looks: Outlook | None = None) -> Table:
     """The mailings of an event with their letters."""
     table = _table("", "mailing", "due (venue time)", "", "letters>", "sent>", "failed>", "")
     zone = standing.version.event.zone
     for mailing in standing.mailings:
-        mark, style = _MARKS[mailing.stage]
+        is_held = bool(looks and looks.holds(mailing.mailing) and mailing.stage in _AHEAD)
+        mark, style = _HELD if is_held else _MARKS[mailing.stage]
         sent, letters, failed = (
             mailing.counts.get(S.SENT, 0),
             mailing.letters,
@@ -132,13 +190,22 @@ def timetable(standing: Standing, now: datetime) -> Table:
             Text(mark, style=style),
             Text(mailing.mailing),
             Text(f"{mailing.due_at.astimezone(zone):{_MOMENT}}", style=quiet),
-            Text(_in_words(mailing.due_at - now), style=quiet),
+            Text(_when(mailing, now, looks, is_held=is_held), style=quiet),
             Text(str(letters) if letters else f"~{mailing.expected}", style=quiet),
             Text(str(sent) if letters else "", style="green" if sent == letters else ""),
             Text(str(failed) if letters else "", style="bold red" if failed else ""),
             _how_far(mailing, sent),
         )
     return table
+
+
+def _when(mailing: MailingStanding, now: datetime, looks: Outlook | None, *, is_held: bool) -> str:
+    """`in 3 days`, `paused`, or when what is leaving will be through."""
+    if is_held:
+        return "paused"
+    if looks and (end := looks.ends_at.get(mailing.mailing)):
+        return f"through {_in_words(end - now) or 'now'}"
+    return _in_words(mailing.due_at - now)
 
 
 def _how_far(mailing: MailingStanding, sent: int) -> RenderableType:
@@ -165,8 +232,24 @@ def _in_words(away: timedelta) -> str:
 # ── what the commands print ──────────────────────────────────────────────────────────────────────────────────
 
 
-def print_standing(standing: Standing, now: datetime) -> None:
-    _print(*_heading(standing), timetable(standing, now))
+def print_standing(standing: Standing, looks: Outlook, now: datetime) -> None:
+    held_up = list(_held_up(looks, standing.version.event.zone))
+    _print(*_heading(standing), timetable(standing, now, looks), *([Text(), *held_up] if held_up else []))
+
+
+def print_pauses(paused: Sequence[Pause], zone: ZoneInfo) -> None:
+    for each in paused:
+        _print(Text(_pause_line(each, zone)))
+    _print(Text("Nothing of it leaves until it is resumed: `convenor resume`.", style="dim"))
+
+
+def print_resumed(ended: Sequence[Pause], paused: Sequence[Pause], zone: ZoneInfo) -> None:
+    for each in ended:
+        _print(Text(f"Resumed. {_pause_line(each, zone)}"))
+    if not ended:
+        _print(Text("That was not paused."))
+    for each in paused:
+        _print(Text(f"Still held: {_pause_line(each, zone)}", style="yellow"))
 
 
 def print_dossier(found: Dossier) -> None:
@@ -234,15 +317,26 @@ def _changed(change: Change) -> Text:
 
 
 def print_plan(planned: Sequence[Planned], zone: ZoneInfo, now: datetime) -> None:
-    table = _table("mailing", "about", "due (venue time)", "UTC", "letters>", "useful until", "audience")
+    table = _table(
+        "mailing", "about", "due (venue time)", "UTC", "letters>", "through", "useful until", "audience"
+    )
     for row in planned:
         table.add_row(
             row.mailing, "" if row.anchor == "event" else row.anchor,
             f"{row.due_at.astimezone(zone):{_MOMENT}}", f"{row.due_at:%d %H:%M}Z", str(row.letters),
+            Text(_through(row, zone), style="bold red" if row.trouble else ""),
             f"{row.useful_until.astimezone(zone):{_MOMENT}}", row.audience,
             style="dim" if row.due_at < now else "",
         )  # fmt: skip
     _print(table)
+
+
+def _through(row: Planned, zone: ZoneInfo) -> str:
+    """The hour, and the day if it is another than that on which it falls due."""
+    if row.ends_at is None:
+        return "never" if row.trouble else ""
+    end, due = row.ends_at.astimezone(zone), row.due_at.astimezone(zone)
+    return f"{end:%H:%M}" if end.date() == due.date() else f"{end:{_MOMENT}}"
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,66 @@ def test_plan_lists_the_timetable(published: Project) -> None:
     assert "answer-reminder" in out(published, "plan")
 
 
+SLOW_SERVER = {"CONVENOR_SMTP_URL": "smtp://127.0.0.1:25", "CONVENOR_SMTP_PER_MINUTE": "1"}
+"""Too slow for reminders of a session, which are useful for a quarter of an hour. Nothing is sent to it."""
+
+
+def test_plan_shows_when_each_mailing_is_through(published: Project) -> None:
+    planned = json.loads(out(published, "plan", "--json"))
+    (report,) = (row for row in planned if row["mailing"] == "report")
+
+    due_at, ends_at = (datetime.fromisoformat(report[name]) for name in ("due_at", "ends_at"))
+    assert due_at < ends_at < due_at + timedelta(minutes=1)
+    assert {row["trouble"] for row in planned} == {""}
+    assert re.search(r"due \(venue time\)\s+UTC\s+letters\s+through\s+useful until", out(published, "plan"))
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "apply"])
+def test_what_the_mail_server_cannot_take_in_time_is_refused(published: Project, command: str) -> None:
+    done = published.convenor(command, **SLOW_SERVER)
+
+    assert done.returncode == 1
+    said = done.stderr.decode().splitlines()
+    assert said
+    for line in said:
+        assert re.match(
+            r"\S*osce-cybercrime\.toml:\d+: mailing\[\d\]\.useful_until: \d+ letters due Wed ", line
+        )
+        assert line.endswith("the mail server (own) takes 1 letter a minute")
+
+
+def test_machines_are_told_what_cannot_be_taken_in_time(published: Project) -> None:
+    checked = published.convenor("check", "--json", **SLOW_SERVER)
+    planned = published.convenor("plan", "--json", **SLOW_SERVER)
+
+    assert checked.returncode == planned.returncode == 1
+    assert json.loads(checked.stdout)["ok"] is False
+    refused = {row["mailing"] for row in json.loads(planned.stdout) if row["is_refused"]}
+    assert refused == {"session-reminder"}
+
+
+def test_pause_and_resume_are_told_and_seen_in_the_status(published: Project) -> None:
+    said = out(published, "pause", "practical", "--reason", "the entrance is not certain")
+    assert re.match(r"practical: paused by a person since .*: the entrance is not certain\n", said)
+    assert json.loads(out(published, "status", "--json"))["paused"][0]["mailing"] == "practical"
+    assert "practical: paused by a person" in out(published, "status")
+
+    assert len(json.loads(out(published, "pause", "--json"))["paused"]) == 2
+    assert "Still held: the event" in out(published, "resume", "practical")
+    resumed = json.loads(out(published, "resume", "--json"))
+    assert ([each["mailing"] for each in resumed["resumed"]], resumed["paused"]) == ([""], [])
+    assert out(published, "resume") == "That was not paused.\n"
+
+
+def test_stop_asks_and_stops_nothing_unasked(published: Project) -> None:
+    done = published.convenor("stop", "invitation")
+
+    assert done.returncode == 1
+    assert "not stopped: there is nobody here to ask; --yes stops without asking" in done.stderr.decode()
+    assert out(published, "stop", "--yes") == "Stopped: 0 unsent letters of the event.\n"
+    assert json.loads(out(published, "stop", "invitation", "--yes", "--json")) == {"stopped": 0}
+
+
 @pytest.mark.parametrize(
     ("option", "beginning"),
     [("--eml", "From: "), ("--html", "<!doctype html"), ("--ics", "BEGIN:VCALENDAR\r\n"), ("--json", "{")],
@@ -146,6 +207,9 @@ def test_preview_of_a_letter_in_words(published: Project) -> None:
         (("preview", "invitation", "--to", "nobody@x.example"), "on no list"),
         (("preview", "session-reminder", "--to", ADDRESS, "--session", "lunch"), "no letter about 'lunch'"),
         (("preview", "report", "--to", ADDRESS, "--ics"), "carries nothing for the calendar"),
+        (("pause", "invitations"), "there is no mailing 'invitations'"),
+        (("resume", "invitations"), "there is no mailing 'invitations'"),
+        (("stop", "invitations", "--yes"), "there is no mailing 'invitations'"),
         (("check", "agenda/none.toml"), "none.toml"),
         (("letters", "--state", "gone"), "'gone' is no state"),
         (("tray", "999999"), "there is no letter 999999"),

@@ -11,6 +11,7 @@ from threading import Thread
 import pytest
 
 from mailer.delivery.relay import Relay
+from mailer.dispatch.crew import InAThread
 from mailer.errors import StoreError
 from mailer.heartbeat import RELAY_RESTS_FOR, Heartbeat
 from mailer.outbox.database import open_database
@@ -61,7 +62,8 @@ def test_a_relay_that_is_away_is_left_alone_for_a_while_and_then_tried_again(par
     moment: list[datetime] = [utc_now()]
     parts.service.publish(soon(timedelta(days=60)), RECIPIENTS, moment[0])  # type: ignore[arg-type]
     parts.service.plan(moment[0] + timedelta(seconds=1))
-    heart = Heartbeat(replace(parts, relay=Relay(host="127.0.0.1", port=9)), lambda: moment[0])
+    nowhere = parts.service.desk(Relay(host="127.0.0.1", port=9), lambda: moment[0], InAThread)
+    heart = Heartbeat(replace(parts, desk=nowhere), lambda: moment[0])
     moment[0] += timedelta(seconds=2)
     heart.deliver()
     assert "127.0.0.1:9" in heart.trouble
@@ -118,7 +120,8 @@ def test_a_relay_that_fails_again_rests_twice_as_long(parts: Parts) -> None:
     moment: list[datetime] = [utc_now()]
     parts.service.publish(soon(timedelta(days=60)), RECIPIENTS, moment[0])  # type: ignore[arg-type]
     parts.service.plan(moment[0] + timedelta(seconds=1))
-    heart = Heartbeat(replace(parts, relay=Relay(host="127.0.0.1", port=9)), lambda: moment[0])
+    nowhere = parts.service.desk(Relay(host="127.0.0.1", port=9), lambda: moment[0], InAThread)
+    heart = Heartbeat(replace(parts, desk=nowhere), lambda: moment[0])
     moment[0] += timedelta(seconds=2)
     heart.deliver()
     moment[0] += RELAY_RESTS_FOR

@@ -5,10 +5,12 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mailer.delivery.profiles import OWN, Limit, Profile, named
 from mailer.delivery.relay import Relay, Security
 from mailer.errors import BadInput
 from mailer.settings import ROOT, VARIABLES, Settings, example, load
@@ -135,6 +137,15 @@ def test_everything_set(tmp_path: Path) -> None:
         ("PORT", "0x50", "is not a port"),
         ("PORT", "٨٠", "is not a port"),
         ("PROT", "8400", "is no setting; there are CONVENOR_SMTP_URL, "),
+        ("SMTP_PROFILE", "sendmail", "'sendmail' is no profile; there are own, microsoft365, "),
+        ("SMTP_PROFILE", "tray", "is no profile"),
+        ("SMTP_CONNECTIONS", "0", "not a number, 1 to 100"),
+        ("SMTP_CONNECTIONS", "101", "not a number, 1 to 100"),
+        ("SMTP_CONNECTIONS", "many", "not a number, 1 to 100"),
+        ("SMTP_PER_MINUTE", "-30", "not a number"),
+        ("SMTP_PER_MINUTE", "0.5", "not a number"),
+        ("SMTP_PER_MINUTE", "٣٠", "not a number"),
+        ("SMTP_PER_DAY", "1e9", "not a number"),
     ],
 )
 def test_what_cannot_be_used_is_refused(tmp_path: Path, name: str, value: str, reason: str) -> None:
@@ -152,6 +163,8 @@ def test_everything_is_refused_at_once(tmp_path: Path) -> None:
         "BASE_URL": "x",
         "SECRET_KEY": "",
         "PORT": "0",
+        "SMTP_PROFILE": "sendmail",
+        "SMTP_PER_DAY": "none",
         "COLOUR": "green",
     }
     assert list(refused(tmp_path, **wrong)) == sorted(wrong)
@@ -203,6 +216,35 @@ def test_the_url_goes_before_the_other_two(tmp_path: Path) -> None:
     ).relay
     assert relay
     assert (relay.user, relay.password) == ("clerk", "word")
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "profile"),
+    [
+        ("smtp://mx.example", {}, OWN),
+        ("smtp+starttls://smtp.office365.com", {}, named("microsoft365")),
+        ("smtps://email-smtp.eu-west-1.amazonaws.com", {}, named("amazon-ses")),
+        ("smtp://mx.example", {"PROFILE": "microsoft365"}, named("microsoft365")),
+        ("smtp+starttls://smtp.office365.com", {"PROFILE": "own"}, OWN),
+        (
+            "smtp+starttls://smtp.gmail.com",
+            {"CONNECTIONS": "2", "PER_MINUTE": "10", "PER_DAY": "500"},
+            replace(
+                named("google-workspace"),
+                connections=2,
+                rate=Limit(letters=10, seconds=60.0),
+                per_day=500,
+            ),
+        ),
+    ],
+)
+def test_what_the_server_bears_is_named_or_guessed_and_adjusted(
+    tmp_path: Path, url: str, environment: dict[str, str], profile: Profile
+) -> None:
+    told = {f"SMTP_{name}": value for name, value in environment.items()}
+    relay = loaded(tmp_path, SMTP_URL=url, **told).relay
+    assert relay
+    assert relay.profile == profile
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,10 @@ from rich.console import Console
 from mailer import terminal
 from mailer.errors import StoreError
 from mailer.outbox.database import Database
+from mailer.outbox.pauses import Pause
+from mailer.outbox.schema import PausedBy
+from mailer.outbox.slowdowns import Slowdown
+from mailer.outlook import Outlook
 from mailer.service import Service
 from mailer.standing import Standing, standing
 from tests.conference import EVENT, PUBLISHED_AT, RECIPIENTS
@@ -37,6 +41,38 @@ def test_the_timetable_shows_each_mailing_with_its_letters(stands: Standing) -> 
         rf"▸\s+invitation\s+Mon 11 Jan 2027 09:00\s+in 10 s\s+{len(RECIPIENTS)}\s+0\s+0", lines[1]
     )
     assert re.search(r"·\s+practical .* ~5", "\n".join(lines))
+
+
+def test_what_is_paused_and_when_the_rest_is_through_is_shown(stands: Standing) -> None:
+    held = Pause(mailing="report", caused_by=PausedBy.PERSON, paused_at=PUBLISHED_AT, reason="")
+    looks = Outlook(pauses=(held,), ends_at={"invitation": PUBLISHED_AT + timedelta(minutes=12)})
+    console = Console(width=110, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console.print(terminal.timetable(stands, PUBLISHED_AT, looks))
+    text = console.export_text()
+
+    assert re.search(r"▸\s+invitation .* through in 12 min", text)
+    assert re.search(r"‖\s+report .* paused", text)
+    assert re.search(r"·\s+practical .* in 57 days", text)
+
+
+def test_what_holds_letters_up_is_a_line_each(stands: Standing, capsys: pytest.CaptureFixture[str]) -> None:
+    looks = Outlook(
+        pauses=(
+            Pause(mailing="", caused_by=PausedBy.AUTH, paused_at=PUBLISHED_AT, reason="535 5.7.8 unknown"),
+        ),
+        slowdowns=(
+            Slowdown(relay="smtp://m.example:25", per_minute=15, noted_at=PUBLISHED_AT, reason="421 slower"),
+        ),
+        put_off=(3, 1),
+    )
+    terminal.print_standing(stands, looks, PUBLISHED_AT)
+
+    assert capsys.readouterr().out.splitlines()[-4:] == [
+        "the event: paused, for the mail server does not know us, since Mon 11 Jan 2027 09:00: 535 5.7.8 unknown",
+        "smtp://m.example:25 asked for fewer letters: 15 a minute. 421 slower",
+        "3 letters put off for more than 4 hours",
+        "1 letter put off for more than 24 hours",
+    ]
 
 
 def test_into_a_pipe_it_is_a_line_for_each_change(

@@ -1,20 +1,30 @@
 """One letter, whole: words, calendar part and headers joined to the bytes that leave.
 
 A pure function: the same version, wording, reader and occasion give the same bytes, whether previewed, sent,
-repeated or audited later.
+repeated or audited later. `compose` does it the plain way; a `Composer`, for many letters of an occasion, has
+`skeleton` do it once for all of them, and the plain way where that cannot be.
 """
 
+from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
+from typing import NamedTuple
 
 from mailer.agenda.model import AgendaVersion, CalendarPart, Event, Mailing
 from mailer.agenda.rules import EVENT
 from mailer.composition import ical, message, placeholders, wording
-from mailer.composition.invitation import calendar_message
+from mailer.composition.casting import Letter, Occasion, parted
+from mailer.composition.invitation import CalendarMessage, calendar_message
 from mailer.composition.links import Links, Signer
 from mailer.composition.message import CalendarFile, Mailbox
+from mailer.composition.skeleton import Skeleton
 from mailer.composition.wording import Wording
 from mailer.recipients.model import Recipient
+
+MOST_SKELETONS = 16
+"""Occasions a composer remembers; a day's mailings are fewer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,22 +35,91 @@ class Sender:
     base_url: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Composed:
-    """A letter ready to leave, and the parts of it that people look at.
+class Composed(NamedTuple):
+    """A letter ready to leave.
 
-    `entries` are the calendar entries that its reader holds from now on, as (anchor, UID, SEQUENCE).
+    `entries` are the calendar entries that its reader holds from now on, as (anchor, UID, SEQUENCE). What people
+    look at is read back from the bytes when somebody asks.
     """
 
     raw: bytes
     message_id: str
     return_path: str
-    subject: str
-    language: str
-    text: str
-    html: str
-    calendar: CalendarFile | None
     entries: tuple[tuple[str, str, int], ...]
+
+    @property
+    def subject(self) -> str:
+        return message.read_back(self.raw).subject
+
+    @property
+    def language(self) -> str:
+        return message.read_back(self.raw).language
+
+    @property
+    def text(self) -> str:
+        return message.read_back(self.raw).text
+
+    @property
+    def html(self) -> str:
+        return message.read_back(self.raw).html
+
+    @property
+    def calendar(self) -> CalendarFile | None:
+        return message.read_back(self.raw).calendar
+
+
+class Composer:
+    """Composes letters, and remembers what those of an occasion share. It is one thread's."""
+
+    def __init__(self, sender: Sender) -> None:
+        self.sender = sender
+        self._skeletons: OrderedDict[Hashable, Skeleton] = OrderedDict()
+
+    def compose(
+        self,
+        *,
+        version: AgendaVersion,
+        mailing: Mailing,
+        anchor: str,
+        recipient: Recipient,
+        due_at: datetime,
+        dated_at: datetime,
+        texts: Wording,
+        handle: str | None = None,
+    ) -> Composed:
+        """The bytes that `compose` gives; `handle`, the reader's name in links, saves working it out.
+
+        Raises:
+            WordingError: a template cannot be rendered for this reader.
+            UnsafeLetter: a name or title would have become a header of its own.
+        """
+        skeleton = self._skeleton(version, mailing, anchor, due_at, texts)
+        letter = skeleton.letter(recipient, dated_at, handle)
+        if letter is None:
+            letter = _plainly(skeleton.occasion, recipient, dated_at, texts)
+        return _ready(version.event, letter)
+
+    def _skeleton(
+        self, version: AgendaVersion, mailing: Mailing, anchor: str, due_at: datetime, texts: Wording
+    ) -> Skeleton:
+        hour = due_at if due_at.tzinfo is UTC else due_at.isoformat()
+        key = (version.event.key, version.number, mailing.key, anchor, hour, texts.digest)
+        skeleton = self._skeletons.get(key)
+        if skeleton and _is_same(skeleton.occasion, version, mailing):
+            self._skeletons.move_to_end(key)
+            return skeleton
+        occasion = _occasion(version, mailing, anchor, due_at, texts, self.sender)
+        self._skeletons[key] = Skeleton(occasion, partial(_plainly, occasion))
+        if len(self._skeletons) > MOST_SKELETONS:
+            self._skeletons.popitem(last=False)
+        return self._skeletons[key]
+
+
+def _is_same(occasion: Occasion, version: AgendaVersion, mailing: Mailing) -> bool:
+    """A published version never changes, but a draft does; and comparing two of them takes its time."""
+    return (occasion.version is version or occasion.version == version) and (
+        occasion.mailing is mailing or occasion.mailing == mailing
+    )
 
 
 def compose(
@@ -60,42 +139,59 @@ def compose(
         WordingError: a template cannot be rendered for this reader.
         UnsafeLetter: a name or title would have become a header of its own.
     """
-    event, signer = version.event, sender.signer
+    occasion = _occasion(version, mailing, anchor, due_at, texts, sender)
+    return _ready(version.event, _plainly(occasion, recipient, dated_at, texts))
+
+
+def _ready(event: Event, letter: Letter) -> Composed:
+    """The last step for every letter, however it was composed."""
+    head, body, message_id, entries = letter
+    return Composed(head + body, message_id, event.organiser.address, entries)
+
+
+def _occasion(
+    version: AgendaVersion, mailing: Mailing, anchor: str, due_at: datetime, texts: Wording, sender: Sender
+) -> Occasion:
+    return Occasion(
+        version=version,
+        mailing=mailing,
+        anchor=anchor,
+        due_at=due_at,
+        texts=texts,
+        signer=sender.signer,
+        base_url=sender.base_url,
+    )
+
+
+def _plainly(of: Occasion, recipient: Recipient, dated_at: datetime, texts: Wording) -> Letter:
+    """A letter rendered, drawn up and encoded by itself, from its facts alone."""
+    event, signer, mailing = of.event, of.signer, of.mailing
     domain = event.organiser.address.rpartition("@")[2]
     links = signer.links(
-        sender.base_url,
+        of.base_url,
         signer.handle(event.key, recipient.address),
         (EVENT, *(session.key for session in event.sessions)),
     )
     language = wording.choose_language(texts, mailing.kind, recipient.language, event.language)
     context = placeholders.context(
-        version=version,
+        version=of.version,
         mailing=mailing,
-        anchor=anchor,
+        anchor=of.anchor,
         recipient=recipient,
         links=links,
         language=language,
-        due_at=due_at,
+        due_at=of.due_at,
     )
     words = wording.render(texts, mailing.kind, context, recipient.language, event.language)
     calendar = calendar_message(
-        version=version,
+        version=of.version,
         part=mailing.calendar,
-        anchor=anchor,
+        anchor=of.anchor,
         recipient=recipient,
-        uid_for=lambda of: signer.uid(event.key, of, recipient.address, domain),
+        uid_for=lambda anchor: signer.uid(event.key, anchor, recipient.address, domain),
         links=links,
     )
-    file = (
-        CalendarFile(
-            method=calendar.method,
-            content=ical.write(calendar),
-            name="agenda.ics" if mailing.calendar is CalendarPart.SESSIONS else "invite.ics",
-        )
-        if calendar
-        else None
-    )
-    message_id = message_id_of(signer, event, mailing.key, anchor, due_at, recipient)
+    message_id = message_id_of(signer, event, mailing.key, of.anchor, of.due_at, recipient)
     raw = message.write(
         message.Message(
             sender=Mailbox(name=event.organiser.name, address=event.organiser.address),
@@ -107,25 +203,27 @@ def compose(
             html=words.html,
             language=words.language,
             seed=signer.digest("boundary", message_id)[:8].hex(),
-            calendar=file,
-            headers=_headers(version, mailing, domain, links),
+            calendar=_file(mailing, calendar) if calendar else None,
+            headers=_headers(of.version, mailing, domain, links),
         )
     )
-    return Composed(
-        raw=raw,
-        message_id=message_id,
-        return_path=event.organiser.address,
-        subject=words.subject,
-        language=words.language,
-        text=words.text,
-        html=words.html,
-        calendar=file,
-        entries=tuple(
-            (entry_anchor, entry.uid, entry.sequence)
-            for entry_anchor, entry in zip(_anchors(version, mailing, anchor), calendar.entries, strict=True)
-        )
-        if calendar
-        else (),
+    return Letter(*parted(raw), message_id, _entries(of, calendar) if calendar else ())
+
+
+def _file(mailing: Mailing, calendar: CalendarMessage) -> CalendarFile:
+    is_agenda = mailing.calendar is CalendarPart.SESSIONS
+    return CalendarFile(
+        method=calendar.method.value,
+        content=ical.write(calendar),
+        name="agenda.ics" if is_agenda else "invite.ics",
+    )
+
+
+def _entries(of: Occasion, calendar: CalendarMessage) -> tuple[tuple[str, str, int], ...]:
+    is_agenda = of.mailing.calendar is CalendarPart.SESSIONS
+    anchors = [session.key for session in of.event.sessions] if is_agenda else [of.anchor]
+    return tuple(
+        (anchor, entry.uid, entry.sequence) for anchor, entry in zip(anchors, calendar.entries, strict=True)
     )
 
 
@@ -135,12 +233,6 @@ def message_id_of(
     """The Message-ID of one recipient's letter of one occasion (RFC 5322 3.6.4): opaque, and always the same."""
     digest = signer.digest("message-id", event.key, mailing, anchor, due_at.isoformat(), recipient.address)
     return f"<{digest[:16].hex()}@{event.organiser.address.rpartition('@')[2]}>"
-
-
-def _anchors(version: AgendaVersion, mailing: Mailing, anchor: str) -> tuple[str, ...]:
-    if mailing.calendar is CalendarPart.SESSIONS:
-        return tuple(session.key for session in version.event.sessions)
-    return (anchor,)
 
 
 def _headers(version: AgendaVersion, mailing: Mailing, domain: str, links: Links) -> dict[str, str]:

@@ -19,8 +19,12 @@ PRODID = "-//Convenor//Convenor//EN"
 
 _NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
 _NOT_A_NAME = re.compile(r'[",;:^=\\]')
+_UNCLEAN_NAME = re.compile(r'[",;:^=\\’]|^ |  | $')
 _ESCAPED = {"\\": r"\\", ";": r"\;", ",": r"\,", "\n": r"\n"}
 _ADDRESS_CHARACTERS = "!$'*+@"
+_PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_.~!$'*+-]+@[A-Za-z0-9.-]+")
+_ASKED = "CUTYPE=INDIVIDUAL;PARTSTAT=NEEDS-ACTION;ROLE=REQ-PARTICIPANT;RSVP=TRUE"
+_FOLDED_AT = 74  # octets of content: the library counts the blank of a fold as one of 75, and does so in the first line
 
 
 class _Text(icalendar.vText):
@@ -63,12 +67,34 @@ def clean_name(name: str) -> str:
 
     Quoting (RFC 5545 3.2) and the circumflex escapes (RFC 6868) would allow them; common calendars do not.
     """
+    if name.isprintable() and not _UNCLEAN_NAME.search(name):
+        return name
     return " ".join(_NOT_A_NAME.sub("", clean_text(name)).replace("’", "'").split())
 
 
 def address_uri(address: str) -> str:
     """`mailto:` and the address, SMTPUTF8 or not, percent-encoded where a URI needs it (RFC 6068 2)."""
     return f"mailto:{quote(address, safe=_ADDRESS_CHARACTERS)}"
+
+
+def attendee_line(name: str, address: str) -> bytes:
+    """The ATTENDEE line of an entry, folded, with its CRLF: the octets `write` has there, without the library."""
+    uri = f"mailto:{address}" if _PLAIN_ADDRESS.fullmatch(address) else address_uri(address)
+    common_name = clean_name(name)
+    named = f"CN={common_name};" if common_name else ""
+    return _folded(f"ATTENDEE;{named}{_ASKED}:{uri}".encode())
+
+
+def _folded(octets: bytes) -> bytes:
+    """At most 75 octets to a line, the blank of a fold among them; never within a character (RFC 5545 3.1)."""
+    lines = []
+    while len(octets) > _FOLDED_AT:
+        end = _FOLDED_AT
+        while octets[end] & 0xC0 == 0x80:
+            end -= 1
+        lines.append(octets[:end])
+        octets = octets[end:]
+    return b"\r\n ".join([*lines, octets]) + b"\r\n"
 
 
 def _event(entry: Entry) -> icalendar.Event:

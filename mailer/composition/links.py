@@ -2,12 +2,15 @@
 
 A token is base64url(handle, signature): the handle names the recipient within the event, the signature
 binds it to one purpose. Tokens are determined by the key alone, so that a letter's bytes are too.
+
+A return path names a letter in the same manner, in the local part of an address that what comes back is sent to.
 """
 
 import base64
 import binascii
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,6 +18,13 @@ from enum import StrEnum
 _HANDLE, _SIGNATURE = 12, 16  # bytes
 _LONGEST = 64  # characters; a genuine token has 38
 _LONGEST_UID = 255
+_TAG = 10  # bytes: 16 characters of base32
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_LETTER = re.compile(rb"([0-9a-z]{1,13})-[a-z2-7]{16}")
+_LONGEST_LOCAL_PART = 64  # octets (RFC 5321 4.5.3.1.1)
+
+LONGEST_MAILBOX = _LONGEST_LOCAL_PART - len("+") - 13 - len("-") - 16
+"""Octets of the local part of a mailbox that every letter's token still fits behind."""
 
 
 class Purpose(StrEnum):
@@ -67,6 +77,37 @@ class Signer:
         genuine = hmac.compare_digest(self.token(purpose, handle).encode(), given)
         return handle if genuine else None
 
+    def return_path(self, mailbox: str, letter_id: int) -> str:
+        """The envelope sender of one letter (RFC 5321 4.4), the same at every attempt, as greylisting wants it.
+
+        `bounces@conference.example` becomes `bounces+<letter>-<tag>@conference.example`: the letter in base 36, and 80
+        bits that nobody without the key can guess, in base 32; whoever changes the case on the way changes nothing.
+
+        Raises:
+            ValueError: the local part of `mailbox` is longer than `LONGEST_MAILBOX`, or `letter_id` no row's number.
+        """
+        local, _, domain = mailbox.rpartition("@")
+        if len(local.encode()) > LONGEST_MAILBOX or not 0 <= letter_id < 1 << 63:
+            raise ValueError(f"{mailbox!r} and letter {letter_id} make no return path")
+        return f"{local}+{self._letter_token(letter_id)}@{domain}"
+
+    def letter_of(self, return_path: str) -> int | None:
+        """The letter a genuine return path or its local part names, else None; the same work for every one.
+
+        Whatever stands before the last `+` counts for nothing, nor does the domain, nor the case of a letter.
+        """
+        local = return_path.rpartition("@")[0] or return_path
+        given = local[-_LONGEST_LOCAL_PART:].encode("utf-8", "replace").rpartition(b"+")[2].lower()
+        found = _LETTER.fullmatch(given)
+        letter_id = int(found[1], 36) if found else 0
+        genuine = hmac.compare_digest(self._letter_token(letter_id).encode(), given)
+        return letter_id if genuine else None
+
+    def _letter_token(self, letter_id: int) -> str:
+        number = _base36(letter_id)
+        tag = base64.b32encode(self.digest("return-path", number)[:_TAG])
+        return f"{number}-{tag.decode().lower()}"
+
     def links(self, base_url: str, handle: str, anchors: tuple[str, ...]) -> Links:
         page = f"{base_url}/r/{self.token(Purpose.PAGE, handle)}"
         return Links(
@@ -74,6 +115,14 @@ class Signer:
             unsubscribe=f"{base_url}/u/{self.token(Purpose.UNSUBSCRIBE, handle)}",
             entries={anchor: f"{page}/{anchor}.ics" for anchor in anchors},
         )
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, rest = divmod(number, 36)
+        digits = _DIGITS[rest] + digits
+    return digits or "0"
 
 
 def _encode(raw: bytes) -> str:

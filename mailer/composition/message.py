@@ -1,19 +1,19 @@
-"""From words and a calendar part to the bytes of one message (RFC 5322, RFC 2045). Knows nothing of events.
+"""From words and a calendar part to the bytes of one message (RFC 5322, RFC 2045), and back. Knows nothing of events.
 
 The same values give the same bytes: Date, Message-ID and boundaries are given, never made up. The message is
 put together here, for the standard library takes milliseconds over a body and turns CRLF in a calendar to LF,
-and in a header takes `=?utf-8?q?..?=` for something encoded already. It writes the encoded words, and it reads
-back what was built.
+and in a header takes `=?utf-8?q?..?=` for something encoded already. It writes the encoded words of whatever is
+out of the ordinary, and it reads back what was built.
 """
 
-import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email import message_from_string
 from email.header import Header, decode_header, make_header
+from email.message import Message as Parsed
 from email.policy import compat32
 from email.utils import format_datetime, getaddresses
 from functools import lru_cache
@@ -30,6 +30,20 @@ _WORDS = re.compile(r"[!-~]{1,60}(?: [!-~]{1,60})*")
 _ADDRESS = re.compile(r'[^\s\x00-\x20\x7f()<>\[\]\\,:;"@]+@[^\s\x00-\x20\x7f()<>\[\]\\,:;"@]+')
 _BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LINE_END = re.compile(r"\r\n?|\n")
+_DOT_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_PLAIN_ADDRESS = re.compile(rf"{_DOT_ATOM}(?:\.{_DOT_ATOM})*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
+
+LONGEST_WORD = 60
+"""Octets of an encoded word in the first line of To, without `=?utf-8?q?` and `?=`."""
+
+_Q_WORD = {octet: f"={octet:02X}" for octet in range(256)} | {
+    ord(safe): safe for safe in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-!*+/"
+}
+_Q_WORD[ord(" ")] = "_"
+
+_COLUMNS = 76
+_THREE_QUARTERS = 45
+"""Octets that base64 makes `LONGEST_WORD` of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +92,8 @@ def write(message: Message) -> bytes:
     headers = {
         "From": _address_line("From", message.sender),
         "To": _address_line("To", message.reader),
-        "Subject": _subject_line(message.subject),
-        "Date": _verbatim("Date", format_datetime(message.dated_at)),
+        "Subject": subject_line(message.subject),
+        "Date": date_line(message.dated_at),
         "Message-ID": _verbatim("Message-ID", message.message_id),
         "Content-Language": _verbatim("Content-Language", message.language),
         **{name: _verbatim(name, value) for name, value in message.headers.items()},
@@ -87,8 +101,70 @@ def write(message: Message) -> bytes:
     }
     body = _body(message)
     head = b"".join(headers.values()) + body[: body.index(b"\r\n\r\n") + 4]
-    _check(head, message, [*headers, "Content-Type"])
+    check(head, message.sender, message.reader, [*headers, "Content-Type"])
     return b"".join(headers.values()) + body
+
+
+def subject_line(subject: str) -> bytes:
+    """The Subject header, as it is or in encoded words (RFC 2047).
+
+    Raises:
+        UnsafeLetter: it holds what could break a line.
+    """
+    plain = _WORDS.fullmatch(_one_line("Subject", subject)) and "=?" not in subject
+    return f"Subject: {_folded('Subject', subject, 'us-ascii' if plain else 'utf-8')}\r\n".encode()
+
+
+def date_line(dated_at: datetime) -> bytes:
+    """The Date header (RFC 5322 3.6.1)."""
+    return _verbatim("Date", format_datetime(dated_at))
+
+
+def reader_line(reader: Mailbox) -> bytes:
+    """The To header, as `write` has it; nothing is read back yet.
+
+    Raises:
+        UnsafeLetter: the name holds what could break a line, or the address is not one.
+    """
+    return quick_reader_line(reader.name, reader.address) or _address_line("To", reader)
+
+
+def quick_reader_line(name: str, address: str) -> bytes | None:
+    """The To header where it needs no check, else None: its form is the proof that it reads back as it went in.
+
+    The name is atoms, a quoted string or encoded words of our own making (RFC 5322 3.2, RFC 2047 5), the address plain
+    ASCII. The bytes are those the standard library would have written.
+    """
+    if not _PLAIN_ADDRESS.fullmatch(address) or "=?" in address or not name or len(name) > LONGEST_WORD:
+        return None
+    if not _WORDS.fullmatch(name) or "=?" in name:
+        if _BREAKS.search(name) or not (words := list(_encoded_words(name))):
+            return None
+        phrase = "\r\n ".join(words)
+        last = len(words[-1]) + (len("To: ") if len(words) == 1 else 1)
+    else:
+        phrase = name if _ATOMS.fullmatch(name) else _quoted_string(name)
+        last = len("To: ") + len(phrase)
+        if last > FOLDED_AT - 4:
+            return None
+    space = " " if last + len(address) + 3 <= FOLDED_AT else "\r\n "
+    return f"To: {phrase}{space}<{address}>\r\n".encode()
+
+
+def _encoded_words(name: str) -> Iterator[str]:
+    """A name in UTF-8 as encoded words, Q or base64, whichever is shorter; none where Q would need two."""
+    octets = name.encode()
+    q_word = octets.decode("latin-1").translate(_Q_WORD)
+    if (len(octets) + 2) // 3 * 4 >= len(q_word):
+        if len(q_word) <= LONGEST_WORD:
+            yield f"=?utf-8?q?{q_word}?="
+        return
+    while octets:
+        end = min(_THREE_QUARTERS, len(octets))
+        while end < len(octets) and octets[end] & 0xC0 == 0x80:  # within a character
+            end -= 1
+        yield f"=?utf-8?b?{binascii.b2a_base64(octets[:end], newline=False).decode()}?="
+        octets = octets[end:]
 
 
 def _body(message: Message) -> bytes:
@@ -121,9 +197,22 @@ def _words(subtype: str, text: str) -> bytes:
     if not lines.endswith("\r\n"):
         lines += "\r\n"
     kind = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
+    return kind.encode() + quoted(lines)
+
+
+def quoted(lines: str) -> bytes:
+    """Whole lines, each with its CRLF, in quoted-printable: each by itself is what it is among the others."""
     encoded = binascii.b2a_qp(lines.encode("utf-8", "replace"))
     # a mailbox file would make `>From ` of it; a soft break leaves no line that begins so
-    return kind.encode() + re.sub(rb"(?m)^From ", b"From=\r\n ", encoded)
+    encoded = encoded.replace(b"\nFrom ", b"\nFrom=\r\n ")
+    return b"From=\r\n " + encoded[5:] if encoded.startswith(b"From ") else encoded
+
+
+def base64_lines(octets: bytes) -> bytes:
+    """Base64 in lines of 76, each with its CRLF (RFC 2045 6.8)."""
+    encoded = binascii.b2a_base64(octets, newline=False)
+    lines = [encoded[start : start + _COLUMNS] for start in range(0, len(encoded), _COLUMNS)]
+    return b"\r\n".join([*lines, b""])
 
 
 def _base64(kind: str, content: bytes, disposition: str = "") -> bytes:
@@ -131,7 +220,7 @@ def _base64(kind: str, content: bytes, disposition: str = "") -> bytes:
     head = f"Content-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\n"
     if disposition:
         head += f"Content-Disposition: {disposition}\r\n"
-    return head.encode() + b"\r\n" + base64.encodebytes(content).replace(b"\n", b"\r\n")
+    return head.encode() + b"\r\n" + base64_lines(content)
 
 
 def _multipart(subtype: str, boundary: str, parts: list[bytes]) -> bytes:
@@ -155,15 +244,12 @@ def _phrase(header: str, name: str) -> str:
     """A name in front of an address: as it is, in quotes, or in encoded words."""
     if not _WORDS.fullmatch(_one_line(header, name)) or "=?" in name:
         return _folded(header, name, "utf-8") if name else ""
-    if _ATOMS.fullmatch(name):
-        return _folded(header, name, "us-ascii")
+    return _folded(header, name if _ATOMS.fullmatch(name) else _quoted_string(name), "us-ascii")
+
+
+def _quoted_string(name: str) -> str:
     escaped = re.sub(r'(["\\])', r"\\\1", name)
-    return _folded(header, f'"{escaped}"', "us-ascii")
-
-
-def _subject_line(subject: str) -> bytes:
-    plain = _WORDS.fullmatch(_one_line("Subject", subject)) and "=?" not in subject
-    return f"Subject: {_folded('Subject', subject, 'us-ascii' if plain else 'utf-8')}\r\n".encode()
+    return f'"{escaped}"'
 
 
 def _folded(name: str, text: str, charset: str) -> str:
@@ -185,14 +271,61 @@ def _verbatim(name: str, value: str) -> bytes:
     return f"{line}\r\n".encode("ascii")
 
 
-def _check(head: bytes, message: Message, intended: list[str]) -> None:
-    """A hostile name can become a header line of its own for some readers: what was built is read back."""
+def check(head: bytes, sender: Mailbox, reader: Mailbox, intended: list[str]) -> None:
+    """A hostile name can become a header line of its own for some readers: what was built is read back.
+
+    Raises:
+        UnsafeLetter: the names of the headers are not those intended, or From or To reads back as somebody else.
+    """
     found = message_from_string(head.decode(), policy=compat32)
     if found.keys() != intended:
-        raise UnsafeLetter(f"the headers of the letter to {message.reader.address} are not those intended")
-    for name, mailbox in (("From", message.sender), ("To", message.reader)):
+        raise UnsafeLetter(f"the headers of the letter to {reader.address} are not those intended")
+    for name, mailbox in (("From", sender), ("To", reader)):
         if _mailboxes(str(found[name])) != (mailbox,):
             raise UnsafeLetter(f"{name} does not read back as {mailbox.name} <{mailbox.address}>")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadBack:
+    """What a message that `write` wrote says. Line breaks are LF in `text` and `html`."""
+
+    subject: str
+    language: str
+    text: str
+    html: str
+    calendar: CalendarFile | None
+
+
+@lru_cache(maxsize=2)
+def read_back(raw: bytes) -> ReadBack:
+    """A message as its reader will see it; `raw` is what `write` gave."""
+    message = message_from_string(raw.decode(), policy=compat32)
+    text, html, *others = (part for part in message.walk() if not part.is_multipart())
+    return ReadBack(
+        subject=str(make_header(decode_header(_LINE_END.sub("", str(message["Subject"]))))),
+        language=str(message["Content-Language"]),
+        text=_read_words(text),
+        html=_read_words(html),
+        calendar=_read_calendar(others) if others else None,
+    )
+
+
+def _read_words(part: "Parsed[str, str]") -> str:
+    return _octets(part).decode().replace("\r\n", "\n")
+
+
+def _read_calendar(parts: "list[Parsed[str, str]]") -> CalendarFile:
+    """From the alternative, which names the method, and the file, which has a name; one part may be both."""
+    return CalendarFile(
+        method=str(parts[0].get_param("method")),
+        content=_octets(parts[-1]),
+        name=str(parts[-1].get_filename()),
+    )
+
+
+def _octets(part: "Parsed[str, str]") -> bytes:
+    octets = part.get_payload(decode=True)
+    return octets if isinstance(octets, bytes) else b""
 
 
 @lru_cache(maxsize=64)

@@ -6,7 +6,7 @@ values, and how dates are written, is left to `wording`.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -168,18 +168,31 @@ class _Clocks:
         return Moment(venue=venue, own=None if own.utcoffset() == venue.utcoffset() else own)
 
 
-def _recipient(recipient: Recipient, language: str) -> dict[str, Value]:
+def _addressed_as(recipient: Recipient) -> str:
     title, family_name = _line(recipient.title), _line(recipient.family_name)
-    return {
-        "name": _line(recipient.name),
-        "full_name": _line(recipient.full_name),
-        "addressed_as": f"{title} {family_name}" if title and family_name else _line(recipient.name),
-        "title": title,
-        "family_name": family_name,
-        "institution": _line(recipient.institution),
-        "state": state_name(recipient.state, str(locale_of(language))) if recipient.state else "",
-        "role": recipient.role.value,
-    }
+    return f"{title} {family_name}" if title and family_name else _line(recipient.name)
+
+
+@lru_cache(maxsize=1024)
+def _state(code: str | None, language: str) -> str:
+    return state_name(code, str(locale_of(language))) if code else ""
+
+
+OWN_TEXTS: Mapping[str, Callable[[Recipient, str], str]] = {
+    "name": lambda recipient, _: _line(recipient.name),
+    "full_name": lambda recipient, _: _line(recipient.full_name),
+    "addressed_as": lambda recipient, _: _addressed_as(recipient),
+    "title": lambda recipient, _: _line(recipient.title),
+    "family_name": lambda recipient, _: _line(recipient.family_name),
+    "institution": lambda recipient, _: _line(recipient.institution),
+    "state": lambda recipient, language: _state(recipient.state, language),
+}
+"""The fields of `recipient` that are text of the reader's own, each from the reader and the letter's language."""
+
+
+def _recipient(recipient: Recipient, language: str) -> dict[str, Value]:
+    own: dict[str, Value] = {field: text(recipient, language) for field, text in OWN_TEXTS.items()}
+    return own | {"role": recipient.role.value}
 
 
 def _event(event: Event, links: Links, clocks: _Clocks) -> dict[str, Value]:
@@ -228,6 +241,8 @@ def _session(
 
 def _line(text: str) -> str:
     """Strangers' text as one line: no control characters, nothing that turns the line around (UAX 9 2)."""
+    if text.isprintable() and "  " not in text and text == text.strip(" "):
+        return text
     return " ".join(_BIDI.sub("", _CONTROLS.sub(" ", text)).split())
 
 

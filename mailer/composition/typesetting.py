@@ -6,7 +6,7 @@ Also the last touch to a whole part: a subject is one line, a text has no stray 
 import re
 import textwrap
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from mailer.errors import WordingError
 
@@ -14,22 +14,47 @@ COLUMNS = 72
 LONGEST_SUBJECT = 200
 
 _BLANKS = re.compile(r"[ \t\r\n]+")  # not the no-break space: French needs it before its colons
+_ODD_BLANKS = re.compile(r"[\x0b\x0c]|(?:^| )[^\S ]+(?: |$)")
 
 
 def wrapped(text: str, indent: int = 0) -> str:
     """Paragraphs (parted by empty lines) broken at 72 columns, addresses and long words left whole."""
-    margin = " " * min(indent, 30)
-    return "\n\n".join(
-        textwrap.fill(
-            _BLANKS.sub(" ", paragraph).strip(),
+    return "\n\n".join(filled(paragraph, margin(indent)) for paragraph in paragraphs(text))
+
+
+def paragraphs(text: str) -> list[str]:
+    """What stands between empty lines, each with single blanks between its words."""
+    return [_BLANKS.sub(" ", each).strip() for each in re.split(r"\n[ \t]*\n", str(text).strip())]
+
+
+def margin(indent: int) -> str:
+    """The blanks before each line: never more than 30 of them."""
+    return " " * min(indent, 30)
+
+
+def filled(paragraph: str, margin: str = "") -> str:
+    """One of `paragraphs`, broken at 72 columns: as many words on a line as there is room for."""
+    if len(margin) + len(paragraph) <= COLUMNS and "\x0b" not in paragraph and "\x0c" not in paragraph:
+        return margin + paragraph if paragraph else ""
+    if _ODD_BLANKS.search(paragraph):
+        return textwrap.fill(
+            paragraph,
             COLUMNS,
             initial_indent=margin,
             subsequent_indent=margin,
             break_long_words=False,
             break_on_hyphens=False,
         )
-        for paragraph in re.split(r"\n[ \t]*\n", str(text).strip())
-    )
+    lines, line = [], ""
+    for word in paragraph.split(" "):
+        if not line:
+            line = margin + word
+        elif len(line) + 1 + len(word) <= COLUMNS:
+            line = f"{line} {word}"
+        else:
+            lines.append(line)
+            line = margin + word
+    return "\n".join([*lines, line])
 
 
 def beside(text: str, label: str, width: int) -> str:
@@ -73,19 +98,25 @@ def _cut(line: str) -> str:
 def plain(text: str, *, rtl: bool) -> str:
     """Tidy plain text: no trailing blanks, never two empty lines together, one line break at the end."""
     lines = [line.rstrip(" \t") for line in text.strip().splitlines()]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(_from_the_right(lines) if rtl else lines)) + "\n"
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(FromTheRight().lines(lines) if rtl else lines)) + "\n"
 
 
-def _from_the_right(lines: Iterable[str]) -> Iterator[str]:
-    """Every line, other than an address, marked as running from right to left (UAX 9 4.3 HL1).
+class FromTheRight:
+    """Marks every line, other than an address, as running from right to left (UAX 9 4.3 HL1).
 
-    An isolate ends with its line (UAX 9 3.3.2): one broken over two lines is opened again on the next.
+    An isolate ends with its line (UAX 9 3.3.2): one broken over two lines is opened again on the next. So it
+    remembers how many are open.
     """
-    open_isolates = 0
-    for line in lines:
+
+    def __init__(self, open_isolates: int = 0) -> None:
+        self.open_isolates = open_isolates
+
+    def lines(self, lines: Iterable[str]) -> list[str]:
+        return [self._marked(line) for line in lines]
+
+    def _marked(self, line: str) -> str:
         if not line or "://" in line:
-            yield line
-            continue
-        reopened = "\u2068" * open_isolates + line
-        open_isolates = reopened.count("\u2068") - reopened.count("\u2069")
-        yield "\u200f" + reopened + "\u2069" * open_isolates
+            return line
+        reopened = "\u2068" * self.open_isolates + line
+        self.open_isolates = reopened.count("\u2068") - reopened.count("\u2069")
+        return "\u200f" + reopened + "\u2069" * self.open_isolates

@@ -17,7 +17,7 @@ from pathlib import Path
 from mailer.agenda.model import MailingKind
 from mailer.composition import fence, phrasing, typesetting
 from mailer.composition.placeholders import Value, direction_of, samples
-from mailer.composition.sandbox import LONGEST_PART, Sandbox
+from mailer.composition.sandbox import LONGEST_PART, Onlooker, Sandbox
 from mailer.errors import BadInput, Problem, WordingError
 
 FALLBACK = "en"
@@ -114,15 +114,36 @@ def render(
         WordingError: a part is missing or cannot be rendered, or its result is too large.
     """
     language = choose_language(wording, kind, *(languages or (str(context["language"]),)))
-    values = {**context, "language": language, "direction": direction_of(language)}
-    sandbox = _sandbox(wording, language)
-    subject, text, html = (sandbox.written(f"{kind}/{language}.{part}", values) for part in PARTS)
+    subject, text, html = parts(wording, kind, language, context)
     return Words(
         language=language,
-        subject=typesetting.subject(subject, f"{kind}/{language}.{PARTS[0]}"),
-        text=typesetting.plain(text, rtl=values["direction"] == "rtl"),
+        subject=typesetting.subject(subject, subject_template(kind, language)),
+        text=typesetting.plain(text, rtl=direction_of(language) == "rtl"),
         html=html.strip() + "\n",
     )
+
+
+def parts(
+    wording: Wording,
+    kind: MailingKind,
+    language: str,
+    context: Mapping[str, Value],
+    onlooker: Onlooker | None = None,
+) -> tuple[str, str, str]:
+    """Subject, plain text and HTML as the templates give them, not yet set as lines.
+
+    Raises:
+        WordingError: as `render`.
+    """
+    values = {**context, "language": language, "direction": direction_of(language)}
+    sandbox = _sandbox(wording, language)
+    subject, text, html = (sandbox.written(f"{kind}/{language}.{part}", values, onlooker) for part in PARTS)
+    return subject, text, html
+
+
+def subject_template(kind: MailingKind, language: str) -> str:
+    """The path of the template that a letter's subject comes from."""
+    return f"{kind}/{language}.{PARTS[0]}"
 
 
 @lru_cache(maxsize=32)

@@ -1,71 +1,45 @@
 """What the owners of letters do: claim them under a lease, tell what happened, renew, let go.
 
 A lease keeps others away for a while, a fence whoever wakes up after it. `letter` says what can happen; every
-function works in its caller's transaction.
+function works in its caller's transaction. Claiming and telling are done for every letter: they go to the
+database as plain rows, many at a time.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_
 
-from mailer.outbox.ledger import SentEntry, enter
-from mailer.outbox.letter import CLAIMABLE, ENDS_AN_ATTEMPT, Happening, LetterState, after, states_before
-from mailer.outbox.letters import with_readers
-from mailer.outbox.moving import CHUNK, chunks, left_behind, locked, move, rewrite, write_down
+from mailer.errors import StoreError
+from mailer.outbox.claimed import Change, ClaimedLetter
+from mailer.outbox.database import as_moment, as_stored, fetch, many
+from mailer.outbox.ledger import enter
+from mailer.outbox.letter import (
+    CLAIMABLE,
+    ENDS_AN_ATTEMPT,
+    FINAL,
+    OWNED,
+    Happening,
+    LetterState,
+    after,
+    states_before,
+)
+from mailer.outbox.moving import CHUNK, chunks, locked, move, rewrite, write_down
+from mailer.outbox.pauses import NOT_PAUSED
 from mailer.outbox.people import LEFT, UNSUBSCRIBED
-from mailer.outbox.schema import in_states, letter, occasion, recipient
-from mailer.recipients.model import Recipient
+from mailer.outbox.schema import letter
 
 S, H = LetterState, Happening
 
 TOLD_BY_OWNER = frozenset({H.RELEASED, H.INTENDED, H.ACCEPTED, H.PUT_OFF, H.REFUSED, H.LOST})
+_AFTER = {happening: after(min(states_before(happening)), happening) for happening in TOLD_BY_OWNER}
+"""Each leads to one state, whatever it was told of."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClaimedLetter:
-    """A letter and all that composing it needs; it is `owner`'s until the lease ends.
-
-    `fence` grows with every claim. `attempts` are those that ended earlier. `repeats` is set when this copy
-    may be the second: the SHA-256 that its bytes must have.
-    """
-
-    id: int
-    fence: int
-    owner: str
-    event: str
-    version: int
-    mailing: str
-    anchor: str
-    due_at: datetime
-    useful_until: datetime
-    dated_at: datetime
-    wording: str
-    revision: int
-    attempts: int
-    recipient_id: int
-    handle: str
-    recipient: Recipient
-    repeats: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """What the owner of a claim says happened. `digest` (SHA-256 of the bytes) goes with INTENDED, and so does
-    `written_from` (version, revision and wording that were read); `retry_at` with PUT_OFF, `entries` with ACCEPTED.
-    """
-
-    letter_id: int
-    fence: int
-    owner: str
-    happening: Happening
-    reply: str = ""
-    retry_at: datetime | None = None
-    digest: str | None = None
-    written_from: tuple[int, int, str] | None = None
-    entries: tuple[SentEntry, ...] = ()
+def _written(states: Iterable[LetterState]) -> str:
+    return ", ".join(f"'{state.value}'" for state in sorted(states))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,31 +64,65 @@ def claim(
     claimed: list[ClaimedLetter] = []
     while len(claimed) < limit:
         wanted = min(limit - len(claimed), CHUNK)
-        rows = c.execute(_ready(now, event).limit(wanted)).all()
+        rows = [_Ready._make(row) for row in fetch(c, *_ready(c, now, wanted, event))]
         asked = [row for row in rows if row.left_at is None and row.unsubscribed_at is None]
-        _stop(c, [row for row in rows if row.left_at or row.unsubscribed_at], now)
-        ids = [row.id for row in asked]
+        if len(asked) < len(rows):
+            _stop(c, [row for row in rows if row.left_at or row.unsubscribed_at], now)
         lease = {"owner": owner, "lease_until": now + lease_for, "fence": letter.c.fence + 1}
-        rewrite(c, ids, {"state": S.CLAIMED} | lease)
-        write_down(c, [(each, H.CLAIMED, S.CLAIMED, owner) for each in ids], now)
+        rewrite(c, [row.id for row in asked], {"state": S.CLAIMED} | lease)
         claimed += [_claimed(row, owner) for row in asked]
         if len(rows) < wanted:
             break
     return claimed
 
 
-def _ready(now: datetime, event: str | None) -> Select[Any]:
-    ready = with_readers().where(
-        true() if event is None else occasion.c.event == event,
-        in_states(CLAIMABLE),
-        letter.c.next_attempt_at <= now,
-        occasion.c.useful_until > now,
-        occasion.c.withdrawn_at.is_(None),
-    )
-    return ready.order_by(letter.c.next_attempt_at, letter.c.id).with_for_update(of=letter, skip_locked=True)
+class _Ready(NamedTuple):
+    """A letter that may be sent now, as the driver gives it."""
+
+    id: int
+    fence: int
+    event: str
+    version: int
+    mailing: str
+    anchor: str
+    due_at: datetime | str
+    useful_until: datetime | str
+    dated_at: datetime | str
+    wording: str
+    revision: int
+    attempts: int
+    recipient_id: int
+    handle: str
+    address: str
+    document: str
+    content: str | None
+    repeated_at: datetime | str | None
+    left_at: datetime | str | None
+    unsubscribed_at: datetime | str | None
 
 
-def _stop(c: Connection, rows: Sequence[Row[Any]], now: datetime) -> None:
+_READY = f"""
+SELECT l.id, l.fence, o.event, l.version, o.mailing, o.anchor, o.due_at, o.useful_until, l.dated_at, l.wording,
+       l.revision, l.attempts, l.recipient_id, r.handle, r.address_key, v.document, l.content, l.repeated_at, r.left_at,
+       r.unsubscribed_at
+FROM letter l
+JOIN occasion o ON o.id = l.occasion_id
+JOIN recipient r ON r.id = l.recipient_id
+JOIN recipient_revision v ON v.recipient_id = l.recipient_id AND v.number = l.revision
+WHERE l.state IN ({_written(CLAIMABLE)}) AND l.next_attempt_at <= ? AND o.useful_until > ?
+  AND o.withdrawn_at IS NULL AND o.event = coalesce(?, o.event) AND {NOT_PAUSED}
+ORDER BY l.next_attempt_at, l.id LIMIT ?"""  # noqa: S608 - the states are ours
+
+
+def _ready(
+    c: Connection, now: datetime, limit: int, event: str | None
+) -> tuple[str, tuple[datetime | str | int | None, ...]]:
+    at = as_stored(c, now)
+    passing_over = " FOR UPDATE OF l SKIP LOCKED" if c.dialect.name == "postgresql" else ""
+    return _READY + passing_over, (at, at, event, limit)
+
+
+def _stop(c: Connection, rows: Sequence[_Ready], now: datetime) -> None:
     unsubscribed = [row.id for row in rows if row.unsubscribed_at]
     left = [row.id for row in rows if not row.unsubscribed_at]
     if unsubscribed:
@@ -123,25 +131,26 @@ def _stop(c: Connection, rows: Sequence[Row[Any]], now: datetime) -> None:
         move(c, letter.c.id.in_(left), H.WITHDRAWN, now, LEFT)
 
 
-def _claimed(row: Row[Any], owner: str) -> ClaimedLetter:
+def _claimed(row: _Ready, owner: str) -> ClaimedLetter:
     return ClaimedLetter(
-        id=row.id,
-        fence=row.fence + 1,
-        owner=owner,
-        event=row.event,
-        version=row.version,
-        mailing=row.mailing,
-        anchor=row.anchor,
-        due_at=row.due_at,
-        useful_until=row.useful_until,
-        dated_at=row.dated_at,
-        wording=row.wording,
-        revision=row.revision,
-        attempts=row.attempts,
-        recipient_id=row.recipient_id,
-        handle=row.handle,
-        recipient=Recipient.model_validate_json(row.document),
-        repeats=row.content if row.repeated_at else None,
+        row.id,
+        row.fence + 1,
+        owner,
+        row.event,
+        row.version,
+        row.mailing,
+        row.anchor,
+        as_moment(row.due_at),
+        as_moment(row.useful_until),
+        as_moment(row.dated_at),
+        row.wording,
+        row.revision,
+        row.attempts,
+        row.recipient_id,
+        row.handle,
+        row.address,
+        row.document,
+        row.content if row.repeated_at else None,
     )
 
 
@@ -149,89 +158,155 @@ def happen(c: Connection, changes: Sequence[Change], now: datetime) -> list[int]
     """Apply what owners say of their letters, many at once; returns the ids of those for whom it holds.
 
     It does not hold for whoever is fenced out: the letter has another fence or owner, or is in a state in
-    which this cannot happen. INTENDED moreover needs a lease still running and a reader who has not
-    unsubscribed, and a letter written from what it still stands for: no dot may be sent for a letter whose
-    id is not returned. ACCEPTED enters `entries` into
+    which this cannot happen. INTENDED moreover needs a lease still running, a reader who has not unsubscribed,
+    and a letter written from what it still stands for: no dot may be sent for a letter whose id is not
+    returned. Told again, for nobody knew whether it was kept, it holds again. ACCEPTED enters `entries` into
     the ledger.
 
     Raises:
         ValueError: a happening that is not an owner's to tell.
     """
-    rows = _held(c, {change.letter_id for change in changes})
-    told: list[tuple[Change, LetterState]] = []
     for change in changes:
-        row = rows.get(change.letter_id)
-        if row is None or not _holds(row, change, now):
+        if change.happening not in TOLD_BY_OWNER:
+            raise ValueError(f"{change.happening} is not for the owner of a letter to tell")
+    _lock(c, {change.letter_id for change in changes})
+    savepoint = c.begin_nested()
+    if _write(c, changes, now):
+        savepoint.commit()
+        return [change.letter_id for change in changes]
+    savepoint.rollback()
+    known, new = _sound(c, changes, now)
+    if not _write(c, new, now):
+        raise StoreError("letters changed though their rows are locked; look at the database")
+    return known
+
+
+def _lock(c: Connection, ids: Iterable[int]) -> None:
+    """Rows are locked in the order of their ids, so that no two transactions wait for each other."""
+    if c.dialect.name == "postgresql":
+        fetch(c, "SELECT id FROM letter WHERE id = ANY(?) ORDER BY id FOR UPDATE", (sorted(ids),))
+
+
+_INTEND = """
+UPDATE letter SET state = 'leaving', intent_at = ?, content = ?, reply = ?
+WHERE id = ? AND fence = ? AND owner = ? AND state = 'claimed' AND lease_until > ?
+  AND version = coalesce(?, version) AND revision = coalesce(?, revision) AND wording = coalesce(?, wording)
+  AND NOT EXISTS (SELECT 1 FROM recipient r WHERE r.id = recipient_id AND r.unsubscribed_at IS NOT NULL)"""
+_END = """
+UPDATE letter SET state = '{state}', reply = coalesce(nullif(?, ''), reply), attempts = attempts + {attempts},
+       settled_at = ?, next_attempt_at = coalesce(?, next_attempt_at), owner = NULL, lease_until = NULL
+WHERE id = ? AND fence = ? AND owner = ? AND state IN ({before})"""
+_ENDS = {
+    happening: _END.format(
+        state=_AFTER[happening],
+        attempts=int(happening in ENDS_AN_ATTEMPT),
+        before=_written(states_before(happening)),
+    )
+    for happening in sorted(TOLD_BY_OWNER - {H.INTENDED})
+}
+
+
+def _write(c: Connection, changes: Sequence[Change], now: datetime) -> bool:
+    """Write all these down at once; whether each of them held. If not, nothing of it may stay."""
+    at = as_stored(c, now)
+    told: dict[Happening, list[Change]] = {}
+    for change in changes:
+        told.setdefault(change.happening, []).append(change)
+    intended = told.pop(H.INTENDED, [])
+    if many(c, _INTEND, [_intent(change, at) for change in intended]) < len(intended):
+        return False
+    for happening, ended in told.items():
+        settled_at = at if _AFTER[happening] in FINAL else None
+        default = at if happening is H.PUT_OFF else None
+        rows = [
+            (
+                change.reply, settled_at, as_stored(c, change.retry_at) if change.retry_at else default,
+                change.letter_id, change.fence, change.owner,
+            )
+            for change in ended
+        ]  # fmt: skip
+        if many(c, _ENDS[happening], rows) < len(ended):
+            return False
+    write_down(
+        c,
+        [
+            (each.letter_id, each.happening, _AFTER[each.happening], each.reply)
+            for each in changes
+            if each.happening is not H.ACCEPTED  # the letter itself says when, and what the server said
+        ],
+        now,
+    )
+    enter(
+        c, [(change.letter_id, each) for change in told.get(H.ACCEPTED, ()) for each in change.entries], now
+    )
+    return True
+
+
+def _intent(change: Change, at: datetime | str) -> tuple[Any, ...]:
+    version, revision, wording = change.written_from or (None, None, None)
+    return (
+        at, change.digest, change.reply, change.letter_id, change.fence, change.owner, at, version, revision, wording
+    )  # fmt: skip
+
+
+class _Held(NamedTuple):
+    """A letter as the database has it."""
+
+    id: int
+    owner: str | None
+    fence: int
+    state: str
+    may_be_intended: bool | None
+    version: int
+    revision: int
+    wording: str
+    content: str | None
+
+
+_HOLD = """
+SELECT l.id, l.owner, l.fence, l.state, l.lease_until > ? AND r.unsubscribed_at IS NULL, l.version, l.revision,
+       l.wording, l.content
+FROM letter l JOIN recipient r ON r.id = l.recipient_id WHERE l.id IN ({ids})"""
+
+
+def _sound(c: Connection, changes: Sequence[Change], now: datetime) -> tuple[list[int], list[Change]]:
+    """The ids of the letters of whom what is said holds, and of the changes those that are still to be written."""
+    held = _held(c, {change.letter_id for change in changes}, now)
+    known: list[int] = []
+    new: list[Change] = []
+    for change in changes:
+        row = held.get(change.letter_id)
+        if row is None or not _holds(row, change):
             continue
-        rows[change.letter_id] = row | _consequences(row, change, now)
-        told.append((change, rows[change.letter_id]["state"]))
-    _write(c, [rows[letter_id] for letter_id in {change.letter_id for change, _ in told}])
-    write_down(c, [(change.letter_id, change.happening, state, change.reply) for change, state in told], now)
-    accepted = [change for change, _ in told if change.happening is H.ACCEPTED]
-    enter(c, [(rows[change.letter_id], each) for change in accepted for each in change.entries], now)
-    return [change.letter_id for change, _ in told]
+        known.append(row.id)
+        if (row.state, change.happening) != (S.LEAVING, H.INTENDED):
+            new.append(change)
+            state = after(S(row.state), change.happening)
+            owner = row.owner if state in OWNED else None
+            held[row.id] = row._replace(state=state, owner=owner, content=change.digest or row.content)
+    return known, new
 
 
-def _held(c: Connection, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
-    query = (
-        select(letter, recipient.c.unsubscribed_at)
-        .join(recipient, recipient.c.id == letter.c.recipient_id)
-        .order_by(letter.c.id)
-        .with_for_update(of=letter)
-    )
-    return {
-        row["id"]: dict(row)
-        for chunk in chunks(sorted(ids))
-        for row in c.execute(query.where(letter.c.id.in_(chunk))).mappings()
-    }
+def _held(c: Connection, ids: Iterable[int], now: datetime) -> dict[int, _Held]:
+    found: dict[int, _Held] = {}
+    for chunk in chunks(sorted(ids)):
+        query = _HOLD.format(ids=",".join(map(str, chunk)))
+        for row in fetch(c, query, (as_stored(c, now),)):
+            found[row[0]] = _Held._make(row)
+    return found
 
 
-def _holds(row: Mapping[str, Any], change: Change, now: datetime) -> bool:
-    if change.happening not in TOLD_BY_OWNER:
-        raise ValueError(f"{change.happening} is not for the owner of a letter to tell")
-    if (row["owner"], row["fence"]) != (change.owner, change.fence):
+def _holds(row: _Held, change: Change) -> bool:
+    if (row.owner, row.fence) != (change.owner, change.fence):
         return False
-    if change.happening is H.INTENDED and (row["lease_until"] <= now or row["unsubscribed_at"] is not None):
-        return False
-    if change.written_from not in {None, (row["version"], row["revision"], row["wording"])}:
-        return False
-    return row["state"] in states_before(change.happening)
-
-
-def _consequences(row: Mapping[str, Any], change: Change, now: datetime) -> dict[str, Any]:
-    state = after(row["state"], change.happening)
-    new: dict[str, Any] = {"state": state, "reply": change.reply or row["reply"]}
-    if change.happening in ENDS_AN_ATTEMPT:
-        new["attempts"] = row["attempts"] + 1
     if change.happening is H.INTENDED:
-        new |= {"intent_at": now, "content": change.digest}
-    if change.happening is H.PUT_OFF:
-        new["next_attempt_at"] = change.retry_at or now
-    return new | left_behind(state, now)
-
-
-_TOLD_COLUMNS = (
-    "state",
-    "reply",
-    "attempts",
-    "intent_at",
-    "content",
-    "next_attempt_at",
-    "owner",
-    "lease_until",
-    "settled_at",
-)
-
-
-def _write(c: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    if not rows:
-        return
-    writing = update(letter).where(letter.c.id == bindparam("this"))
-    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _TOLD_COLUMNS}
-    c.execute(
-        writing.values(values),
-        [{"this": row["id"]} | {f"new_{name}": row[name] for name in _TOLD_COLUMNS} for row in rows],
-    )
+        if not row.may_be_intended:
+            return False
+        if row.state == S.LEAVING:
+            return row.content == change.digest
+        if change.written_from and change.written_from != (row.version, row.revision, row.wording):
+            return False
+    return row.state in states_before(change.happening)
 
 
 def renew(c: Connection, owner: str, now: datetime, lease_for: timedelta) -> int:

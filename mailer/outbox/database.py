@@ -1,16 +1,22 @@
 """Opening the database and beginning transactions, on SQLite and on PostgreSQL. What is in it is in `schema`.
 
+SQLite is `pysqlite3`'s, and its alone: before 3.51.3, which few systems have yet, two writers could meet a WAL
+reset and corrupt the file; and two copies of SQLite in one process drop each other's locks.
+
 A database that cannot be trusted is refused here, with a StoreError that says what to do. Nobody retries in
 here: a transaction that failed has left nothing behind, and its caller asks what is true before trying again.
 """
 
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
+import pysqlite3
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
@@ -29,12 +35,11 @@ Transaction = Connection
 """What the functions of the outbox are given: a connection within `reading()` or `writing()`."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration: the schema this program speaks."""
 
 VERSION_TABLE = "convenor_schema"
 _MIGRATION_LOCK = 0x436F6E76656E6F72  # pg_advisory_xact_lock takes any 64 bits that nobody else uses
-_SAFE_WAL = (3, 51, 3)  # before it, two writers could meet a WAL reset and corrupt the file
 _PATIENCE_FOR = 10_000  # milliseconds
 
 
@@ -43,10 +48,11 @@ class Database:
     """Where transactions begin. Threads may share one; each transaction has a connection of its own."""
 
     engine: Engine
+    _turn: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One snapshot that cannot be written to. On SQLite it may hold a writer's commit up: keep it short.
+        """One snapshot that cannot be written to, and holds nobody up.
 
         Raises:
             StoreError: the database is gone, locked for too long, or damaged.
@@ -60,14 +66,31 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """A transaction committed durably at the end of the block, or undone by any exception.
 
-        On SQLite there is one at a time (`BEGIN IMMEDIATE`); others wait up to ten seconds.
+        On SQLite there is one at a time (`BEGIN IMMEDIATE`): threads wait for their turn, other processes up to
+        ten seconds.
 
         Raises:
             StoreError: as for `reading`, and for a full disk or a deadlock. Nothing was kept, unless the
                 connection broke during the commit itself: then only reading can tell.
         """
-        with self._transaction(self.engine.execution_options(writing=True)) as connection:
+        with self._in_turn(), self._transaction(self.engine.execution_options(writing=True)) as connection:
             yield connection
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Threads that write to SQLite queue here: its own waiting is by sleeping and looking again."""
+        if self.engine.dialect.name != "sqlite":
+            yield
+            return
+        if not self._turn.acquire(timeout=_PATIENCE_FOR / 1000):
+            raise StoreError(
+                f"the database {self.engine.url.render_as_string(hide_password=True)} cannot be used "
+                "(locked by another thread); try again when it is free"
+            )
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def close(self) -> None:
         """Give back every connection; the database can be opened again."""
@@ -115,6 +138,60 @@ def insert(c: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     return sqlite.insert(table) if c.dialect.name == "sqlite" else postgresql.insert(table)
 
 
+def fetch(c: Connection, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """The plain rows of a query written with `?`, straight from the driver."""
+    with _cursor(c) as cursor:
+        cursor.execute(_marked(c, query), tuple(values))
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
+def many(c: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> int:
+    """Run a statement written with `?` for each of the rows, straight by the driver; how many rows it changed."""
+    if not rows:
+        return 0
+    with _cursor(c) as cursor:
+        cursor.executemany(_marked(c, statement), rows)
+        return int(cursor.rowcount)
+
+
+@contextmanager
+def _cursor(c: Connection) -> Iterator[Any]:
+    """The driver's own cursor, its errors told as SQLAlchemy tells them."""
+    driver_error: Any = c.dialect.loaded_dbapi.Error
+    cursor = c.connection.cursor()
+    try:
+        yield cursor
+    except driver_error as error:
+        raise DBAPIError.instance(None, None, error, driver_error, dialect=c.dialect) from error
+    finally:
+        cursor.close()
+
+
+def _marked(c: Connection, statement: str) -> str:
+    return statement if c.dialect.name == "sqlite" else statement.replace("?", "%s")
+
+
+@lru_cache(maxsize=1024)
+def _as_sqlite_has_it(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+
+
+def as_stored(c: Connection, moment: datetime) -> datetime | str:
+    """An aware moment as a plain row holds it: `schema.Instant` for those who speak to the driver."""
+    return _as_sqlite_has_it(moment) if c.dialect.name == "sqlite" else moment
+
+
+@lru_cache(maxsize=1024)
+def as_moment(stored: datetime | str) -> datetime:
+    """What `as_stored` was given."""
+    return (
+        datetime.fromisoformat(stored).replace(tzinfo=UTC)
+        if isinstance(stored, str)
+        else stored.astimezone(UTC)
+    )
+
+
 def _address(url: str) -> URL:
     try:
         address = make_url(url.replace("postgres://", "postgresql://", 1))
@@ -149,7 +226,7 @@ def _make_folder(address: URL) -> None:
 def _engine(address: URL) -> Engine:
     is_file = address.get_backend_name() == "sqlite"
     try:
-        engine = create_engine(address, pool_pre_ping=not is_file)
+        engine = create_engine(address, **({"module": pysqlite3} if is_file else {"pool_pre_ping": True}))
     except ModuleNotFoundError:
         raise StoreError("PostgreSQL needs one more package: pip install -e '.[postgres]'") from None
     event.listen(engine, "connect", _prepare_sqlite if is_file else _prepare_postgresql)
@@ -160,19 +237,19 @@ def _engine(address: URL) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # BEGIN is ours: the driver's own comes too late
-    wanted = "wal" if sqlite3.sqlite_version_info >= _SAFE_WAL else "truncate"
     connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_FOR}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
     (found,) = connection.execute("PRAGMA journal_mode").fetchone()
-    if found != wanted:
-        connection.execute(f"PRAGMA journal_mode = {wanted}")
+    if found != "wal":
+        connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:
     writing = connection.get_execution_options().get("writing", False)
-    connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writing else 'ON'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    with _cursor(connection) as cursor:
+        cursor.execute(f"PRAGMA query_only = {'OFF' if writing else 'ON'}")
+        cursor.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:

@@ -3,18 +3,15 @@
 What a letter carries, composition decides; that it has arrived, `claims` and `doubts` say.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, select
 
-from mailer.outbox.database import insert
+from mailer.outbox.claimed import SentEntry
+from mailer.outbox.database import as_stored, many
 from mailer.outbox.schema import entry, recipient
-
-SentEntry = tuple[str, str, int]
-"""A calendar object that a letter carries: `event` or a session's key, its UID and SEQUENCE."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,33 +26,20 @@ class LedgerEntry:
     sent_at: datetime
 
 
-def enter(c: Connection, sent: Sequence[tuple[Mapping[str, Any], SentEntry]], now: datetime) -> None:
-    """Enter what these letters, as rows, carried. The newest version stays: a late success of an older one
+_ENTER = """
+INSERT INTO entry (recipient_id, version_sent, anchor, uid, sequence_sent, sent_at)
+SELECT recipient_id, version, ?, ?, ?, ? FROM letter WHERE id = ?
+ON CONFLICT (recipient_id, anchor) DO UPDATE SET uid = excluded.uid, sequence_sent = excluded.sequence_sent,
+    version_sent = excluded.version_sent, sent_at = excluded.sent_at
+WHERE entry.version_sent <= excluded.version_sent"""
+
+
+def enter(c: Connection, sent: Sequence[tuple[int, SentEntry]], now: datetime) -> None:
+    """Enter what letters carried, each by its id. The newest version stays: a late success of an older one
     changes nothing.
     """
-    if not sent:
-        return
-    entering = insert(c, entry)
-    told = entering.excluded
-    entering = entering.on_conflict_do_update(
-        index_elements=["recipient_id", "anchor"],
-        set_={name: told[name] for name in ("uid", "sequence_sent", "version_sent", "sent_at")},
-        where=entry.c.version_sent <= told.version_sent,
-    )
-    c.execute(
-        entering,
-        [
-            {
-                "recipient_id": row["recipient_id"],
-                "anchor": anchor,
-                "uid": uid,
-                "sequence_sent": sequence,
-                "version_sent": row["version"],
-                "sent_at": now,
-            }
-            for row, (anchor, uid, sequence) in sent
-        ],
-    )
+    at = as_stored(c, now)
+    many(c, _ENTER, [(*entry, at, letter_id) for letter_id, entry in sent])
 
 
 def ledger(c: Connection, event: str) -> list[LedgerEntry]:

@@ -83,10 +83,22 @@ def search(
 
 
 def history(c: Connection, letter_id: int) -> list[Happened]:
-    """All that happened to a letter, in order; nothing, if it was never to be sent (`reason` says why)."""
+    """All that happened to a letter, in order; nothing, if it was never to be sent (`reason` says why).
+
+    Claims are not told. That it was accepted is kept in the letter alone, for that is the end of nearly all.
+    """
     told = letter_history.c
     query = select(told.at, told.happening, told.state, told.note).where(told.letter_id == letter_id)
-    return [Happened(**row) for row in c.execute(query.order_by(told.id)).mappings()]
+    lines = [Happened(**row) for row in c.execute(query.order_by(told.id)).mappings()]
+    query = select(letter.c.settled_at.label("at"), letter.c.reply.label("note"))
+    sent = (
+        c.execute(query.where(letter.c.id == letter_id, in_states({LetterState.SENT})))
+        .mappings()
+        .one_or_none()
+    )
+    if sent and lines and lines[-1].state is not LetterState.SENT:
+        lines.append(Happened(**sent, happening=Happening.ACCEPTED, state=LetterState.SENT))
+    return lines
 
 
 def progress(c: Connection, event: str) -> list[OccasionProgress]:

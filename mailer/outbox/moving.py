@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
+from mailer.outbox.database import as_stored, many
 from mailer.outbox.letter import (
     CLAIMABLE,
     ENDS_AN_ATTEMPT,
@@ -21,12 +22,14 @@ from mailer.outbox.letter import (
     after,
     states_before,
 )
-from mailer.outbox.schema import in_states, letter, letter_history
+from mailer.outbox.schema import in_states, letter
 
 T = TypeVar("T")
 
 CHUNK = 1000
 """Rows written or locked by one statement."""
+
+_WRITE_DOWN = "INSERT INTO letter_history (letter_id, at, happening, state, note) VALUES (?, ?, ?, ?, ?)"
 
 
 def move(
@@ -81,11 +84,12 @@ def write_down(
     c: Connection, lines: Sequence[tuple[int, Happening, LetterState, str]], now: datetime
 ) -> None:
     """Add to the history, for each letter: what happened, the state it led to, and a note."""
-    if lines:
-        names = ("letter_id", "happening", "state", "note")
-        c.execute(
-            letter_history.insert(), [dict(zip(names, line, strict=True)) | {"at": now} for line in lines]
-        )
+    at = as_stored(c, now)
+    many(
+        c,
+        _WRITE_DOWN,
+        [(letter_id, at, what.value, state.value, note) for letter_id, what, state, note in lines],
+    )
 
 
 def chunks(values: Iterable[T]) -> Iterator[list[T]]:

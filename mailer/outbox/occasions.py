@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, literal, select, update
 from mailer.outbox.database import insert
 from mailer.outbox.letter import UNSENT, Happening, LetterState
 from mailer.outbox.moving import chunks, locked, move, rewrite
+from mailer.outbox.pauses import is_stopped
 from mailer.outbox.schema import in_states, letter, occasion, recipient
 from mailer.planning.due import Occasion
 
@@ -127,12 +128,12 @@ def set_useful_until(c: Connection, occasion_id: int, useful_until: datetime) ->
 def add_letters(c: Connection, occasion_id: int, new: Iterable[NewLetter]) -> int:
     """Write an occasion's letters, as many as are not there yet, and return how many those were.
 
-    Each is written for what the list says of its reader now. A withdrawn occasion takes none.
+    Each is written for what the list says of its reader now. A withdrawn occasion takes none, nor one that was stopped.
     """
     due_at, withdrawn_at = c.execute(
         select(occasion.c.due_at, occasion.c.withdrawn_at).where(occasion.c.id == occasion_id)
     ).one()
-    if withdrawn_at is not None:
+    if withdrawn_at is not None or is_stopped(c, occasion_id):
         return 0
     added = 0
     for chunk in chunks(new):

@@ -17,6 +17,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Enum,
+    Float,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -38,6 +39,12 @@ class Answer(StrEnum):
     TENTATIVE = "tentative"
     DECLINED = "declined"
     DELEGATED = "delegated"
+
+
+class PausedBy(StrEnum):
+    PERSON = "person"
+    CONTENT = "content"  # the server refused one mailing's letters again and again, in the same words
+    AUTH = "auth"  # the server does not know us
 
 
 class Instant(TypeDecorator[datetime]):
@@ -256,5 +263,45 @@ letter_history = Table(
     Column("note", Text, nullable=False),
     Index(None, "letter_id"),
 )
+
+pause = Table(
+    "pause",
+    metadata,
+    Column("event", Text, primary_key=True),
+    Column("mailing", Text, primary_key=True),
+    Column("caused_by", _one_of(PausedBy, "caused_by"), primary_key=True),
+    Column("paused_at", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+"""What is held back, and why. A `mailing` of nothing is the whole event."""
+
+refusal = Table(
+    "refusal",
+    metadata,
+    Column("event", Text, primary_key=True),
+    Column("mailing", Text, primary_key=True),
+    Column("words", Text, primary_key=True),
+    Column("letters", Integer, nullable=False),
+)
+"""How many letters of a mailing a server refused for what they say, by its words; forgotten when it is resumed."""
+
+stopped_occasion = Table(
+    "stopped_occasion",
+    metadata,
+    Column("occasion_id", Id, ForeignKey(occasion.c.id), primary_key=True, autoincrement=False),
+    Column("stopped_at", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+"""Occasions that a person has ended: they take no letters any more."""
+
+slowdown = Table(
+    "slowdown",
+    metadata,
+    Column("relay", Text, primary_key=True),
+    Column("per_minute", Float, nullable=False),
+    Column("noted_at", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+"""Relays that are given fewer letters than usual, because they asked for it."""
 
 Row = dict[str, Any]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mailer.composition.composing import Sender
+from mailer.delivery.profiles import TRAY, Profile
 from mailer.delivery.tray import Tray
 from mailer.outbox.database import Database
 
@@ -13,7 +14,8 @@ from mailer.outbox.database import Database
 class Office:
     """One event's desk. `event` is the key of the event shown; `clock` gives aware UTC.
 
-    `tray` is None when letters leave through a mail server. `notes` gives sentences shown on top.
+    `tray` is None when letters leave through a mail server; `profile` is what that bears. `notes` gives sentences
+    shown on top.
     """
 
     database: Database
@@ -22,3 +24,4 @@ class Office:
     tray: Tray | None
     clock: Callable[[], datetime]
     notes: Callable[[], Sequence[str]] = tuple
+    profile: Profile = TRAY

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailer.agenda.model import CalendarPart
-from mailer.composition.ical import PRODID, address_uri, clean_name, clean_text, write
+from mailer.composition.ical import PRODID, address_uri, attendee_line, clean_name, clean_text, write
 from mailer.composition.invitation import CalendarMessage, CalendarUser, Entry, Method
 from mailer.composition.timezones import observances
 from tests.composition.test_timezones import TRICKY
@@ -193,3 +193,16 @@ def test_every_reader_finds_the_instant_meant_in_every_kind_of_zone(
 def test_every_zone_written_says_what_zoneinfo_says(year: dict[str, CalendarMessage]) -> None:
     faults = {zone: lint(write(message)) for zone, message in year.items()}
     assert faults == {zone: [] for zone in year}
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    name=st.one_of(texts, st.text(st.characters(codec="utf-8"))),
+    address=st.sampled_from(
+        ["a@b.example", "o'b+a_c.d@x-y.example", "jürgen@b.example", f"{'é' * 40}=/@b.example"]
+    ),
+)
+def test_an_attendee_line_is_the_one_the_library_writes(name: str, address: str) -> None:
+    line = attendee_line(name, address)
+    assert b"\r\n" + line in write(request(attendee=CalendarUser(name=name, address=address)))
+    assert line.endswith(b"\r\n")

@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.composition.links import Links, Purpose, Signer
+from mailer.composition.links import LONGEST_MAILBOX, Links, Purpose, Signer
 
 SIGNER = Signer(b"a secret key for the tests alone")
 HANDLE = SIGNER.handle("cybercrime-2027", "ana@prosecution.example")
 OTHER = SIGNER.handle("cybercrime-2027", "d.abenov@cyberpolice.example")
 TOKEN = SIGNER.token(Purpose.PAGE, HANDLE)
+MAILBOX = "bounces@conference.example"
+RETURN_PATH = SIGNER.return_path(MAILBOX, 4711)
+LOCAL_PART = RETURN_PATH.rpartition("@")[0]
 
 
 def test_a_token_opens_what_it_was_made_for() -> None:
@@ -127,6 +130,88 @@ def test_the_links_of_one_letter() -> None:
         unsubscribe=f"https://conference.example/u/{SIGNER.token(Purpose.UNSUBSCRIBE, HANDLE)}",
         entries={"event": f"{page}/event.ics", "session-1": f"{page}/session-1.ics"},
     )
+
+
+@given(st.integers(min_value=0, max_value=2**63 - 1))
+def test_a_return_path_leads_back_to_its_letter(letter_id: int) -> None:
+    return_path = SIGNER.return_path(MAILBOX, letter_id)
+    assert SIGNER.letter_of(return_path) == letter_id
+    assert SIGNER.letter_of(return_path.rpartition("@")[0]) == letter_id
+
+
+def test_a_return_path_is_the_letters_own_and_always_the_same() -> None:
+    assert re.fullmatch(r"bounces\+3mv-[a-z2-7]{16}@conference\.example", RETURN_PATH)
+    assert SIGNER.return_path(MAILBOX, 4711) == RETURN_PATH
+    assert len({SIGNER.return_path(MAILBOX, letter_id) for letter_id in range(1000)}) == 1000
+    assert Signer(b"another key of the same length..").letter_of(RETURN_PATH) is None
+
+
+@given(st.lists(st.booleans(), min_size=len(RETURN_PATH), max_size=len(RETURN_PATH)))
+def test_a_return_path_survives_whoever_changes_its_case(raised: list[bool]) -> None:
+    folded = (each.upper() if up else each for each, up in zip(RETURN_PATH, raised, strict=True))
+    assert SIGNER.letter_of("".join(folded)) == 4711
+
+
+@pytest.mark.parametrize("position", range(LOCAL_PART.index("+") + 1, len(LOCAL_PART)))
+def test_every_character_of_a_return_path_counts(position: int) -> None:
+    for letter in string.ascii_lowercase + string.digits + "-+_=.@ü\u212a\u0130":
+        if letter != LOCAL_PART[position]:
+            forged = LOCAL_PART[:position] + letter + LOCAL_PART[position + 1 :]
+            assert SIGNER.letter_of(f"{forged}@conference.example") is None
+
+
+@pytest.mark.parametrize(
+    "return_path",
+    [
+        "",
+        "@",
+        "+",
+        "bounces@conference.example",
+        "bounces+@conference.example",
+        "bounces+3mv@conference.example",
+        LOCAL_PART[:-1],
+        LOCAL_PART + "a",
+        LOCAL_PART + "=",
+        LOCAL_PART + "\n",
+        LOCAL_PART.replace("+", "+0"),
+        LOCAL_PART.replace("+", "+ "),
+        LOCAL_PART.replace("+", "+-"),
+        LOCAL_PART.replace("3mv", "3mw"),
+        LOCAL_PART + "+3mv",
+        f"<{LOCAL_PART}>",
+        "bounces+" + "z" * 13 + "-" + "a" * 16,
+        "bounces+" + "z" * 10_000,
+        "bounces+\u0663-" + "a" * 16,
+        "\ud800" * 40,
+    ],
+    ids=ascii,
+)
+def test_what_is_no_return_path_leads_nowhere(return_path: str) -> None:
+    assert SIGNER.letter_of(return_path) is None
+
+
+@given(st.text(max_size=80))
+def test_nobody_comes_upon_a_return_path_by_chance(return_path: str) -> None:
+    assert SIGNER.letter_of(return_path) is None
+
+
+def test_the_local_part_of_a_return_path_has_at_most_64_octets() -> None:
+    longest = "b" * LONGEST_MAILBOX
+    assert len(SIGNER.return_path(f"{longest}@conference.example", 2**63 - 1).rpartition("@")[0]) == 64
+    with pytest.raises(ValueError, match="make no return path"):
+        SIGNER.return_path(f"{longest}b@conference.example", 1)
+
+
+@pytest.mark.parametrize("letter_id", [-1, 2**63])
+def test_a_letter_that_can_be_in_no_database_has_no_return_path(letter_id: int) -> None:
+    with pytest.raises(ValueError, match="make no return path"):
+        SIGNER.return_path(MAILBOX, letter_id)
+
+
+def test_a_mailbox_may_have_a_plus_of_its_own() -> None:
+    return_path = SIGNER.return_path("events+bounces@conference.example", 4711)
+    assert return_path.startswith("events+bounces+3mv-")
+    assert SIGNER.letter_of(return_path) == 4711
 
 
 def test_the_secret_is_never_shown() -> None:

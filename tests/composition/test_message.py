@@ -1,10 +1,11 @@
 """The bytes of one message: their structure, their headers, and what strangers' text cannot do to them."""
 
+import base64
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email import message_from_bytes, message_from_string
-from email.header import decode_header, make_header
+from email.header import Header, decode_header, make_header
 from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP, compat32
 from email.utils import getaddresses, parsedate_to_datetime
@@ -16,7 +17,17 @@ from hypothesis import strategies as st
 
 from mailer.agenda.model import CalendarPart
 from mailer.composition import ical
-from mailer.composition.message import LONGEST_LINE, CalendarFile, Mailbox, Message, write
+from mailer.composition.message import (
+    LONGEST_LINE,
+    CalendarFile,
+    Mailbox,
+    Message,
+    base64_lines,
+    quick_reader_line,
+    quoted,
+    read_back,
+    write,
+)
 from mailer.errors import UnsafeLetter
 from tests.scenes.calendar import cancelled, carried
 
@@ -382,3 +393,76 @@ def test_any_words_make_a_message_that_can_be_carried(
     for given_text, arrived in zip((text, html), words, strict=True):
         assert isinstance(arrived, bytes)
         assert arrived.decode().removesuffix("\r\n") == ends.sub("\r\n", given_text).removesuffix("\r\n")
+
+
+# ── quick ways ───────────────────────────────────────────────────────────────────────────────────────────────
+
+ADDRESSES = st.one_of(
+    st.sampled_from(
+        [READER.address, "o'b+a=c@x.example", f"{'l' * 60}@x.example", "a..b@x.example", "é@x.example"]
+    ),
+    st.emails(),
+)
+SCRIPTED = st.one_of(
+    ONE_LINE,
+    st.sampled_from(NAMES),
+    st.text(st.sampled_from('Жעé ש東😀a,"\\'), max_size=70),
+    st.text(st.sampled_from("abc XYZ.,-'()\"\\@;:<>"), max_size=70),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(name=SCRIPTED, address=ADDRESSES)
+def test_a_reader_is_written_quickly_only_as_the_standard_library_writes_it(name: str, address: str) -> None:
+    line = quick_reader_line(name, address)
+    if line is None:
+        return
+    plain = re.fullmatch(r"[!-~]{1,60}( [!-~]{1,60})*", name) and "=?" not in name
+    words = name
+    if plain and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+", name):
+        words = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    phrase = Header(words, "us-ascii" if plain else "utf-8", header_name="To", maxlinelen=76).encode(
+        linesep="\r\n"
+    )
+    last = f"To: {phrase}".rpartition("\n")[2]
+    space = " " if len(last) + 3 + len(address) <= 76 else "\r\n "
+    assert line == f"To: {phrase}{space}<{address}>\r\n".encode()
+    message = message_from_string(line.decode() + "\r\n", policy=compat32)
+    assert message.keys() == ["To"]
+    ((shown, found),) = getaddresses([re.sub("\r\n", "", str(message["To"]))])
+    assert (decoded(shown), found) == (name, address)
+
+
+@pytest.mark.parametrize("name", ["Ana Novak", "Dr. Novak, Ana", "ليلى حداد", "Ж" * 50, "Jürgen Müller"])
+def test_ordinary_names_are_written_quickly(name: str) -> None:
+    assert quick_reader_line(name, READER.address)
+
+
+@pytest.mark.parametrize("name", ["", "=?utf-8?q?x?=", "x" * 61, "é" * 31, *(f"A{stop}" for stop in BREAKS)])
+def test_extraordinary_ones_are_not(name: str) -> None:
+    line = quick_reader_line(name, READER.address)
+    assert line is None or b"=?utf-8?" in line
+
+
+@given(st.lists(ANY_TEXT))
+def test_lines_are_quoted_one_by_one_as_together(lines: list[str]) -> None:
+    lines = [" ".join(line.splitlines()) + "\r\n" for line in lines]
+    assert b"".join(map(quoted, lines)) == quoted("".join(lines))
+
+
+@given(st.binary(max_size=500))
+def test_base64_is_that_of_the_standard_library(octets: bytes) -> None:
+    assert base64_lines(octets) == base64.encodebytes(octets).replace(b"\n", b"\r\n")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("calendar", "file"), [(None, ""), (REQUEST, "invite.ics"), (PUBLISHED, "agenda.ics")]
+)
+def test_what_was_written_is_read_back(name: str, calendar: object, file: str) -> None:
+    attached = file_of(calendar, file) if calendar else None
+    found = read_back(
+        written(subject=name or "x", text="é\n\nx\n", html="<p>From é</p>\n", calendar=attached)
+    )
+    assert (found.subject, found.language, found.calendar) == (name or "x", "en", attached)
+    assert (found.text, found.html) == ("é\n\nx\n", "<p>From é</p>\n")

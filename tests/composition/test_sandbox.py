@@ -1,9 +1,11 @@
 """What holds while rendering, whatever the template says."""
 
+from typing import Any
+
 import pytest
 
 from mailer.composition import wording
-from mailer.composition.sandbox import LONGEST_PART
+from mailer.composition.sandbox import LONGEST_PART, Sandbox
 from mailer.composition.wording import Wording
 from mailer.errors import WordingError
 from tests.composition.writing import KIND, complete, rendered, values
@@ -52,3 +54,46 @@ def test_an_error_in_a_shared_layout_names_its_own_file_and_line() -> None:
     with pytest.raises(WordingError) as caught:
         wording.render(Wording(texts=texts), KIND, values(), "en")
     assert (caught.value.template, caught.value.line) == ("layout/parts.txt", 3)
+
+
+class _Listener:
+    """Notes what it is told; constants were seen to before."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def decides(self, value: object) -> None:
+        self.told.append(value)
+
+    def filters(self, name: str, function: Any, value: object, *args: Any, **named: Any) -> object:
+        self.told.append(name)
+        return function(value, *args, **named)
+
+
+@pytest.mark.parametrize(
+    ("template", "told"),
+    [
+        ("{{ a }}{% if a %}{{ a ~ b }}{% endif %}{{ a or b }}", []),
+        ("{% if a == b %}{% endif %}", ["A", "B"]),
+        ("{% if 1 < c < 3 %}{% endif %}", [2]),
+        ("{% if a in b %}{% endif %}", ["A", "B"]),
+        ("{% for x in a if x != b %}{% endfor %}", ["A", "A", "B"]),
+        ("{{ a.upper }}", ["A"]),
+        ('{{ a["x"] }}', ["A"]),
+        ("{{ c + 1 }}", [2]),
+        ("{{ a|loud }}", ["loud"]),
+        ("{% if a|loud == b %}{% endif %}", ["loud", "A!", "B"]),
+    ],
+)
+def test_an_onlooker_is_told_by_what_a_template_decides(template: str, told: list[object]) -> None:
+    sandbox, listener = Sandbox({"x.txt": template}, {"loud": lambda text: f"{text}!"}), _Listener()
+    values = {"a": "A", "b": "B", "c": 2}
+    try:
+        alone: object = sandbox.written("x.txt", values)
+    except WordingError as error:
+        alone = str(error)
+    try:
+        watched: object = sandbox.written("x.txt", values, listener)
+    except WordingError as error:
+        watched = str(error)
+    assert (listener.told, watched) == (told, alone)

@@ -1,6 +1,10 @@
 """Lines of plain text, and the one line of a subject."""
 
+import textwrap
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailer.composition import typesetting, wording
 from mailer.errors import WordingError
@@ -43,3 +47,22 @@ def test_a_long_title_without_blanks_still_leaves_a_subject() -> None:
 def test_an_empty_subject_or_a_control_character_in_one_is_refused(subject: str) -> None:
     with pytest.raises(WordingError, match=r"invitation/en\.subject\.txt"):
         rendered(subject=subject)
+
+
+PIECES = st.sampled_from(
+    ["word", "w" * 80, "\u00a0", "a\u00a0:", "\x0b", "\x0cx", "é-é", "x\x1dy", "\u2003", "of", "😀"]
+)
+
+
+@given(words=st.lists(PIECES, max_size=60), margin=st.integers(0, 40))
+def test_paragraphs_are_filled_as_textwrap_fills_them(words: list[str], margin: int) -> None:
+    (paragraph,) = typesetting.paragraphs(" ".join(words))
+    blanks = typesetting.margin(margin)
+    assert typesetting.filled(paragraph, blanks) == textwrap.fill(
+        paragraph,
+        typesetting.COLUMNS,
+        initial_indent=blanks,
+        subsequent_indent=blanks,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

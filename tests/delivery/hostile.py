@@ -103,6 +103,7 @@ class Talk:
     said: bytes = b""
     content: bytes = b""
     is_secret: bool = False
+    is_refused: bool = False
 
     def say(self, reply: bytes) -> None:
         self.said = reply
@@ -152,20 +153,28 @@ class Talk:
                 self.server.logins.append(self.login(line.split()[1:]))
                 self.step(command, b"235 welcome\r\n")
             case "DATA":
-                self.step(command, b"354 go on\r\n")
+                self.step(
+                    command, b"503 5.5.1 no valid recipients\r\n" if self.is_refused else b"354 go on\r\n"
+                )
                 if self.said.startswith(b"354"):
                     self.listen()
             case "QUIT":
                 self.step(command, b"221 goodbye\r\n")
                 raise _HungUp
             case _:
+                self.said = b""
                 self.step(command, b"250 fine\r\n")
+                self.is_refused = self.said[:1] in {b"4", b"5"} or (self.is_refused and command == "RCPT")
 
     def login(self, words: list[str]) -> tuple[str, str]:
-        """The user and password of AUTH PLAIN or LOGIN."""
+        """The user and password of AUTH PLAIN or LOGIN, or the user and token of XOAUTH2."""
         if words[0] == "PLAIN":
             _, user, password = _plain(words[1]).split("\0")
             return user, password
+        if words[0] == "XOAUTH2":
+            user, token, *rest = _plain(words[1]).split("\x01")
+            assert rest == ["", ""]
+            return user.removeprefix("user="), token.removeprefix("auth=Bearer ")
         answers = []
         for _ in range(2):
             self.say(b"334 \r\n")
@@ -180,10 +189,12 @@ class Talk:
                     raise _HungUp
             self.step("body", b"")
             self.server.interrupted.set()
-        self.content = self.upto(b"\r\n.\r\n").removesuffix(b".\r\n")
+        self.heard[:0] = b"\r\n"  # so that a dot alone is found too
+        self.content = self.upto(b"\r\n.\r\n").removesuffix(b".\r\n")[2:]
         self.server.dots += 1
         self.step("dot", b"250 kept\r\n")
-        self.server.kept.append(self.content)
+        if self.said.startswith(b"2"):
+            self.server.kept.append(self.content)
 
     def protect(self) -> None:
         assert self.server.tls
@@ -200,7 +211,7 @@ class HostileServer:
     """Listens from the moment it is made; used as a context it stops at the end.
 
     `dots` counts the final dots it saw, `kept` are the letters it holds (dots doubled, as they came), `logins`
-    the users and passwords it was told.
+    the users and passwords (or tokens) it was told. After a refusal of MAIL or RCPT its DATA is refused as well.
     """
 
     def __init__(
@@ -219,7 +230,7 @@ class HostileServer:
         self.kept: list[bytes] = []
         self.logins: list[tuple[str, str]] = []
         self.dots = self.poured = 0
-        self.interrupted = threading.Event()
+        self.interrupted, self.done = threading.Event(), threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads: list[threading.Thread] = []
         self._sockets: list[socket.socket] = []

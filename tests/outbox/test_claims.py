@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select, text
 
 from mailer.outbox import claims, doubts, letters, schema
-from mailer.outbox.claims import ClaimedLetter, Recovered
+from mailer.outbox.claimed import ClaimedLetter
+from mailer.outbox.claims import Recovered
 from mailer.outbox.database import Database
 from mailer.outbox.letter import CLAIMABLE, Happening, LetterState
 from mailer.planning.due import Occasion
@@ -54,7 +55,8 @@ def test_a_claim_carries_all_that_composing_needs(database: Database) -> None:
         attempts=0,
         recipient_id=claimed.recipient_id,
         handle=f"{EVENT}/p000000@prosecution.example",
-        recipient=person(0),
+        address="p000000@prosecution.example",
+        document=person(0).model_dump_json(),
         repeats=None,
     )
 

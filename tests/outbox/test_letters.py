@@ -19,7 +19,6 @@ def test_a_letter_that_was_sent_tells_its_whole_story(database: Database) -> Non
     with database.reading() as c:
         (row,) = letters.search(c, EVENT)
         assert letters.history(c, claimed.id) == [
-            Happened(at=NOW, happening=H.CLAIMED, state=S.CLAIMED, note="one"),
             Happened(at=later(seconds=1), happening=H.INTENDED, state=S.LEAVING, note=""),
             Happened(
                 at=later(seconds=2), happening=H.ACCEPTED, state=S.SENT, note="250 2.0.0 queued as 4711"

@@ -103,7 +103,7 @@ def test_who_leaves_gets_nothing_more(database: Database) -> None:
     assert tell(database, told(rows[claimed], H.INTENDED)) == []
     with database.reading() as c:
         assert people.roster(c, EVENT) == []
-        (_, last) = letters.history(c, rows[claimed].id)
+        (last,) = letters.history(c, rows[claimed].id)
     assert (last.happening, last.at, last.note) == (H.WITHDRAWN, later(seconds=9), "no longer on the list")
 
 

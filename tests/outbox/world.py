@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, event, func, select, update
 
 from mailer.outbox import agendas, claims, occasions, people, schema
-from mailer.outbox.claims import Change, ClaimedLetter
+from mailer.outbox.claimed import Change, ClaimedLetter
 from mailer.outbox.database import Database
 from mailer.outbox.letter import OWNED, Happening, LetterState
 from mailer.outbox.occasions import NewLetter

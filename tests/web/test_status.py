@@ -1,6 +1,11 @@
 """The timetable for machines."""
 
-from mailer.outbox.schema import recipient
+from dataclasses import replace
+
+from mailer.delivery.profiles import named
+from mailer.outbox import pauses, slowdowns
+from mailer.outbox.pauses import EVERYTHING
+from mailer.outbox.schema import PausedBy, recipient
 from tests.conference import EVENT, RECIPIENTS
 from tests.web.desk import AGENDA_IS_DUE_AT, Desk
 
@@ -50,6 +55,37 @@ def test_each_letter_is_counted_in_one_state(desk: Desk) -> None:
         assert sum(part[state] for state in STATES) == part["letters"]
     assert status["totals"]["letters"] == sum(mailing["letters"] for mailing in status["mailings"])
     assert status["totals"]["waiting"] > 0
+
+
+def test_what_holds_letters_up_is_told(desk: Desk) -> None:
+    quiet = desk.browser().get("/api/status").json()
+    assert (quiet["paused"], quiet["slowed"]) == ([], [])
+    assert quiet["delayed"] == {"over_4_hours": 0, "over_24_hours": 0}
+    assert {(mailing["paused"], mailing["ends"]) for mailing in quiet["mailings"]} == {(False, None)}
+    with desk.database.writing() as transaction:
+        pauses.pause(transaction, EVENT.key, "agenda", "554 spam", desk.clock(), caused_by=PausedBy.CONTENT)
+        pauses.pause(transaction, EVENT.key, EVERYTHING, "", desk.clock())
+        slowdowns.note(transaction, "smtp://mail.example:25", 15, "421 4.7.0", desk.clock())
+    status = desk.browser().get("/api/status").json()
+    now = "2027-01-11T08:00:00Z"
+    assert status["paused"] == [
+        {"mailing": None, "caused_by": "person", "since": now, "reason": ""},
+        {"mailing": "agenda", "caused_by": "content", "since": now, "reason": "554 spam"},
+    ]
+    assert status["slowed"] == [
+        {"relay": "smtp://mail.example:25", "per_minute": 15, "since": now, "reason": "421 4.7.0"}
+    ]
+    assert all(mailing["paused"] for mailing in status["mailings"])
+
+
+def test_what_is_leaving_has_its_end(desk: Desk) -> None:
+    desk.clock.now = AGENDA_IS_DUE_AT
+    desk.service.plan(desk.clock())
+    office = replace(desk.office, profile=named("microsoft365"))
+    status = replace(desk, office=office).browser().get("/api/status").json()
+    ends = {mailing["mailing"]: mailing["ends"] for mailing in status["mailings"] if mailing["ends"]}
+    assert ends.keys() == {"agenda", "reminder"}
+    assert max(ends.values()) == "2027-02-24T08:30:20Z"
 
 
 def test_it_names_nobody(calm_desk: Desk) -> None:

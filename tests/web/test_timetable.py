@@ -2,13 +2,15 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from mailer.agenda.rules import EVENT as WHOLE_EVENT
-from mailer.outbox import people
+from mailer.outbox import pauses, people, slowdowns
 from mailer.outbox.letter import LetterState
-from mailer.outbox.schema import letter
+from mailer.outbox.pauses import EVERYTHING
+from mailer.outbox.schema import PausedBy, letter, letter_history
 from mailer.web.app import create_app
 from tests.conference import EVENT, PRACTITIONER, RECIPIENTS
 from tests.web.desk import AGENDA_IS_DUE_AT, Desk
@@ -71,6 +73,51 @@ def test_letters_in_doubt_and_refused_need_a_person(desk: Desk) -> None:
     told = words(desk.browser().get("/").text)
     assert "Needs a person 1 Invitation : in doubt: the mail server may or may not have them" in told
     assert "1 Invitation : refused" in told
+
+
+def test_what_is_paused_says_why_since_when_and_what_ends_it(desk: Desk) -> None:
+    assert 'class="holds' not in desk.browser().get("/").text
+    with desk.database.writing() as transaction:
+        pauses.pause(transaction, EVENT.key, "agenda", "a <b>room</b> is missing", desk.clock())
+    page = desk.browser().get("/").text
+    told = words(page)
+    assert "Agenda of the day is paused: held back by a person, since Mon 11 Jan 2027, 09:00 ." in told
+    assert "a &lt;b&gt;room&lt;/b&gt; is missing" in page
+    assert "convenor resume agenda" in told
+    assert "Nothing needs you" in told
+    agenda = words(page.partition('id="mailing-agenda"')[2].partition("</tbody>")[0])
+    assert "09:00 paused" in agenda
+    assert "paused" not in page.partition('id="mailing-invitation"')[2].partition("</tbody>")[0]
+
+
+def test_what_the_mail_server_caused_needs_a_person(desk: Desk) -> None:
+    with desk.database.writing() as transaction:
+        pauses.pause(transaction, EVENT.key, "agenda", "", desk.clock())
+        pauses.pause(
+            transaction, EVENT.key, EVERYTHING, "535 5.7.8 unknown", desk.clock(), caused_by=PausedBy.AUTH
+        )
+    told = words(desk.browser().get("/").text)
+    assert "Everything is paused: the mail server does not know us" in told
+    assert told.index("Everything is paused") < told.index("Agenda of the day is paused")
+    assert "535 5.7.8 unknown When that is mended, convenor resume lets it go on." in told
+    assert "Needs a person Everything : the mail server does not know us" in told
+    assert "Nothing needs you" not in told
+    assert "No letter is in doubt" not in told
+
+
+def test_a_lowered_pace_delays_and_the_end_of_what_is_leaving_are_told(desk: Desk) -> None:
+    desk.clock.now = AGENDA_IS_DUE_AT
+    desk.service.plan(desk.clock())
+    since = AGENDA_IS_DUE_AT - timedelta(hours=5)
+    put_off = {"letter_id": 1, "at": since, "happening": "put_off", "state": "deferred", "note": ""}
+    with desk.database.writing() as transaction:
+        slowdowns.note(transaction, "smtp://mail.example:25", 1, "421 4.7.0 slower", desk.clock())
+        transaction.execute(letter.update().where(letter.c.id == 1).values(state=LetterState.DEFERRED))
+        transaction.execute(letter_history.insert().values(put_off))
+    told = words(desk.browser().get("/").text)
+    assert "it is given 1 a minute, and more each minute it is content. 421 4.7.0 slower" in told
+    assert re.search(r"0 of 5 done , through in \d+ minutes, at 09:\d\d", told)
+    assert "1 put off for more than 4 hours; tried again by itself" in told
 
 
 def test_answers_are_counted_and_nobody_is_named(desk: Desk) -> None:

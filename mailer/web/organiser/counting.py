@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from types import MappingProxyType
 
 from mailer.agenda.model import AgendaVersion
 from mailer.agenda.rules import EVENT
 from mailer.outbox.letter import LetterState
+from mailer.outbox.pauses import EVERYTHING, Pause
+from mailer.outbox.schema import PausedBy
+from mailer.outlook import Outlook
 from mailer.planning import due
 from mailer.standing import MailingStanding, OccasionStanding, Stage, Standing
+from mailer.web import moments
 
 S = LetterState
 
@@ -37,6 +41,13 @@ _ANSWERS = (
     ("delegated", "Sends somebody else"),
     ("declined", "Declined"),
 )
+_PAUSED_BY = MappingProxyType(
+    {
+        PausedBy.PERSON: "held back by a person",
+        PausedBy.CONTENT: "the mail server refuses its letters, one like the other",
+        PausedBy.AUTH: "the mail server does not know us",
+    }
+)
 _FARTHEST = 26
 """Hours between the two clocks farthest apart on earth."""
 
@@ -61,6 +72,18 @@ class Concern:
     mailing: str
     words: str
     count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """One thing that is paused: `what` as people call it, `tone` as that of `unsent`, the command that ends it."""
+
+    what: str
+    why: str
+    tone: str
+    since: datetime
+    reason: str
+    ends_by: str
 
 
 def unsent(counts: Mapping[LetterState, int]) -> list[tuple[int, str, str]]:
@@ -99,6 +122,39 @@ def concerns(standing: Standing) -> list[Concern]:
         for state, words in wanted
         if mailing.counts.get(state)
     ]
+
+
+def held(standing: Standing, looks: Outlook) -> list[Held]:
+    """What is paused, alerts first."""
+    found = [_held(standing, each) for each in looks.pauses]
+    return sorted(found, key=lambda each: (each.tone != "alarm", each.since))
+
+
+def _held(standing: Standing, each: Pause) -> Held:
+    titles = {mailing.mailing: mailing.title for mailing in standing.mailings}
+    is_all = each.mailing == EVERYTHING
+    return Held(
+        what="Everything" if is_all else titles.get(each.mailing, each.mailing),
+        why=_PAUSED_BY[each.caused_by],
+        tone="quiet" if each.caused_by is PausedBy.PERSON else "alarm",
+        since=each.paused_at,
+        reason=each.reason,
+        ends_by="convenor resume" if is_all else f"convenor resume {each.mailing}",
+    )
+
+
+def delays(looks: Outlook) -> list[tuple[int, str]]:
+    """(how many letters, in words for how long) of those put off for long: each is counted once."""
+    hours, days = looks.put_off
+    told = [(hours - days, "put off for more than 4 hours"), (days, "put off for more than a day")]
+    return [(count, words) for count, words in told if count]
+
+
+def through(end: datetime, now: datetime, zone: tzinfo) -> str:
+    """`in 12 minutes, at 10:42`; with its day where that is another."""
+    is_today = end.astimezone(zone).date() == now.astimezone(zone).date()
+    at = f"at {moments.hour(end, zone)}" if is_today else f"on {moments.short(end, zone)}"
+    return f"{moments.away(end, now)}, {at}"
 
 
 def stage_word(one: MailingStanding | OccasionStanding, now: datetime) -> str:

@@ -8,6 +8,9 @@ from fastapi import APIRouter, HTTPException
 from pydantic import AwareDatetime, BaseModel
 
 from mailer.outbox.letter import LetterState
+from mailer.outbox.pauses import EVERYTHING
+from mailer.outbox.schema import PausedBy
+from mailer.outlook import Outlook, outlook
 from mailer.standing import MailingStanding, OccasionStanding, Stage, Standing, standing
 from mailer.web.office import Office
 from mailer.web.organiser import counting
@@ -55,13 +58,17 @@ class OccasionStatus(Counts):
 
 
 class MailingStatus(Counts):
-    """`due` is the next occasion's that is not over, or the last one's."""
+    """`due` is the next occasion's that is not over, or the last one's. `ends` is when what is leaving will be
+    through.
+    """
 
     mailing: str
     title: str
     kind: str
     due: AwareDatetime
     stage: Stage
+    paused: bool
+    ends: AwareDatetime | None
     occasions: list[OccasionStatus]
 
 
@@ -73,9 +80,37 @@ class Totals(Counts):
     answers: dict[str, int]
 
 
+class PauseStatus(BaseModel):
+    """What is held back: a mailing, or everything. `content` and `auth` are alerts, for the mail server caused them."""
+
+    mailing: str | None
+    caused_by: PausedBy
+    since: AwareDatetime
+    reason: str
+
+
+class SlowdownStatus(BaseModel):
+    """A mail server that asked for fewer letters, and how many it is given."""
+
+    relay: str
+    per_minute: float
+    since: AwareDatetime
+    reason: str
+
+
+class Delayed(BaseModel):
+    """Letters that have been put off for so long or longer, and wait to be tried again."""
+
+    over_4_hours: int
+    over_24_hours: int
+
+
 class Status(BaseModel):
     event: EventStatus
     now: AwareDatetime
+    paused: list[PauseStatus]
+    slowed: list[SlowdownStatus]
+    delayed: Delayed
     mailings: list[MailingStatus]
     totals: Totals
 
@@ -90,12 +125,12 @@ def routes(office: Office) -> APIRouter:
         found = standing(office.database, office.event, now)
         if found is None:
             raise HTTPException(404, "nothing is published yet")
-        return status_of(found, now)
+        return status_of(found, outlook(office.database, office.profile, found, now), now)
 
     return router
 
 
-def status_of(found: Standing, now: datetime) -> Status:
+def status_of(found: Standing, looks: Outlook, now: datetime) -> Status:
     """A standing as machines read it, here and from `convenor status --json`."""
     event = found.version.event
     all_counts: Counter[LetterState] = sum((Counter(m.counts) for m in found.mailings), Counter())
@@ -110,7 +145,23 @@ def status_of(found: Standing, now: datetime) -> Status:
             published=found.version.published_at,
         ),
         now=now,
-        mailings=[_mailing(mailing) for mailing in found.mailings],
+        paused=[
+            PauseStatus(
+                mailing=None if each.mailing == EVERYTHING else each.mailing,
+                caused_by=each.caused_by,
+                since=each.paused_at,
+                reason=each.reason,
+            )
+            for each in looks.pauses
+        ],
+        slowed=[
+            SlowdownStatus(
+                relay=each.relay, per_minute=each.per_minute, since=each.noted_at, reason=each.reason
+            )
+            for each in looks.slowdowns
+        ],
+        delayed=Delayed(over_4_hours=looks.put_off[0], over_24_hours=looks.put_off[1]),
+        mailings=[_mailing(mailing, looks) for mailing in found.mailings],
         totals=Totals(
             **_counts(all_counts, sum(mailing.expected for mailing in found.mailings)),
             recipients=found.recipients,
@@ -120,7 +171,7 @@ def status_of(found: Standing, now: datetime) -> Status:
     )
 
 
-def _mailing(mailing: MailingStanding) -> MailingStatus:
+def _mailing(mailing: MailingStanding, looks: Outlook) -> MailingStatus:
     return MailingStatus(
         **_counts(mailing.counts, mailing.expected),
         mailing=mailing.mailing,
@@ -128,6 +179,8 @@ def _mailing(mailing: MailingStanding) -> MailingStatus:
         kind=mailing.kind,
         due=mailing.due_at,
         stage=mailing.stage,
+        paused=looks.holds(mailing.mailing),
+        ends=looks.ends_at.get(mailing.mailing),
         occasions=[_occasion(occasion) for occasion in mailing.occasions],
     )
 

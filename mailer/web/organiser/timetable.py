@@ -5,6 +5,7 @@ from datetime import datetime
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from mailer.outlook import Outlook, outlook
 from mailer.standing import Standing, standing
 from mailer.web import pages
 from mailer.web.office import Office
@@ -33,6 +34,7 @@ def _shown(office: Office, template: str) -> HTMLResponse:
         office=office,
         now=now,
         standing=found,
+        looks=outlook(office.database, office.profile, found, now) if found else Outlook(),
         counting=counting,
         every=counting.look_again_every(found, now),
         drawings=_drawings(found, now) if found else {},

@@ -1,0 +1,195 @@
+"""Convenor as a contender, through its own parts: a published event, planning, delivery, heartbeat and pages.
+
+Three roles, each a process of its own: `prepare` publishes and ends, so that no list of people is in the memory
+that is measured; `carry` plans and delivers one mailing at the bench's word; `serve` is the service with its pages.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import overload
+
+from benchmarks import crowd, turns
+from mailer import wallclock
+from mailer.agenda.model import (
+    CalendarPart,
+    Event,
+    Mailing,
+    MailingKind,
+    Organiser,
+    Session,
+    Venue,
+)
+from mailer.composition import wording
+from mailer.delivery.relay import Relay
+from mailer.heartbeat import Heartbeat
+from mailer.outbox.database import Database, open_database
+from mailer.parts import Parts, open_parts, utc_now
+from mailer.recipients.model import Recipient
+from mailer.settings import Settings
+from mailer.web.office import Office
+from mailer.web.serving import reserve, serve
+
+EVENT, WARM_UP = "conference", "warm-up"
+BASE_URL = "https://conference.example"
+
+
+def carry_all(parts: Parts, lines: int) -> None:
+    """Every letter that waits, over so many lines: the one place where the bench starts the engine."""
+    _ = lines
+    parts.service.deliver(parts.relay, utc_now)
+
+
+class Roster(Sequence[Recipient]):
+    """`count` people from number `first` on, made as they are asked for."""
+
+    def __init__(self, count: int, first: int = 0) -> None:
+        self._count, self._first = count, first
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Recipient: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Recipient]: ...
+    def __getitem__(self, index: int | slice) -> Recipient | Sequence[Recipient]:
+        if isinstance(index, slice):
+            start, stop, step = index.indices(self._count)
+            if step != 1:
+                raise ValueError("a roster is cut into runs of neighbours")
+            return Roster(max(0, stop - start), self._first + start)
+        if not -self._count <= index < self._count:
+            raise IndexError(index)
+        return Recipient.model_validate(asdict(crowd.person(self._first + index % self._count)))
+
+    def __iter__(self) -> Iterator[Recipient]:
+        return (Recipient.model_validate(asdict(each)) for each in crowd.people(self._count, self._first))
+
+
+def event(key: str, now: datetime, due_after: Sequence[int]) -> Event:
+    """A day with four sessions, and an invitation to everyone for each of these seconds after its publication."""
+    morning = (now + timedelta(days=45)).replace(hour=8, minute=0, second=0, microsecond=0)
+    return Event(
+        key=key,
+        title="Capacity Building for Criminal Justice Practitioners",
+        summary="One day on what training has achieved so far, and what comes next.",
+        language="en",
+        timezone="Europe/Vienna",
+        venue=Venue(name="Federal Ministry", street="Minoritenplatz 9", city="1010 Vienna"),
+        organiser=Organiser(name="Conference Secretariat", address="secretariat@conference.example"),
+        sessions=tuple(
+            Session(
+                key=f"session-{number}",
+                title=f"Session {number}",
+                starts_at=morning + timedelta(hours=2 * number),
+                ends_at=morning + timedelta(hours=2 * number + 1),
+            )
+            for number in range(4)
+        ),
+        mailings=tuple(
+            Mailing(
+                key=f"invitation-{number}",
+                kind=MailingKind.INVITATION,
+                title="Invitation",
+                audience="everyone",
+                when=f"{max(1, seconds)} seconds after publication",
+                useful_until="the event starts",
+                calendar=CalendarPart.EVENT,
+            )
+            for number, seconds in enumerate(due_after)
+        ),
+    )
+
+
+@contextmanager
+def _opened(order: turns.Order, key: str, database: Database) -> Iterator[Parts]:
+    settings = Settings(
+        relay=Relay(host="127.0.0.1", port=order.port),
+        sender=None,
+        database_url="",
+        base_url=BASE_URL,
+        secret_key=b"a secret key for the bench alone, nothing else",
+        port=0,
+        var=Path(order.folder),
+    )
+    with open_parts(settings, database, key, wording.load(Path(order.words)), utc_now) as parts:
+        yield parts
+
+
+def prepare(order: turns.Order, due_after: Sequence[int]) -> None:
+    """Publish the event and a small one to warm up with, and say when that was, in seconds since 1970.
+
+    Mailings due after 0 seconds are due at once. The list's time is told in seconds.
+    """
+    database = open_database(_url(order))
+    now = datetime.now(UTC) - timedelta(seconds=0 if any(due_after) else 60)
+    began = time.perf_counter()
+    for key, people, due in (
+        (WARM_UP, Roster(order.warm, order.letters), (0,)),
+        (EVENT, Roster(order.letters), due_after),
+    ):
+        if people:
+            with _opened(order, key, database) as parts:
+                version, _ = parts.service.publish(event(key, now, due), people, now)
+    database.close()
+    published = {"published_at": version.published_at.timestamp(), "took": time.perf_counter() - began}
+    print(json.dumps(published), flush=True)
+
+
+def carry(order: turns.Order) -> None:
+    """One mailing at the bench's word; tells how long its letters took to be written down, and to leave."""
+    database = open_database(_url(order))
+    if order.warm:
+        with _opened(order, WARM_UP, database) as parts:
+            parts.service.plan(utc_now())
+            carry_all(parts, order.lines)
+    with _opened(order, EVENT, database) as parts:
+        if turns.await_go():
+            began = time.perf_counter()
+            parts.service.plan(utc_now())
+            expanded = time.perf_counter()
+            carry_all(parts, order.lines)
+            turns.tell_done(expanded=expanded - began, carried=time.perf_counter() - expanded)
+    database.close()
+
+
+def run_service(order: turns.Order) -> None:
+    """The service as `schedule.py` runs it, until the bench ends it; tells the port of its pages."""
+    database = open_database(_url(order))
+    listener = reserve(0)
+    with _opened(order, EVENT, database) as parts:
+        office = Office(
+            database=database, event=EVENT, sender=parts.service.sender, tray=parts.tray, clock=utc_now
+        )
+        heartbeat = Heartbeat(parts, utc_now)
+        with serve(office, listener):
+            if turns.await_go():
+                heartbeat.start()
+                try:
+                    turns.tell_done(port=listener.getsockname()[1])
+                finally:
+                    heartbeat.stop()
+    database.close()
+
+
+def _url(order: turns.Order) -> str:
+    return f"sqlite:///{order.folder}/convenor.db"
+
+
+def main(arguments: list[str]) -> None:
+    wallclock.use_packaged_tzdata()
+    role, order, *due_after = arguments
+    if role == "prepare":
+        prepare(turns.read_order(order), [int(seconds) for seconds in due_after])
+    else:
+        {"carry": carry, "serve": run_service}[role](turns.read_order(order))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

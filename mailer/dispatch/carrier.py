@@ -1,0 +1,275 @@
+"""A carrier composes letters and carries them over several lines at once; before each dot it asks the desk.
+
+It knows neither the database nor the clock. One carrier is one event loop, in a thread or in a process of its
+own; whoever ends it loses nothing but what it had in hand, and that the desk knows.
+"""
+
+import asyncio
+import hashlib
+import signal
+import sys
+from collections import deque
+from contextlib import suppress
+from multiprocessing.connection import Connection
+
+from mailer import wallclock
+from mailer.agenda.model import AgendaVersion
+from mailer.composition.composing import Composer
+from mailer.composition.wording import Wording
+from mailer.delivery.admission import RelayUnreachable
+from mailer.delivery.envelope import Parcel
+from mailer.delivery.line import Line
+from mailer.delivery.outcome import Outcome
+from mailer.dispatch.orders import Key, Order, Report, Route, hear, tell
+from mailer.errors import UnsafeLetter, WordingError
+from mailer.outbox.claimed import ClaimedLetter, SentEntry
+from mailer.outbox.letter import Happening
+
+QUIET_FOR = 5.0
+"""Seconds after which a line without a letter is closed, and a carrier at work says that it lives."""
+
+
+class Carrier:
+    """Obeys the desk's orders over one channel until it is told to finish, or the desk is gone."""
+
+    def __init__(self, channel: Connection, route: Route) -> None:
+        self._channel, self._route = channel, route
+        self._composer = Composer(route.sender)
+        self._versions: dict[tuple[str, int], AgendaVersion] = {}
+        self._wordings: dict[str, Wording] = {}
+        self._stock: deque[ClaimedLetter] = deque()
+        self._in_hand: dict[Key, tuple[str, tuple[SentEntry, ...]]] = {}
+        self._lines: dict[Line, int] = {}
+        self._asking: dict[Key, Line] = {}
+        self._opening = 0
+        self._asked: list[tuple[Key, str]] = []
+        self._accepted: list[tuple[Key, str, tuple[SentEntry, ...]]] = []
+        self._ended: list[tuple[Key, Outcome]] = []
+        self._wants, self._trouble, self._kind = 0, "", ""
+        self._token = ""
+        self._is_telling = self._has_asked = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Work until the desk says finish, or is gone: then nothing more leaves."""
+        self._loop = asyncio.get_running_loop()
+        self._finished: asyncio.Future[float | None] = self._loop.create_future()
+        self._loop.add_reader(self._channel.fileno(), self._hear)
+        try:
+            self._give_a_sign()
+            within = await self._finished
+            if within is None:
+                return
+            self._let_go()
+            await asyncio.gather(*(line.close(within=within) for line in tuple(self._lines)))
+            self._report()
+        finally:
+            self._loop.remove_reader(self._channel.fileno())
+            self._channel.close()
+
+    # ── what the desk says ───────────────────────────────────────────────────────────────────────────────────
+
+    def _hear(self) -> None:
+        try:
+            while not self._finished.done():
+                self._obey(hear(self._channel))
+                if not self._channel.poll():
+                    break
+        except (EOFError, OSError):
+            self._finish(None)
+
+    def _obey(self, order: Order) -> None:
+        self._versions.update(order.versions)
+        self._wordings.update({digest: Wording(texts=texts) for digest, texts in order.wordings.items()})
+        self._token = order.token or self._token
+        for key in order.go:
+            if line := self._asking.pop(key, None):
+                line.go(key)
+        for key in order.withhold:
+            if line := self._asking.pop(key, None):
+                line.withhold(key)
+        if order.letters:
+            self._stock.extend(order.letters)
+            self._has_asked = False
+            self._trouble = self._kind = ""
+            self._set_to_work()
+        if order.let_go:
+            self._let_go()
+        if order.finish_within is not None:
+            self._finish(order.finish_within)
+
+    def _finish(self, within: float | None) -> None:
+        if not self._finished.done():
+            self._finished.set_result(within)
+
+    def _let_go(self) -> None:
+        """Give back what no line has begun with."""
+        for letter in self._stock:
+            self._end(letter.key, Outcome(happening=Happening.RELEASED, reply=""))
+        self._stock.clear()
+        self._ask_for_letters()
+
+    # ── what the lines ask ───────────────────────────────────────────────────────────────────────────────────
+
+    def _set_to_work(self) -> None:
+        """Wake the lines that rest, and open more where they do not do."""
+        for line in tuple(self._lines):
+            if not self._stock:
+                return
+            line.wake()
+        missing = min(self._route.lines - len(self._lines), len(self._stock)) - self._opening
+        for _ in range(missing):
+            self._opening += 1
+            task = self._loop.create_task(self._open())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _open(self) -> None:
+        try:
+            line = await Line.open(
+                self._route.relay,
+                self,
+                timeouts=self._route.timeouts,
+                token=self._current_token if self._token else None,
+            )
+        except RelayUnreachable as error:
+            self._opening -= 1
+            self._give_up(str(error), error.kind)
+            return
+        self._opening -= 1
+        if self._finished.done():
+            await line.close(within=0)
+            return
+        self._lines[line] = 0
+
+    async def _current_token(self) -> str:
+        return self._token
+
+    def take(self, line: Line) -> Parcel | None:
+        """The next letter, composed; one that cannot be is ended here."""
+        while self._stock:
+            letter = self._stock.popleft()
+            if len(self._stock) <= self._route.room // 2:
+                self._ask_for_letters()
+            try:
+                parcel = self._parcel(letter)
+            except WordingError as error:
+                self._end(letter.key, Outcome(happening=Happening.PUT_OFF, reply=f"not composed: {error}"))
+            except UnsafeLetter as error:
+                self._end(letter.key, Outcome(happening=Happening.REFUSED, reply=f"not composed: {error}"))
+            else:
+                return parcel
+        return None
+
+    def _parcel(self, letter: ClaimedLetter) -> Parcel:
+        recipient = letter.recipient
+        version = self._versions[letter.event, letter.version]
+        composed = self._composer.compose(
+            version=version,
+            mailing=version.event.mailing(letter.mailing),
+            anchor=letter.anchor,
+            recipient=recipient,
+            due_at=letter.due_at,
+            dated_at=letter.dated_at,
+            texts=self._wordings[letter.wording],
+            handle=letter.handle,
+        )
+        digest = hashlib.sha256(composed.raw).hexdigest()
+        if letter.repeats not in {None, digest}:
+            raise UnsafeLetter("a repetition must be byte-identical, and this one is not")
+        self._in_hand[letter.key] = digest, composed.entries
+        return Parcel(letter.key, composed.return_path, recipient.address, composed.raw)
+
+    def intend(self, line: Line, parcel: Parcel) -> None:
+        self._asking[parcel.key] = line
+        self._asked.append((parcel.key, self._in_hand[parcel.key][0]))
+        self._report_soon()
+
+    def ended(self, line: Line, parcel: Parcel, outcome: Outcome) -> None:
+        self._asking.pop(parcel.key, None)
+        _, entries = self._in_hand.pop(parcel.key)
+        if outcome.happening is Happening.ACCEPTED:
+            self._lines[line] += 1
+            self._accepted.append((parcel.key, outcome.reply, entries))
+            self._report_soon()
+        else:
+            self._end(parcel.key, outcome)
+
+    def closed(self, line: Line, reason: Outcome | None) -> None:
+        """A line that has carried letters may break and is opened anew; one that has not is trouble."""
+        has_carried = self._lines.pop(line, 0)
+        if reason is None or self._finished.done():
+            return
+        if has_carried and reason.happening is not Happening.LOST and not reason.slow_down:
+            self._set_to_work()
+        else:
+            self._give_up(f"{self._route.relay}: {reason.reply}", "line")
+
+    def _give_up(self, trouble: str, kind: str) -> None:
+        """The relay is to be left alone for a while: what is begun goes on, the rest goes back."""
+        self._trouble, self._kind = trouble, kind
+        self._let_go()
+        self._report_soon()
+
+    # ── what the desk is told ────────────────────────────────────────────────────────────────────────────────
+
+    def _ask_for_letters(self) -> None:
+        """Once, until some have come."""
+        if not self._has_asked:
+            self._has_asked = True
+            self._wants = self._route.room - len(self._stock)
+            self._report_soon()
+
+    def _end(self, key: Key, outcome: Outcome) -> None:
+        self._ended.append((key, outcome))
+        self._report_soon()
+
+    def _give_a_sign(self) -> None:
+        """Once in a while, so that the desk knows a carrier that has nothing to say from one that is frozen."""
+        if not self._finished.done():
+            self._report()
+            self._loop.call_later(QUIET_FOR, self._give_a_sign)
+
+    def _report_soon(self) -> None:
+        """With everything else that happens in this turn of the loop."""
+        if not self._is_telling:
+            self._is_telling = True
+            self._loop.call_soon(self._report)
+
+    def _report(self) -> None:
+        self._is_telling = False
+        report = Report(
+            tuple(self._asked),
+            tuple(self._accepted),
+            tuple(self._ended),
+            self._wants,
+            self._trouble,
+            self._kind,
+        )
+        self._asked.clear()
+        self._accepted.clear()
+        self._ended.clear()
+        self._wants = 0
+        try:
+            tell(self._channel, report)
+        except OSError:
+            self._finish(None)
+
+
+def carry(channel: Connection, route: Route) -> None:
+    """A carrier's life, for the thread or process that is given to it."""
+    asyncio.run(Carrier(channel, route).run())
+
+
+def main() -> None:
+    """A carrier in a process of its own: the number of its socket is the one argument, its route comes first."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the desk says when; without a desk the channel ends
+    wallclock.use_packaged_tzdata()
+    channel = Connection(int(sys.argv[1]))
+    with suppress(EOFError, OSError):
+        carry(channel, hear(channel))
+
+
+if __name__ == "__main__":
+    main()

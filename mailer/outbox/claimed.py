@@ -1,0 +1,77 @@
+"""What passes between the outbox and those who carry its letters: plain values that may cross to another process.
+
+They are tuples, for there are several to each letter; the database is left to `claims`.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from mailer.outbox.letter import Happening
+from mailer.recipients.model import Recipient
+
+SentEntry = tuple[str, str, int]
+"""A calendar object that a letter carries: `event` or a session's key, its UID and SEQUENCE."""
+
+WrittenFrom = tuple[int, int, str]
+"""What a letter was written from: agenda version, the recipient's revision, the wording's digest."""
+
+
+class ClaimedLetter(NamedTuple):
+    """A letter and all that composing it needs; it is `owner`'s until the lease ends.
+
+    `fence` grows with every claim. `attempts` are those that ended earlier. `address` is the reader's, in lower
+    case, and `document` what the list says of them, in JSON. `repeats` is set when this copy may be the second:
+    the SHA-256 that its bytes must have.
+    """
+
+    id: int
+    fence: int
+    owner: str
+    event: str
+    version: int
+    mailing: str
+    anchor: str
+    due_at: datetime
+    useful_until: datetime
+    dated_at: datetime
+    wording: str
+    revision: int
+    attempts: int
+    recipient_id: int
+    handle: str
+    address: str
+    document: str
+    repeats: str | None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """This letter under this claim."""
+        return self.id, self.fence
+
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2]
+
+    @property
+    def recipient(self) -> Recipient:
+        return Recipient.model_validate_json(self.document)
+
+    @property
+    def written_from(self) -> WrittenFrom:
+        return self.version, self.revision, self.wording
+
+
+class Change(NamedTuple):
+    """What the owner of a claim says happened. `digest` (SHA-256 of the bytes) goes with INTENDED, and so does
+    `written_from`; `retry_at` with PUT_OFF and RELEASED, `entries` with ACCEPTED.
+    """
+
+    letter_id: int
+    fence: int
+    owner: str
+    happening: Happening
+    reply: str = ""
+    retry_at: datetime | None = None
+    digest: str | None = None
+    written_from: WrittenFrom | None = None
+    entries: tuple[SentEntry, ...] = ()

@@ -1,0 +1,99 @@
+"""What holds letters up, and when those that are leaving will be through: pauses, complaints, delays, the end.
+
+One answer for page, terminal and command line alike, as `standing` gives one of what was counted. It names nobody.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from mailer.delivery import forecast
+from mailer.delivery.forecast import Run
+from mailer.delivery.profiles import Profile
+from mailer.delivery.retrying import NOTICES
+from mailer.outbox import pauses, slowdowns, tallies
+from mailer.outbox.database import Database, Transaction
+from mailer.outbox.letter import LetterState
+from mailer.outbox.pauses import Pause, is_held
+from mailer.outbox.schema import PausedBy
+from mailer.outbox.slowdowns import Slowdown
+from mailer.standing import Standing
+
+S = LetterState
+
+ABOUT_TO_LEAVE = frozenset({S.WAITING, S.CLAIMED, S.LEAVING})
+
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """`put_off` has, for each of `NOTICES`, how many letters have been put off for so long or longer. `ends_at` has,
+    for each mailing that is leaving, when it will be through; None: not within a century.
+    """
+
+    pauses: tuple[Pause, ...] = ()
+    slowdowns: tuple[Slowdown, ...] = ()
+    put_off: tuple[int, ...] = (0,) * len(NOTICES)
+    ends_at: Mapping[str, datetime | None] = field(default_factory=dict)
+
+    @property
+    def alerts(self) -> tuple[Pause, ...]:
+        """Pauses that no person made: somebody must see to what caused them, and resume."""
+        return tuple(each for each in self.pauses if each.caused_by is not PausedBy.PERSON)
+
+    def holds(self, mailing: str) -> bool:
+        """Whether a mailing is paused, by itself or with everything."""
+        return is_held(mailing, {each.mailing for each in self.pauses})
+
+
+def outlook(database: Database, profile: Profile, found: Standing, now: datetime) -> Outlook:
+    """How it looks at `now` for what stands as `found`, through a mail server of this profile."""
+    event = found.version.event.key
+    with database.reading() as transaction:
+        paused = pauses.paused(transaction, event)
+        slowed = slowdowns.slowdowns(transaction, now)
+        put_off = tallies.put_off_for(transaction, event, now, NOTICES)
+        ends_at = _ends_at(transaction, profile, found, {each.mailing for each in paused}, slowed, now)
+    return Outlook(pauses=tuple(paused), slowdowns=tuple(slowed), put_off=tuple(put_off), ends_at=ends_at)
+
+
+def _ends_at(
+    transaction: Transaction,
+    profile: Profile,
+    found: Standing,
+    held: set[str],
+    slowed: list[Slowdown],
+    now: datetime,
+) -> dict[str, datetime | None]:
+    """When each mailing that is leaving will be through. What is paused takes nobody's place."""
+    leaving = [
+        (mailing.mailing, Run(due_at=occasion.due_at, letters=letters))
+        for mailing in found.mailings
+        if not is_held(mailing.mailing, held)
+        for occasion in mailing.occasions
+        if (letters := sum(occasion.counts.get(state, 0) for state in ABOUT_TO_LEAVE))
+    ]
+    if not leaving:
+        return {}
+    ends = forecast.ends(
+        profile,
+        [run for _, run in leaving],
+        now,
+        sent=tallies.sent_lately(transaction, now) if profile.per_day else (),
+        per_minute=_per_minute(transaction, profile, slowed, now),
+    )
+    ends_at: dict[str, datetime | None] = {}
+    for (mailing, _), end in zip(leaving, ends, strict=True):
+        before = ends_at.get(mailing, now)
+        ends_at[mailing] = max(before, end) if before and end else None
+    return ends_at
+
+
+def _per_minute(
+    transaction: Transaction, profile: Profile, slowed: list[Slowdown], now: datetime
+) -> float | None:
+    """The pace as the server asked for it, or, where it has no limit, as it was in the last minute; if known."""
+    if slowed:
+        return slowed[0].per_minute
+    return None if profile.rate else float(tallies.sent_since(transaction, now - _MINUTE)) or None

@@ -1,0 +1,247 @@
+"""The desk: intents before dots, one commit for many lines, carriers that die, a database that goes away."""
+
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mailer.delivery.relay import Relay
+from mailer.delivery.tray import Tray, TrayServer
+from mailer.dispatch import desk as desks
+from mailer.dispatch.crew import InAProcess, InAThread
+from mailer.dispatch.desk import LEASE_FOR
+from mailer.dispatch.orders import Route
+from mailer.errors import StoreError
+from mailer.outbox import claims, letters
+from mailer.outbox.database import Database
+from mailer.outbox.letter import Happening, LetterState
+from tests.conference import PUBLISHED_AT
+from tests.delivery.hostile import HostileServer, Talk, hang_up, keep_and_hang_up, keep_silent, say
+from tests.dispatch.floor import counted_commits, desk_of, over, rows, written
+
+S, H = LetterState, Happening
+
+
+@pytest.fixture
+def tray(tmp_path: Path) -> Iterator[tuple[Tray, Relay]]:
+    tray = Tray(tmp_path / "tray.db", durable=False)
+    server = TrayServer(tray, clock=lambda: PUBLISHED_AT)
+    yield tray, server.start()
+    server.stop()
+
+
+def test_every_letter_leaves_once_over_many_lines(database: Database, tray: tuple[Tray, Relay]) -> None:
+    service = written(database, 60)
+    with desk_of(service, over(tray[1], 8)) as desk:
+        done = desk.work()
+
+    assert (done.sent, done.put_off, done.failed, done.unreachable) == (60, 0, 0, "")
+    assert set(Counter(letter.recipient for letter, _ in tray[0].everything()).values()) == {1}
+    assert {row.state for row in rows(service)} == {S.SENT}
+
+
+def test_what_leaves_is_what_the_preview_shows(database: Database, tray: tuple[Tray, Relay]) -> None:
+    service = written(database, 3)
+    with desk_of(service, tray[1]) as desk:
+        desk.work()
+
+    previews = {composed.message_id: composed.raw for composed in map(service.compose, rows(service))}
+    assert {letter.message_id: raw for letter, raw in tray[0].everything()} == previews
+
+
+def test_no_dot_leaves_before_its_intent_is_durable(database: Database) -> None:
+    service = written(database, 1)
+    seen: list[LetterState] = []
+
+    def look(talk: Talk) -> None:
+        seen.append(rows(service)[0].state)
+        talk.say(b"250 OK\r\n")
+
+    with HostileServer({"dot": look}) as server, desk_of(service, over(server.relay(), 1)) as desk:
+        desk.work()
+
+    assert seen == [S.LEAVING]
+
+
+def test_many_lines_share_a_commit(database: Database, tray: tuple[Tray, Relay]) -> None:
+    service = written(database, 200)
+    with desk_of(service, over(tray[1], 40)) as desk, counted_commits(database) as commits:
+        desk.work()
+
+    assert (
+        commits[0] < 2 * 200
+    )  # of its own, each letter would need one for the intent and one for the outcome
+
+
+def test_a_carrier_that_is_killed_leaves_at_most_one_doubt_a_line_and_the_others_go_on(
+    database: Database, tray: tuple[Tray, Relay]
+) -> None:
+    service = written(database, 200)
+    lines = 4
+    first: list[InAProcess] = []
+
+    class Killed(InAProcess):
+        def __init__(self, route: Route) -> None:
+            super().__init__(route)
+            if not first:
+                first.append(self)
+
+    with desk_of(service, over(tray[1], 2 * lines), hire=Killed, carriers=2) as desk:
+        with killed_after(tray[0], 20, first):
+            desk.work()
+        done = Counter(row.state for row in rows(service))
+
+    assert done[S.SENT] + done[S.IN_DOUBT] == 200
+    assert done[S.IN_DOUBT] <= lines
+    assert set(Counter(letter.recipient for letter, _ in tray[0].everything()).values()) == {1}
+
+
+@contextmanager
+def killed_after(tray: Tray, letters: int, first: list[InAProcess]) -> Iterator[None]:
+    """Kill the first carrier as soon as so many letters have been kept."""
+    keep = tray.keep
+
+    def counting(*args: object, **facts: object) -> int:
+        number = keep(*args, **facts)  # type: ignore[arg-type]
+        if number == letters:
+            os.kill(first[0].process.pid, signal.SIGKILL)
+        return number
+
+    tray.keep = counting  # type: ignore[method-assign]
+    yield
+
+
+def test_a_carrier_that_does_not_start_is_trouble_and_not_started_for_ever(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = written(database, 3)
+    started: list[Route] = []
+
+    def stillborn(route: Route) -> InAThread:
+        started.append(route)
+        hired = InAThread(route)
+        hired.end(5)
+        return hired
+
+    monkeypatch.setattr("mailer.dispatch.crew.carry", lambda channel, route: channel.close())
+    with desk_of(service, Relay(host="127.0.0.1", port=9), hire=InAThread) as desk:
+        done = desk.work()
+
+    assert done.kind == "carrier"
+    assert {row.state for row in rows(service)} == {S.WAITING}
+
+
+def test_without_a_database_no_dot_leaves_and_afterwards_each_letter_leaves_once(
+    database: Database, tray: tuple[Tray, Relay], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = written(database, 30)
+    with desk_of(service, over(tray[1], 4)) as desk:
+        with monkeypatch.context() as patched:
+            patched.setattr(claims, "happen", no_space)
+            with pytest.raises(StoreError, match="disk"):
+                desk.work()
+        assert tray[0].count() == 0
+        later = PUBLISHED_AT + LEASE_FOR
+        desk._clock = lambda: later
+        service.recover(later)
+        desk.work()
+
+    assert {row.state for row in rows(service)} == {S.SENT}
+    assert set(Counter(letter.recipient for letter, _ in tray[0].everything()).values()) == {1}
+
+
+def no_space(*_: object) -> list[int]:
+    raise StoreError("the disk is full")
+
+
+def test_a_reply_that_is_lost_after_the_dot_leaves_a_doubt_and_trouble(database: Database) -> None:
+    service = written(database, 5)
+    with (
+        HostileServer({"dot": keep_and_hang_up}) as server,
+        desk_of(service, over(server.relay(), 1)) as desk,
+    ):
+        done = desk.work()
+
+    assert done.unreachable
+    assert Counter(row.state for row in rows(service)) == {S.IN_DOUBT: 1, S.WAITING: 4}
+    assert len(server.kept) == 1
+
+
+def test_a_relay_that_hangs_up_before_the_content_charges_nobody(database: Database) -> None:
+    service = written(database, 5)
+    with HostileServer({"MAIL": hang_up}) as server, desk_of(service, over(server.relay(), 2)) as desk:
+        done = desk.work()
+
+    assert done.unreachable
+    assert {row.state for row in rows(service)} <= {S.WAITING, S.DEFERRED}
+    assert server.kept == []
+
+
+def test_a_refused_reader_fails_and_the_others_get_theirs(database: Database) -> None:
+    service = written(database, 3)
+    refusals = iter([b"550 5.1.1 no such user\r\n"])
+
+    def answer(talk: Talk) -> None:
+        say(next(refusals, b"250 OK\r\n"))(talk)
+
+    script = {"RCPT": answer}
+    with HostileServer(script) as server, desk_of(service, over(server.relay(), 1)) as desk:
+        done = desk.work()
+
+    assert (done.sent, done.failed) == (2, 1)
+    (failed,) = rows(service, S.FAILED)
+    assert failed.reply.startswith("550 5.1.1")
+
+
+def test_a_letter_is_given_up_after_five_days(database: Database) -> None:
+    service = written(database, 1)
+    now = PUBLISHED_AT
+    with (
+        HostileServer({"RCPT": say(b"451 4.2.2 full\r\n")}) as server,
+        desk_of(service, over(server.relay(), 1), clock=lambda: now) as desk,
+    ):
+        desk.work()
+        now += timedelta(days=5)
+        desk.work()
+
+    (failed,) = rows(service)
+    assert (failed.state, failed.reply) == (S.FAILED, "given up: 451 4.2.2 full")
+
+
+def test_a_desk_that_closes_waits_for_no_mute_server(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reply to a dot is waited for a while; then the letter is in doubt, and the others wait."""
+    monkeypatch.setattr(desks, "FINISH_WITHIN", 0.2)
+    service = written(database, 20)
+    stop = threading.Event()
+
+    def be_mute(talk: Talk) -> None:
+        stop.set()
+        keep_silent(talk)
+
+    with HostileServer({"dot": be_mute}) as server:
+        with desk_of(service, over(server.relay(), 1)) as desk:
+            desk.work(stop)
+        states = Counter(row.state for row in rows(service))
+
+    assert states == {S.IN_DOUBT: 1, S.WAITING: 19}
+
+
+def test_the_history_of_a_sent_letter_says_through_what_it_left(
+    database: Database, tray: tuple[Tray, Relay]
+) -> None:
+    service = written(database, 1)
+    with desk_of(service, tray[1]) as desk:
+        desk.work()
+
+    (row,) = rows(service)
+    with database.reading() as transaction:
+        told = [(each.happening, each.note) for each in letters.history(transaction, row.id)]
+    assert told == [(H.INTENDED, str(tray[1])), (H.ACCEPTED, row.reply)]

@@ -1,0 +1,66 @@
+"""What an organiser may hold back, by the names they know."""
+
+from datetime import timedelta
+
+import pytest
+
+from mailer.composition import wording
+from mailer.composition.composing import Sender
+from mailer.composition.links import Signer
+from mailer.errors import ConvenorError
+from mailer.holding import Hold
+from mailer.outbox.database import Database
+from mailer.outbox.letter import LetterState
+from mailer.service import Service
+from mailer.settings import ROOT
+from mailer.standing import standing
+from tests.conference import EVENT, PUBLISHED_AT, RECIPIENTS
+
+TEXTS = wording.load(ROOT / "templates")
+SENDER = Sender(signer=Signer(b"k" * 32), base_url="https://conference.example")
+S = LetterState
+LATER = PUBLISHED_AT + timedelta(minutes=1)
+
+
+@pytest.fixture
+def service(database: Database) -> Service:
+    """The event is published, and its invitations are written."""
+    service = Service(database=database, event=EVENT.key, sender=SENDER, texts=TEXTS)
+    service.publish(EVENT, RECIPIENTS, PUBLISHED_AT)
+    service.plan(PUBLISHED_AT)
+    return service
+
+
+@pytest.fixture
+def hold(service: Service) -> Hold:
+    return Hold(database=service.database, event=EVENT.key)
+
+
+def test_a_mailing_that_there_is_not_is_refused_with_those_there_are(hold: Hold) -> None:
+    with pytest.raises(
+        ConvenorError, match="there is no mailing 'invitations'; there are invitation, agenda, "
+    ):
+        hold.pause("invitations", "", LATER)
+    with pytest.raises(ConvenorError, match="no mailing ''"):
+        hold.resume("")
+
+
+def test_what_was_paused_and_what_still_is_are_told(hold: Hold) -> None:
+    hold.pause("invitation", "a mistake in it", LATER)
+    assert [each.mailing for each in hold.pause(None, "", LATER)] == ["", "invitation"]
+    ended, still = hold.resume("invitation")
+    assert [each.reason for each in ended] == ["a mistake in it"]
+    assert [each.mailing for each in still] == [""]
+    assert [each.mailing for each in hold.resume(None)[0]] == [""]
+    assert hold.resume(None) == ((), ())
+
+
+def test_a_stop_is_for_good_whatever_is_planned_and_published_later(hold: Hold, service: Service) -> None:
+    assert hold.unsent("invitation") == len(RECIPIENTS)
+    assert hold.stop("invitation", LATER) == len(RECIPIENTS)
+    assert hold.unsent(None) == 0
+
+    service.plan(LATER)
+    stands = standing(service.database, EVENT.key, LATER)
+    assert stands
+    assert stands.mailings[0].counts == {S.WITHDRAWN: len(RECIPIENTS)}
