@@ -9,6 +9,7 @@ import hashlib
 import signal
 import sys
 from collections import deque
+from collections.abc import Coroutine
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
@@ -48,6 +49,7 @@ class Carrier:
         self._wants, self._trouble, self._kind = 0, "", ""
         self._token = ""
         self._is_telling = self._has_asked = False
+        self._resting: set[Line] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -120,9 +122,7 @@ class Carrier:
         missing = min(self._route.lines - len(self._lines), len(self._stock)) - self._opening
         for _ in range(missing):
             self._opening += 1
-            task = self._loop.create_task(self._open())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._spawn(self._open())
 
     async def _open(self) -> None:
         try:
@@ -133,10 +133,10 @@ class Carrier:
                 token=self._current_token if self._token else None,
             )
         except RelayUnreachable as error:
-            self._opening -= 1
             self._give_up(str(error), error.kind)
             return
-        self._opening -= 1
+        finally:
+            self._opening -= 1
         if self._finished.done():
             await line.close(within=0)
             return
@@ -157,6 +157,9 @@ class Carrier:
                 self._end(letter.key, Outcome(happening=Happening.PUT_OFF, reply=f"not composed: {error}"))
             except UnsafeLetter as error:
                 self._end(letter.key, Outcome(happening=Happening.REFUSED, reply=f"not composed: {error}"))
+            except Exception as error:  # one letter must not keep the others
+                reply = f"not composed: {type(error).__name__}: {error}"
+                self._end(letter.key, Outcome(happening=Happening.PUT_OFF, reply=reply))
             else:
                 return parcel
         return None
@@ -189,21 +192,36 @@ class Carrier:
         self._asking.pop(parcel.key, None)
         _, entries = self._in_hand.pop(parcel.key)
         if outcome.happening is Happening.ACCEPTED:
-            self._lines[line] += 1
             self._accepted.append((parcel.key, outcome.reply, entries))
             self._report_soon()
+            self._lines[line] += 1
+            if self._lines[line] == self._route.relay.profile.letters_per_connection:
+                self._retire(line)
         else:
             self._end(parcel.key, outcome)
 
     def closed(self, line: Line, reason: Outcome | None) -> None:
-        """A line that has carried letters may break and is opened anew; one that has not is trouble."""
+        """A line that was closed from this side, or breaks having carried letters, is opened anew if there is work;
+        one that has carried none, or lost one, is trouble.
+        """
         has_carried = self._lines.pop(line, 0)
-        if reason is None or self._finished.done():
+        if self._finished.done():
             return
-        if has_carried and reason.happening is not Happening.LOST and not reason.slow_down:
+        if reason is None or (
+            has_carried and reason.happening is not Happening.LOST and not reason.slow_down
+        ):
             self._set_to_work()
         else:
             self._give_up(f"{self._route.relay}: {reason.reply}", "line")
+
+    def _retire(self, line: Line) -> None:
+        """It takes no more letters, and says goodbye when the one that is out has been answered."""
+        self._spawn(line.close(within=self._route.timeouts.final_for))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _give_up(self, trouble: str, kind: str) -> None:
         """The relay is to be left alone for a while: what is begun goes on, the rest goes back."""
@@ -225,9 +243,15 @@ class Carrier:
         self._report_soon()
 
     def _give_a_sign(self) -> None:
-        """Once in a while, so that the desk knows a carrier that has nothing to say from one that is frozen."""
+        """Once in a while, so that the desk knows a carrier that has nothing to say from one that is frozen. Lines
+        that had no letter since the last time are closed.
+        """
         if not self._finished.done():
             self._report()
+            for line in tuple(self._lines):
+                if line.idle and line in self._resting:
+                    self._retire(line)
+            self._resting = {line for line in self._lines if line.idle}
             self._loop.call_later(QUIET_FOR, self._give_a_sign)
 
     def _report_soon(self) -> None:

@@ -34,6 +34,7 @@ LOOK_AGAIN_AFTER = timedelta(seconds=1)
 """How often, while letters are under way, the outbox is asked whether more are due."""
 
 _WAIT_FOR = 0.25  # seconds, for the carriers to say something
+_GRACE = 5.0  # seconds more than it may wait, for a carrier to say its last word
 _WORTH_WAITING_FOR = 2.0  # seconds, until the relay may be given the next letter
 
 H = Happening
@@ -83,7 +84,7 @@ class Desk:
         self._done = Delivered()
         self._rests_for = 0.0
         self._held: frozenset[str] = frozenset()
-        self._is_ending = False
+        self._is_ending, self._silences = False, 0
 
     def _new_hand(self) -> Hand:
         self._numbers += 1
@@ -116,7 +117,7 @@ class Desk:
             self._turn(self._listen(_WAIT_FOR))
         self._turn(())
         for hand in self._hands:
-            hand.hired.end(FINISH_WITHIN)
+            hand.hired.end(0 if hand.is_buried else _GRACE)
 
     def _finish(self) -> None:
         if not self._is_ending:
@@ -135,6 +136,11 @@ class Desk:
         for hand in hands.values():
             if hand.holds and now - hand.heard_at > LEASE_FOR:
                 hand.is_gone = True
+        if self._is_ending and not heard:
+            self._silences += 1
+            if self._silences * _WAIT_FOR > FINISH_WITHIN + _GRACE:
+                for hand in hands.values():
+                    hand.is_gone = True
         return heard
 
     def _turn(self, heard: Heard) -> bool:
@@ -184,7 +190,7 @@ class Desk:
         ended: list[Change] = []
         for hand, report in heard:
             for key, digest in report.asked:
-                if letter := hand.holds.get(key):
+                if (letter := hand.holds.get(key)) and not hand.is_gone:
                     hand.asked.add(key)
                     intent = _change(letter, H.INTENDED, self._through, digest, letter.written_from)
                     asked.append((intent, letter.mailing))
