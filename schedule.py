@@ -8,12 +8,13 @@ from threading import Event as Signal
 
 from mailer import settings as environment
 from mailer import terminal, wallclock
+from mailer.clock import SteadyClock
 from mailer.errors import ConvenorError
 from mailer.heartbeat import Heartbeat
 from mailer.opening import Notes, open_event
 from mailer.outbox.database import open_database
 from mailer.outlook import outlook
-from mailer.parts import open_parts, utc_now
+from mailer.parts import elapsed, open_parts, utc_now
 from mailer.standing import standing
 from mailer.web.office import Office
 from mailer.web.serving import reserve, serve
@@ -28,25 +29,25 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        settings = environment.load()
+        settings, clock = environment.load(), SteadyClock(utc_now, elapsed)
         listener = reserve(settings.port)
         database = open_database(settings.database_url)
         opened = open_event(path, settings, database, utc_now())
-        with open_parts(settings, database, opened.event, opened.texts, utc_now) as parts:
+        with open_parts(settings, database, opened.event, opened.texts, clock) as parts:
             opened.publish_if_first(parts.service, utc_now())
             notes = Notes(path, settings, database, opened)
             office = Office(
                 database=database, event=opened.event, sender=parts.service.sender, tray=parts.tray,
                 clock=utc_now, notes=lambda: notes(utc_now()), profile=parts.relay.profile,
             )  # fmt: skip
-            heartbeat = Heartbeat(parts, utc_now)
+            heartbeat = Heartbeat(parts, clock)
             with serve(office, listener) as address:
                 heartbeat.start()
                 try:
                     print("\n".join((f"Convenor is ready: {address}", *opened.notes)), flush=True)
                     look = partial(standing, database, opened.event)
                     terminal.watch(
-                        look, utc_now, stop, address=address, trouble=lambda: heartbeat.trouble,
+                        look, utc_now, stop, address=address, trouble=lambda: clock.trouble or heartbeat.trouble,
                         further=partial(outlook, database, parts.relay.profile),
                     )  # fmt: skip
                 finally:

@@ -208,6 +208,39 @@ def run(file: File = None) -> None:
     raise typer.Exit(schedule.main([str(usual(file))]))
 
 
+@app.command("take-over", epilog="Example: convenor take-over")
+def take_over(
+    event: EventOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Take over without asking.")] = False,
+    json: Json = False,
+) -> None:
+    """Let letters leave from here, though the database is a copy, or others send from it."""
+    from mailer.errand import errand
+    from mailer.errors import ConvenorError
+    from mailer.parts import installation_of, utc_now
+
+    with errand(event) as this:
+        here = installation_of(this.settings, this.database)
+        found = here.beat(this.now)
+        if json:
+            _print_json(
+                {"verdict": found.verdict, "told": found.told, "taken_over": yes and not found.may_send}
+            )
+        elif not found.may_send:
+            print(found.told)
+        if not found.may_send:
+            if not yes:
+                if json or not sys.stdin.isatty():
+                    raise ConvenorError(
+                        "not taken over: there is nobody here to ask; --yes does it without asking"
+                    )
+                if not typer.confirm("Let letters leave from here?"):
+                    raise typer.Exit(1)
+            here.take_over(utc_now())
+    if not json:
+        print("Letters may leave from here.")
+
+
 @app.command(epilog="Example: convenor status --json")
 def status(event: EventOption = None, json: Json = False) -> None:
     """Where everything stands: each mailing with its letters counted."""

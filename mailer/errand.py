@@ -315,7 +315,7 @@ def errand(file: Path | None) -> Iterator[Errand]:
             settings=settings,
             database=database,
             now=utc_now(),
-            sender=sender_of(settings),
+            sender=sender_of(settings, database, key_in(usual(file))),
         )
     finally:
         database.close()

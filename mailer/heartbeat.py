@@ -14,10 +14,14 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from mailer.dispatch.desk import Clock
 from mailer.errors import StoreError
+from mailer.outbox.identity import Finding
 from mailer.parts import Parts
 
 TICK = 2
 """Seconds between two looks at the database."""
+
+COUNT = 10
+"""Seconds between two looks whether it is still ours to send from."""
 
 SETTLING = 10
 """Seconds between two looks at letters in doubt."""
@@ -37,6 +41,7 @@ class Heartbeat:
         self._parts, self._clock = parts, clock
         self._stop = Signal()
         self._idle, self._beating = Condition(), 0
+        self._finding: Finding | None = None
         self._relay_rests_until: datetime | None = None
         self._troubles = 0
         self._said: set[str] = set()
@@ -47,7 +52,8 @@ class Heartbeat:
         )
 
     def start(self) -> None:
-        for job, seconds in ((self.plan, TICK), (self.deliver, TICK), (self.settle, SETTLING)):
+        beats = ((self.plan, TICK), (self.deliver, TICK), (self.look, COUNT), (self.settle, SETTLING))
+        for job, seconds in beats:
             self._scheduler.add_job(
                 self._guarded(job), "interval", seconds=seconds, id=job.__name__, next_run_time=self._clock()
             )
@@ -72,7 +78,17 @@ class Heartbeat:
                 self._guarded(self.plan), "date", run_date=next_due_at, id="wake-up", replace_existing=True
             )
 
+    def look(self) -> Finding:
+        """Whether letters may leave from this database; none do while that cannot be known."""
+        self._finding = None
+        self._finding = self._parts.installation.beat(self._clock())
+        return self._finding
+
     def deliver(self) -> None:
+        finding = self._finding or self.look()
+        if not finding.may_send:
+            self.trouble = finding.told
+            return
         if self._relay_rests_until and self._clock() < self._relay_rests_until:
             return
         done = self._parts.desk.work(self._stop)
@@ -89,7 +105,7 @@ class Heartbeat:
                 _log.warning("%s", trouble)
                 self._said.add(trouble)
 
-    def _guarded(self, job: Callable[[], None]) -> Callable[[], None]:
+    def _guarded(self, job: Callable[[], object]) -> Callable[[], None]:
         """A database that is away for a moment ends this beat, not the heart; it is said once."""
 
         def beat() -> None:

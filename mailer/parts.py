@@ -1,12 +1,15 @@
 """From settings to the parts of a running Convenor: who signs, where letters are kept, where they go."""
 
 import os
+import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mailer.composition import keys
 from mailer.composition.composing import Sender
 from mailer.composition.links import Signer
 from mailer.composition.wording import Wording
@@ -16,7 +19,10 @@ from mailer.delivery.tray import Tray, TrayServer
 from mailer.dispatch.crew import Hired, InAProcess
 from mailer.dispatch.desk import Clock, Desk
 from mailer.dispatch.orders import Route
+from mailer.errors import ConvenorError
+from mailer.outbox import naming
 from mailer.outbox.database import Database
+from mailer.outbox.identity import Installation, machine_id
 from mailer.service import Service
 from mailer.settings import ROOT, Settings
 from mailer.witnesses import TrayWitness
@@ -27,8 +33,36 @@ MOST_CARRIERS = 2
 """Processes that carry letters: more of them wait for the one that writes."""
 
 
-def sender_of(settings: Settings) -> Sender:
-    return Sender(signer=Signer(settings.secret_key), base_url=settings.base_url)
+def sender_of(settings: Settings, database: Database, event: str) -> Sender:
+    """Who signs this event's links, by the key in force, and names its entries, by the one they were first named by.
+
+    Raises:
+        ConvenorError: the event was begun with a secret key that is not among the old ones.
+    """
+    secrets = (settings.secret_key, *settings.old_secret_keys)
+    with database.reading() as transaction:
+        kept = naming.naming_key(transaction, event)
+        named = naming.somebody_named(transaction, event)
+    if kept is None:
+        kept = keys.key_that_named(secrets, event, *named) if named else keys.naming_key(secrets[0], event)
+    if kept is None:
+        raise ConvenorError(
+            f"the people of '{event}' were named with another secret key: put it back into CONVENOR_SECRET_KEY, "
+            "or into CONVENOR_OLD_SECRET_KEYS"
+        )
+    return Sender(signer=Signer(secrets[0], secrets[1:], kept), base_url=settings.base_url)
+
+
+def _keep_names(database: Database, event: str, signer: Signer) -> None:
+    """What an event from before naming keys is named by, once its secret key has become an old one."""
+    with database.writing() as transaction:
+        if (key := signer.naming_to_keep) and naming.somebody_named(transaction, event):
+            naming.keep_naming_key(transaction, event, key)
+
+
+def installation_of(settings: Settings, database: Database) -> Installation:
+    """This var/ on this machine, from which letters may leave or not."""
+    return Installation(database=database, var=settings.var, machine=machine_id(), name=socket.gethostname())
 
 
 def tray_path(settings: Settings) -> Path:
@@ -50,6 +84,7 @@ class Parts:
     relay: Relay
     desk: Desk
     tray: Tray | None
+    installation: Installation
 
 
 @contextmanager
@@ -67,6 +102,8 @@ def open_parts(
         StoreError: the database or the tray cannot be used; one sentence says what to do.
     """
     server: TrayServer | None = None
+    sender = sender_of(settings, database, event)
+    _keep_names(database, event, sender.signer)
     try:
         tray = None if settings.relay else open_tray(settings)
         server = TrayServer(tray, clock=clock) if tray else None
@@ -74,18 +111,24 @@ def open_parts(
         service = Service(
             database=database,
             event=event,
-            sender=sender_of(settings),
+            sender=sender,
             texts=texts,
             witnesses=(TrayWitness(holds=tray.holds),) if tray else (),
         )
         carriers = 1 if tray else min(MOST_CARRIERS, os.cpu_count() or 1, relay.profile.connections)
         with closing(service.desk(relay, clock, hire, carriers=carriers)) as desk:
             yield Parts(
-                settings=settings, database=database, service=service, relay=relay, desk=desk, tray=tray
-            )
+                settings=settings, database=database, service=service, relay=relay, desk=desk, tray=tray,
+                installation=installation_of(settings, database),
+            )  # fmt: skip
     finally:
         if server:
             server.stop()
+
+
+def elapsed() -> float:
+    """Seconds that nobody sets, those while the machine slept among them."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def utc_now() -> datetime:

@@ -23,7 +23,7 @@ from mailer.dispatch.crew import Hired, InAThread
 from mailer.dispatch.desk import Clock, Delivered, Desk
 from mailer.dispatch.orders import Route
 from mailer.errors import StoreError
-from mailer.outbox import agendas, claims, occasions, people, tallies
+from mailer.outbox import agendas, claims, naming, occasions, people, tallies
 from mailer.outbox.claimed import ClaimedLetter
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import LetterState
@@ -96,6 +96,8 @@ class Service:
                 agendas.publish(transaction, version)
                 agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
                 occasions.follow_version(transaction, event.key, version.number, self.texts.digest)
+            if key := self.sender.signer.naming_to_keep:
+                naming.keep_naming_key(transaction, event.key, key)
             roster = people.save_roster(
                 transaction, event.key, recipients, now, lambda a: self.sender.signer.handle(event.key, a)
             )

@@ -76,8 +76,12 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable(
         name="CONVENOR_SECRET_KEY",
-        meaning="Signs personal links and calendar UIDs, at least 32 characters; keep it for the event's whole "
-        "life. Not set: one is made and kept in var/secret.key",
+        meaning="Signs personal links, at least 32 characters. Not set: one is made and kept in var/secret.key",
+    ),
+    Variable(
+        name="CONVENOR_OLD_SECRET_KEYS",
+        meaning="Keys that CONVENOR_SECRET_KEY held before, the newest first, separated by commas: the links they "
+        "signed open as long as they stand here",
     ),
     Variable(name="CONVENOR_PORT", meaning="Port of the page, on 127.0.0.1", default="8400"),
 )
@@ -102,6 +106,7 @@ class Settings:
     secret_key: bytes = field(repr=False)
     port: int
     var: Path
+    old_secret_keys: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 @dataclass(kw_only=True)
@@ -128,6 +133,7 @@ def load(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> 
     port, relay = _port(reader), _bearing(_relay(reader), reader)
     sender, base_url = _sender(reader), _base_url(reader, port)
     database_url, secret = _database_url(reader, root), _secret(environment, reader)
+    old_secrets = _old_secrets(reader, secret)
     if reader.problems:
         raise BadInput(sorted(reader.problems, key=lambda problem: problem.field or ""))
     var = root / "var"
@@ -139,6 +145,7 @@ def load(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> 
         secret_key=secret or _kept_secret(var),
         port=port,
         var=var,
+        old_secret_keys=old_secrets,
     )
 
 
@@ -334,6 +341,17 @@ def _secret(environment: Mapping[str, str], reader: _Reader) -> bytes:
     elif text and len(text) < _SHORTEST_SECRET:
         reader.refuse("CONVENOR_SECRET_KEY", f"is shorter than {_SHORTEST_SECRET} characters")
     return text.encode()
+
+
+def _old_secrets(reader: _Reader, secret: bytes) -> tuple[bytes, ...]:
+    """The keys of before. What is refused is not shown."""
+    written = reader.values["CONVENOR_OLD_SECRET_KEYS"].split(",")
+    keys = tuple(key.strip().encode() for key in written if key.strip())
+    if any(len(key) < _SHORTEST_SECRET for key in keys):
+        reader.refuse("CONVENOR_OLD_SECRET_KEYS", f"holds a key shorter than {_SHORTEST_SECRET} characters")
+    if secret in keys:
+        reader.refuse("CONVENOR_OLD_SECRET_KEYS", "holds the key in force; name the keys of before alone")
+    return keys
 
 
 def _kept_secret(var: Path) -> bytes:

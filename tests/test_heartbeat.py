@@ -15,6 +15,7 @@ from mailer.dispatch.crew import InAThread
 from mailer.errors import StoreError
 from mailer.heartbeat import RELAY_RESTS_FOR, Heartbeat
 from mailer.outbox.database import open_database
+from mailer.outbox.schema import database_identity
 from mailer.parts import Parts, open_parts, utc_now
 from mailer.settings import load
 from tests.conference import EVENT, RECIPIENTS
@@ -133,5 +134,23 @@ def test_a_relay_that_fails_again_rests_twice_as_long(parts: Parts) -> None:
     heart.deliver()
     assert parts.tray.count() == 0
     moment[0] += RELAY_RESTS_FOR / 2
+    heart.deliver()
+    assert parts.tray.count() == len(RECIPIENTS)
+
+
+def test_from_a_copy_of_the_database_nothing_leaves_until_a_person_says_so(parts: Parts) -> None:
+    parts.service.publish(soon(timedelta(days=60)), RECIPIENTS, utc_now())  # type: ignore[arg-type]
+    parts.service.plan(utc_now() + timedelta(seconds=1))
+    parts.installation.beat(utc_now())
+    with parts.database.writing() as transaction:
+        transaction.execute(database_identity.update().values(place="elsewhere"))
+    heart = Heartbeat(parts, lambda: utc_now() + timedelta(seconds=2))
+    heart.deliver()
+    assert parts.tray is not None
+    assert parts.tray.count() == 0
+    assert "is a copy" in heart.trouble
+
+    parts.installation.take_over(utc_now())
+    heart.look()
     heart.deliver()
     assert parts.tray.count() == len(RECIPIENTS)

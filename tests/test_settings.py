@@ -130,6 +130,7 @@ def test_everything_set(tmp_path: Path) -> None:
         ("SECRET_KEY", "", "is set, but empty"),
         ("SECRET_KEY", " " * 40, "is set, but empty"),
         ("SECRET_KEY", "x" * 31, "shorter than 32"),
+        ("OLD_SECRET_KEYS", f"{SECRET},{'x' * 31}", "a key shorter than 32"),
         ("PORT", "0", "is not a port"),
         ("PORT", "65536", "is not a port"),
         ("PORT", "-1", "is not a port"),
@@ -354,6 +355,16 @@ def test_whoever_starts_at_the_same_time_has_the_same_key(tmp_path: Path) -> Non
         keys = set(pool.map(lambda _: load({}, root=tmp_path).secret_key, range(24)))
     assert len(keys) == 1
     assert len(keys.pop()) == 64
+
+
+def test_keys_of_before_are_told_the_newest_first(tmp_path: Path) -> None:
+    one, two = "x" * 32, "y" * 40
+    assert loaded(tmp_path, SECRET_KEY=SECRET, OLD_SECRET_KEYS=f"{one}, {two},").old_secret_keys == (
+        one.encode(),
+        two.encode(),
+    )
+    assert loaded(tmp_path).old_secret_keys == ()
+    assert "in force" in refused(tmp_path, SECRET_KEY=one, OLD_SECRET_KEYS=one)["OLD_SECRET_KEYS"]
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"x" * 31])

@@ -1,22 +1,25 @@
 """Signed links: what stands for a person in a URL, without an account and without a database look-up to make one.
 
-A token is base64url(handle, signature): the handle names the recipient within the event, the signature
-binds it to one purpose. Tokens are determined by the key alone, so that a letter's bytes are too.
+A token is a sign and base64url(handle, signature): the sign says with which key it was signed, the handle names the
+recipient within the event, the signature binds it to one purpose. Tokens are determined by the key alone, so that a
+letter's bytes are too.
 
 A return path names a letter in the same manner, in the local part of an address that what comes back is sent to.
 """
 
 import base64
 import binascii
-import hashlib
 import hmac
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from mailer.composition import keys
+
 _HANDLE, _SIGNATURE = 12, 16  # bytes
-_LONGEST = 64  # characters; a genuine token has 38
+_SIGNED = 38  # characters of base64url
+_LONGEST = 64  # characters; a genuine token has 39, or 38 from before keys had signs
 _LONGEST_UID = 255
 _TAG = 10  # bytes: 16 characters of base32
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -43,18 +46,37 @@ class Links:
 
 @dataclass(frozen=True)
 class Signer:
-    """Everything derived from the secret key: handles, UIDs, Message-IDs and tokens. Its repr tells nothing."""
+    """Everything derived from keys: handles, UIDs and Message-IDs by the naming key, tokens by the secret key.
+
+    `older` are the secret keys that were in force before, the newest first: what they signed is genuine still.
+    Without `naming` the secret key names, too. Its repr tells nothing.
+    """
 
     secret: bytes = field(repr=False)
+    older: tuple[bytes, ...] = field(default=(), repr=False)
+    naming: bytes = field(default=b"", repr=False)
+
+    @property
+    def names_by(self) -> bytes:
+        """The key that whatever must never change comes from."""
+        return self.naming or self.secret
+
+    @property
+    def naming_to_keep(self) -> bytes | None:
+        """The naming key, unless it is the secret key in force, which is kept elsewhere and must not lie about."""
+        return None if self.naming in {b"", self.secret} else self.naming
+
+    def before(self) -> "Iterator[Signer]":
+        """As it was while each older key was in force, the newest first: a repetition must be what it was."""
+        return (replace(self, secret=key) for key in self.older)
 
     def digest(self, purpose: str, *parts: str) -> bytes:
-        """32 bytes that nobody without the key can guess, the same for the same parts (RFC 2104)."""
-        message = b"\x00".join(part.encode() for part in (purpose, *parts))
-        return hmac.digest(self.secret, message, hashlib.sha256)
+        """32 bytes by the naming key: they stay what they are, whatever secret key is in force."""
+        return keys.digest(self.names_by, purpose, *parts)
 
     def handle(self, event: str, address: str) -> str:
         """The recipient's name in links: 16 base64url characters, 96 bits."""
-        return _encode(self.digest("handle", event, address.lower())[:_HANDLE])
+        return keys.handle(self.names_by, event, address)
 
     def uid(self, event: str, anchor: str, address: str, domain: str) -> str:
         """An entry's UID: opaque, 128 bits, stable per (anchor, recipient) (RFC 5545 3.8.4.7, RFC 7986 5.3).
@@ -64,18 +86,25 @@ class Signer:
         return f"{self.digest('uid', event, anchor, address.lower())[:16].hex()}@{domain}"[:_LONGEST_UID]
 
     def token(self, purpose: Purpose, handle: str) -> str:
-        return _encode(_decode(handle) + self.digest(purpose, handle)[:_SIGNATURE])
+        """39 base64url characters; the first is the sign of the key in force."""
+        return keys.sign_of(self.secret) + _signed(self.secret, purpose, handle)
 
     def handle_of(self, purpose: Purpose, token: str) -> str | None:
         """The handle a genuine token of this purpose names, else None; the same work for every token."""
+        sign, signed = token[:_LONGEST][:-_SIGNED], token[:_LONGEST][-_SIGNED:]
         try:
-            raw = _decode(token[:_LONGEST])
+            raw = _decode(signed)
         except (binascii.Error, ValueError):
             raw = b""
         handle = _encode(raw[:_HANDLE].ljust(_HANDLE, b"\x00"))
         given = token[:_LONGEST].encode("utf-8", "replace")
-        genuine = hmac.compare_digest(self.token(purpose, handle).encode(), given)
-        return handle if genuine else None
+        genuine = [
+            hmac.compare_digest(
+                f"{sign and keys.sign_of(key)}{_signed(key, purpose, handle)}".encode(), given
+            )
+            for key in keys.signers_of((self.secret, *self.older), sign)
+        ]
+        return handle if any(genuine) else None
 
     def return_path(self, mailbox: str, letter_id: int) -> str:
         """The envelope sender of one letter (RFC 5321 4.4), the same at every attempt, as greylisting wants it.
@@ -89,7 +118,7 @@ class Signer:
         local, _, domain = mailbox.rpartition("@")
         if len(local.encode()) > LONGEST_MAILBOX or not 0 <= letter_id < 1 << 63:
             raise ValueError(f"{mailbox!r} and letter {letter_id} make no return path")
-        return f"{local}+{self._letter_token(letter_id)}@{domain}"
+        return f"{local}+{_letter_token(self.secret, letter_id)}@{domain}"
 
     def letter_of(self, return_path: str) -> int | None:
         """The letter a genuine return path or its local part names, else None; the same work for every one.
@@ -100,13 +129,11 @@ class Signer:
         given = local[-_LONGEST_LOCAL_PART:].encode("utf-8", "replace").rpartition(b"+")[2].lower()
         found = _LETTER.fullmatch(given)
         letter_id = int(found[1], 36) if found else 0
-        genuine = hmac.compare_digest(self._letter_token(letter_id).encode(), given)
-        return letter_id if genuine else None
-
-    def _letter_token(self, letter_id: int) -> str:
-        number = _base36(letter_id)
-        tag = base64.b32encode(self.digest("return-path", number)[:_TAG])
-        return f"{number}-{tag.decode().lower()}"
+        genuine = [
+            hmac.compare_digest(_letter_token(key, letter_id).encode(), given)
+            for key in (self.secret, *self.older)
+        ]
+        return letter_id if any(genuine) else None
 
     def links(self, base_url: str, handle: str, anchors: tuple[str, ...]) -> Links:
         page = f"{base_url}/r/{self.token(Purpose.PAGE, handle)}"
@@ -115,6 +142,16 @@ class Signer:
             unsubscribe=f"{base_url}/u/{self.token(Purpose.UNSUBSCRIBE, handle)}",
             entries={anchor: f"{page}/{anchor}.ics" for anchor in anchors},
         )
+
+
+def _signed(key: bytes, purpose: Purpose, handle: str) -> str:
+    return _encode(_decode(handle) + keys.digest(key, purpose, handle)[:_SIGNATURE])
+
+
+def _letter_token(key: bytes, letter_id: int) -> str:
+    number = _base36(letter_id)
+    tag = base64.b32encode(keys.digest(key, "return-path", number)[:_TAG])
+    return f"{number}-{tag.decode().lower()}"
 
 
 def _base36(number: int) -> str:

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from mailer.composition import keys
 from mailer.composition.links import Purpose, Signer
 
 _BLOCK = 64  # bytes, of SHA-256
@@ -35,12 +36,13 @@ class Marker:
         """`occasion` is its mailing, its anchor and its due time in ISO 8601; `anchors` are those of the letter's
         calendar entries, `domain` is that of the Message-ID.
         """
-        self._handle = keyed(signer.secret, "handle", event)
-        self._message_id = keyed(signer.secret, "message-id", event, *occasion)
-        self._seed = keyed(signer.secret, "boundary")
+        self._handle = keyed(signer.names_by, "handle", event)
+        self._message_id = keyed(signer.names_by, "message-id", event, *occasion)
+        self._seed = keyed(signer.names_by, "boundary")
+        self._sign = keys.sign_of(signer.secret).encode()
         self._page = keyed(signer.secret, Purpose.PAGE)
         self._unsubscribe = keyed(signer.secret, Purpose.UNSUBSCRIBE)
-        self._uids = [keyed(signer.secret, "uid", event, each) for each in anchors]
+        self._uids = [keyed(signer.names_by, "uid", event, each) for each in anchors]
         self._domain = domain.encode()
 
     def marks(self, address: str, handle: str | None) -> Marks:
@@ -52,14 +54,14 @@ class Marker:
         return Marks(
             message_id,
             seed[:8].hex().encode(),
-            named + _base64(self._page(named)[:16]),
-            named + _base64(self._unsubscribe(named)[:16]),
+            self._sign + named + _base64(self._page(named)[:16]),
+            self._sign + named + _base64(self._unsubscribe(named)[:16]),
             [uid(lower)[:16].hex().encode() for uid in self._uids],
         )
 
 
 def keyed(secret: bytes, *parts: str) -> Callable[[bytes], bytes]:
-    """`Signer.digest` of these parts and one more, which is given later."""
+    """`keys.digest` of these parts and one more, which is given later."""
     key = (hashlib.sha256(secret).digest() if len(secret) > _BLOCK else secret).ljust(_BLOCK, b"\x00")
     inner = hashlib.sha256(key.translate(_INNER) + b"".join(part.encode() + b"\x00" for part in parts))
     outer = hashlib.sha256(key.translate(_OUTER))

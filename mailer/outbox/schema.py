@@ -304,4 +304,32 @@ slowdown = Table(
 )
 """Relays that are given fewer letters than usual, because they asked for it."""
 
+event_key = Table(
+    "event_key",
+    metadata,
+    Column("event", Text, primary_key=True),
+    Column("naming", Text, nullable=False),
+)
+"""What an event's people and entries are named by, in hexadecimal digits: made once, never changed."""
+
+database_identity = Table(
+    "database_identity",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("id", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    CheckConstraint("number = 1", name="one"),
+)
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("admitted_at", Instant, nullable=False),
+    Column("beats", Integer, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+)
+"""Who may send from this database; `beats` only grows."""
+
 Row = dict[str, Any]

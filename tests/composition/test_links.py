@@ -21,7 +21,7 @@ LOCAL_PART = RETURN_PATH.rpartition("@")[0]
 def test_a_token_opens_what_it_was_made_for() -> None:
     assert SIGNER.handle_of(Purpose.PAGE, TOKEN) == HANDLE
     assert SIGNER.handle_of(Purpose.UNSUBSCRIBE, SIGNER.token(Purpose.UNSUBSCRIBE, HANDLE)) == HANDLE
-    assert re.fullmatch(r"[A-Za-z0-9_-]{38}", TOKEN)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{39}", TOKEN)
 
 
 def test_a_token_opens_nothing_else() -> None:
@@ -32,12 +32,12 @@ def test_a_token_opens_nothing_else() -> None:
 
 def test_one_person_cannot_be_put_in_anothers_token() -> None:
     theirs = SIGNER.token(Purpose.PAGE, OTHER)
-    assert SIGNER.handle_of(Purpose.PAGE, theirs[:16] + TOKEN[16:]) is None
-    assert SIGNER.handle_of(Purpose.PAGE, TOKEN[:16] + theirs[16:]) is None
-    assert TOKEN.startswith(HANDLE)
+    assert SIGNER.handle_of(Purpose.PAGE, theirs[:17] + TOKEN[17:]) is None
+    assert SIGNER.handle_of(Purpose.PAGE, TOKEN[:17] + theirs[17:]) is None
+    assert TOKEN[1:].startswith(HANDLE)
 
 
-@pytest.mark.parametrize("position", range(38))
+@pytest.mark.parametrize("position", range(39))
 def test_every_character_counts(position: int) -> None:
     for letter in string.ascii_letters + string.digits + "-_=.ü":
         if letter != TOKEN[position]:
@@ -45,7 +45,7 @@ def test_every_character_counts(position: int) -> None:
             assert SIGNER.handle_of(Purpose.PAGE, forged) is None
 
 
-@pytest.mark.parametrize("length", range(38))
+@pytest.mark.parametrize("length", range(39))
 def test_a_part_of_a_token_opens_nothing(length: int) -> None:
     assert SIGNER.handle_of(Purpose.PAGE, TOKEN[:length]) is None
 
@@ -64,7 +64,8 @@ def test_a_part_of_a_token_opens_nothing(length: int) -> None:
         "A" * 10_000,
         TOKEN + "A" * 10_000,
         "ü" * 38,
-        "\ud800" * 38,
+        "ü" * 39,
+        "\ud800" * 39,
         "\x00" * 38,
         "==",
         "A" * 38,
@@ -121,6 +122,49 @@ def test_digests_keep_their_parts_apart() -> None:
     }
     assert len(digests) == 4
     assert {len(digest) for digest in digests} == {32}
+
+
+def test_links_signed_with_an_older_key_open_until_it_is_taken_away() -> None:
+    old, older, new = (f"the {word} secret key of the tests".encode() for word in ("old", "older", "new"))
+    named = b"what the event was first named by"
+    handle = Signer(old, naming=named).handle("cybercrime-2027", "ana@prosecution.example")
+    tokens = [Signer(key, naming=named).token(Purpose.PAGE, handle) for key in (old, older, new)]
+    rotated = Signer(new, (old, older), named)
+    assert [rotated.handle_of(Purpose.PAGE, token) for token in tokens] == [handle] * 3
+    assert [rotated.handle_of(Purpose.UNSUBSCRIBE, token) for token in tokens] == [None] * 3
+    taken_away = Signer(new, (old,), named)
+    assert [taken_away.handle_of(Purpose.PAGE, token) for token in tokens] == [handle, None, handle]
+    assert len({token[0] for token in tokens}) == 3
+    assert rotated.handle_of(Purpose.PAGE, tokens[0][0] + tokens[1][1:]) is None
+
+
+def test_what_an_event_is_named_by_outlives_its_keys() -> None:
+    old, new = Signer(b"the old secret key of the tests", naming=b"n"), Signer(b"the new one", naming=b"n")
+    assert old.handle("e", "ana@x.example") == new.handle("e", "ana@x.example")
+    assert old.uid("e", "event", "ana@x.example", "x.example") == new.uid(
+        "e", "event", "ana@x.example", "x.example"
+    )
+    assert old.digest("message-id", "e") == new.digest("message-id", "e")
+    assert old.token(Purpose.PAGE, HANDLE) != new.token(Purpose.PAGE, HANDLE)
+
+
+def test_a_token_from_before_keys_had_signs_is_the_oldest_keys() -> None:
+    assert SIGNER.handle_of(Purpose.PAGE, TOKEN[1:]) == HANDLE
+    assert Signer(b"new", (b"newer", SIGNER.secret)).handle_of(Purpose.PAGE, TOKEN[1:]) == HANDLE
+    assert Signer(b"new", (SIGNER.secret, b"oldest")).handle_of(Purpose.PAGE, TOKEN[1:]) is None
+
+
+def test_a_letter_can_be_written_again_as_it_was_before_the_key_was_changed() -> None:
+    rotated = Signer(b"new", (SIGNER.secret, b"oldest"), naming=b"n")
+    assert [each.token(Purpose.PAGE, HANDLE) for each in rotated.before()] == [
+        TOKEN,
+        Signer(b"oldest").token(Purpose.PAGE, HANDLE),
+    ]
+
+
+def test_return_paths_signed_with_an_older_key_still_lead_back() -> None:
+    assert Signer(b"new", (b"another", SIGNER.secret)).letter_of(RETURN_PATH) == 4711
+    assert Signer(b"new", (b"another",)).letter_of(RETURN_PATH) is None
 
 
 def test_the_links_of_one_letter() -> None:
