@@ -26,6 +26,7 @@ from mailer.agenda.model import (
     Venue,
 )
 from mailer.composition import wording
+from mailer.delivery.profiles import OWN, adjusted
 from mailer.delivery.relay import Relay
 from mailer.heartbeat import Heartbeat
 from mailer.outbox.database import Database, open_database
@@ -37,12 +38,6 @@ from mailer.web.serving import reserve, serve
 
 EVENT, WARM_UP = "conference", "warm-up"
 BASE_URL = "https://conference.example"
-
-
-def carry_all(parts: Parts, lines: int) -> None:
-    """Every letter that waits, over so many lines: the one place where the bench starts the engine."""
-    _ = lines
-    parts.service.deliver(parts.relay, utc_now)
 
 
 class Roster(Sequence[Recipient]):
@@ -110,7 +105,7 @@ def event(key: str, now: datetime, due_after: Sequence[int]) -> Event:
 @contextmanager
 def _opened(order: turns.Order, key: str, database: Database) -> Iterator[Parts]:
     settings = Settings(
-        relay=Relay(host="127.0.0.1", port=order.port),
+        relay=Relay(host="127.0.0.1", port=order.port, profile=adjusted(OWN, connections=order.lines)),
         sender=None,
         database_url="",
         base_url=BASE_URL,
@@ -148,13 +143,13 @@ def carry(order: turns.Order) -> None:
     if order.warm:
         with _opened(order, WARM_UP, database) as parts:
             parts.service.plan(utc_now())
-            carry_all(parts, order.lines)
+            parts.desk.work()
     with _opened(order, EVENT, database) as parts:
         if turns.await_go():
             began = time.perf_counter()
             parts.service.plan(utc_now())
             expanded = time.perf_counter()
-            carry_all(parts, order.lines)
+            parts.desk.work()
             turns.tell_done(expanded=expanded - began, carried=time.perf_counter() - expanded)
     database.close()
 

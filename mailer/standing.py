@@ -4,7 +4,7 @@ One answer for the page, the terminal and the command line. It counts; it names 
 """
 
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -107,15 +107,15 @@ def standing(database: Database, event: str, now: datetime) -> Standing | None:
         if version is None:
             return None
         opened = letters.progress(transaction, event)
-        zones = people.zones(transaction, event)
-        counted = people.counts(transaction, event)
-        expected = _expected(transaction, version, zones, counted, now)
+        foretold = _foretold(transaction, version, now)
     found = {each.occasion.identity: each for each in opened}
-    timetable = {occasion.identity: occasion for occasion in due.occasions(version, zones)}
+    timetable, counted = foretold.timetable, foretold.counted
     rows: dict[str, list[OccasionStanding]] = {}
     for identity in sorted(timetable.keys() | found.keys(), key=lambda key: (key[2], key)):
         rows.setdefault(identity[0], []).append(
-            _occasion(version, timetable.get(identity), found.get(identity), expected.get(identity, 0))
+            _occasion(
+                version, timetable.get(identity), found.get(identity), foretold.expected.get(identity, 0)
+            )
         )
     return Standing(
         version=version,
@@ -152,27 +152,36 @@ def _occasion(
     )
 
 
-_foretold: dict[tuple[str, str], tuple[object, dict[Identity, int]]] = {}
+@dataclass(frozen=True, kw_only=True)
+class _Foretold:
+    """What follows from an agenda and a roster: it is the same while they are."""
+
+    state: object
+    counted: people.RosterCounts
+    timetable: Mapping[Identity, Occasion]
+    expected: Mapping[Identity, int]
 
 
-def _expected(
-    transaction: Transaction,
-    version: AgendaVersion,
-    zones: Set[str | None],
-    counted: people.RosterCounts,
-    now: datetime,
-) -> dict[Identity, int]:
-    """The letters of each occasion to come. A roster may be long, and the page looks every second: it is read
-    and judged anew only when the agenda, the list or an answer has changed.
+_known: dict[tuple[str, str], _Foretold] = {}
+
+
+def _foretold(transaction: Transaction, version: AgendaVersion, now: datetime) -> _Foretold:
+    """The letters of each occasion to come. A roster may be long, and the page looks every second: it is counted and
+    judged anew only when the agenda, the list, an answer or an unsubscription has changed.
     """
     event = version.event.key
-    state = (version, counted, people.changed_at(transaction, event))
+    state = (version, people.changed_at(transaction, event), people.unsubscribed(transaction, event))
     where = (str(transaction.engine.url), event)
-    if where not in _foretold or _foretold[where][0] != state:
+    if where not in _known or _known[where].state != state:
         roster = people.roster(transaction, event)
-        ahead = due.occasions(version, zones)
-        _foretold[where] = state, {o.identity: due.expected(version, o, roster, now) for o in ahead}
-    return _foretold[where][1]
+        ahead = due.occasions(version, people.zones(transaction, event))
+        _known[where] = _Foretold(
+            state=state,
+            counted=people.counts(transaction, event),
+            timetable={occasion.identity: occasion for occasion in ahead},
+            expected={o.identity: due.expected(version, o, roster, now) for o in ahead},
+        )
+    return _known[where]
 
 
 def _title(version: AgendaVersion, anchor: str) -> str:

@@ -16,6 +16,7 @@ from mailer.agenda.model import AgendaVersion, CalendarPart, Event, Mailing
 from mailer.agenda.rules import EVENT
 from mailer.composition import ical, message, placeholders, wording
 from mailer.composition.casting import Letter, Occasion, parted
+from mailer.composition.dkim import DkimKey, signatures, signers
 from mailer.composition.invitation import CalendarMessage, calendar_message
 from mailer.composition.links import Links, Signer
 from mailer.composition.message import CalendarFile, Mailbox
@@ -29,10 +30,18 @@ MOST_SKELETONS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Sender:
-    """What does not depend on the letter: the secret key, and where readers reach the pages."""
+    """What does not depend on the letter: the secret key, where readers reach the pages, the mailbox for what comes
+    back (nothing: the organiser's), and the keys that every letter is signed with.
+    """
 
     signer: Signer
     base_url: str
+    return_path: str = ""
+    dkim: tuple[DkimKey, ...] = ()
+
+    def return_path_of(self, letter_id: int) -> str:
+        """The envelope sender of one letter (`Signer.return_path`); nothing where no mailbox is set."""
+        return self.signer.return_path(self.return_path, letter_id) if self.return_path else ""
 
 
 class Composed(NamedTuple):
@@ -97,7 +106,7 @@ class Composer:
         letter = skeleton.letter(recipient, dated_at, handle)
         if letter is None:
             letter = _plainly(skeleton.occasion, recipient, dated_at, texts)
-        return _ready(version.event, letter)
+        return _ready(version.event, letter, self.sender, dated_at)
 
     def _skeleton(
         self, version: AgendaVersion, mailing: Mailing, anchor: str, due_at: datetime, texts: Wording
@@ -140,13 +149,17 @@ def compose(
         UnsafeLetter: a name or title would have become a header of its own.
     """
     occasion = _occasion(version, mailing, anchor, due_at, texts, sender)
-    return _ready(version.event, _plainly(occasion, recipient, dated_at, texts))
+    return _ready(version.event, _plainly(occasion, recipient, dated_at, texts), sender, dated_at)
 
 
-def _ready(event: Event, letter: Letter) -> Composed:
-    """The last step for every letter, however it was composed."""
+def _ready(event: Event, letter: Letter, sender: Sender, dated_at: datetime) -> Composed:
+    """The last step for every letter, however it was composed: signed where there are keys, and put together."""
     head, body, message_id, entries = letter
-    return Composed(head + body, message_id, event.organiser.address, entries)
+    address, raw = event.organiser.address, head + body
+    if sender.dkim:
+        by = signers(address.rpartition("@")[2], sender.dkim)
+        raw = signatures(by, head, body, dated_at) + raw
+    return Composed(raw, message_id, address, entries)
 
 
 def _occasion(

@@ -181,7 +181,8 @@ class Carrier:
         if letter.repeats not in {None, digest}:
             raise UnsafeLetter("a repetition must be byte-identical, and this one is not")
         self._in_hand[letter.key] = digest, composed.entries
-        return Parcel(letter.key, composed.return_path, recipient.address, composed.raw)
+        sender = self._route.sender.return_path_of(letter.id) or composed.return_path
+        return Parcel(letter.key, sender, recipient.address, composed.raw)
 
     def intend(self, line: Line, parcel: Parcel) -> None:
         self._asking[parcel.key] = line

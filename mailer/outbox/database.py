@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -50,6 +50,14 @@ class Database:
     engine: Engine
     _turn: Lock = field(default_factory=Lock, repr=False, compare=False)
 
+    @cached_property
+    def _reader(self) -> Engine:
+        return self.engine.execution_options(**_READING[self.engine.dialect.name])
+
+    @cached_property
+    def _writer(self) -> Engine:
+        return self.engine.execution_options(writing=True)
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One snapshot that cannot be written to, and holds nobody up.
@@ -57,9 +65,7 @@ class Database:
         Raises:
             StoreError: the database is gone, locked for too long, or damaged.
         """
-        with self._transaction(
-            self.engine.execution_options(**_READING[self.engine.dialect.name])
-        ) as connection:
+        with self._transaction(self._reader) as connection:
             yield connection
 
     @contextmanager
@@ -73,7 +79,7 @@ class Database:
             StoreError: as for `reading`, and for a full disk or a deadlock. Nothing was kept, unless the
                 connection broke during the commit itself: then only reading can tell.
         """
-        with self._in_turn(), self._transaction(self.engine.execution_options(writing=True)) as connection:
+        with self._in_turn(), self._transaction(self._writer) as connection:
             yield connection
 
     @contextmanager

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, true
 
-from mailer.outbox.database import insert
+from mailer.outbox.database import fetch, insert
 from mailer.outbox.letter import UNSENT, Happening
 from mailer.outbox.moving import move
 from mailer.outbox.schema import PausedBy, in_states, letter, occasion, refusal, stopped_occasion
@@ -91,7 +91,9 @@ def paused(c: Connection, event: str) -> list[Pause]:
 
 def held(c: Connection, event: str) -> frozenset[str]:
     """The keys of the mailings that are paused, EVERYTHING among them if the whole event is: for `is_held`."""
-    return frozenset(c.scalars(select(kept_pause.c.mailing).where(kept_pause.c.event == event)))
+    return frozenset(
+        mailing for (mailing,) in fetch(c, "SELECT mailing FROM pause WHERE event = ?", (event,))
+    )
 
 
 def is_held(mailing: str, held_back: Collection[str]) -> bool:

@@ -298,6 +298,12 @@ def counts(c: Connection, event: str) -> RosterCounts:
     return RosterCounts(asked=asked, unsubscribed=unsubscribed, left=left, answers=_answer_counts(c, event))
 
 
+def unsubscribed(c: Connection, event: str) -> int:
+    """How many have unsubscribed, on the list or not: a number that changes when one does, found at once."""
+    query = select(func.count()).select_from(recipient)
+    return c.scalar(query.where(recipient.c.event == event, recipient.c.unsubscribed_at.is_not(None))) or 0
+
+
 def _answer_counts(c: Connection, event: str) -> dict[str, dict[Answer, int]]:
     by_age = func.row_number().over(
         partition_by=(answered.c.recipient_id, answered.c.anchor),

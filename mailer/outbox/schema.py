@@ -125,6 +125,14 @@ recipient = Table(
 )
 """One person at one event. `address_key` is the address in lower case: written otherwise it is the same."""
 
+_HAS_UNSUBSCRIBED = recipient.c.unsubscribed_at.is_not(None)
+Index(
+    "ix_recipient_unsubscribed",
+    recipient.c.event,
+    sqlite_where=_HAS_UNSUBSCRIBED,
+    postgresql_where=_HAS_UNSUBSCRIBED,
+)
+
 roster = Table(
     "roster",
     metadata,

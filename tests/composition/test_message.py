@@ -444,6 +444,13 @@ def test_extraordinary_ones_are_not(name: str) -> None:
     assert line is None or b"=?utf-8?" in line
 
 
+@pytest.mark.parametrize(
+    "address", ["=?utf-8?q?x?=@x.example", "a..b@x.example", "é@x.example", "a@x>\r\nBcc: <e@x"]
+)
+def test_nor_are_readers_at_extraordinary_addresses(address: str) -> None:
+    assert quick_reader_line("Ana", address) is None
+
+
 @given(st.lists(ANY_TEXT))
 def test_lines_are_quoted_one_by_one_as_together(lines: list[str]) -> None:
     lines = [" ".join(line.splitlines()) + "\r\n" for line in lines]

@@ -110,3 +110,13 @@ def test_values_are_plain_data() -> None:
 )
 def test_a_language_without_a_locale_falls_back(language: str, locale: str) -> None:
     assert str(locale_of(language)) == locale
+
+
+@pytest.mark.parametrize(
+    "name", [" Novak", "Novak ", "Novak\u00a0", "Novak\u202e", "\tNovak\n", "\u2028Novak"]
+)
+def test_blanks_around_a_text_are_gone(name: str) -> None:
+    assert (
+        values(conference.PRACTITIONER.model_copy(update={"family_name": name}))["recipient"]["family_name"]
+        == "Novak"
+    )

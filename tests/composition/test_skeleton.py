@@ -235,8 +235,9 @@ def test_a_handle_that_is_known_is_not_worked_out(composer: Composer) -> None:
 def test_equal_instants_written_differently_are_different_letters(composer: Composer, hours: int) -> None:
     zone = datetime.fromisoformat(f"2027-01-01T00:00+0{hours}:00").tzinfo
     composed(composer)
-    facts = {"due_at": DUE_AT.astimezone(zone), "dated_at": FACTS["dated_at"].astimezone(zone)}
-    assert composed(composer, **facts) == plainly(composer, **facts)
+    dated = {"dated_at": FACTS["dated_at"].astimezone(zone)}
+    for facts in (dated, dated | {"due_at": DUE_AT.astimezone(zone)}):
+        assert composed(composer, **facts) == plainly(composer, **facts)
 
 
 # ── next to no work ──────────────────────────────────────────────────────────────────────────────────────────
@@ -396,6 +397,19 @@ def test_a_line_that_may_become_an_address_is_composed_plainly(composer: Compose
     assert refused(composer, EXPERT.model_copy(update={"institution": "http://x.example"}))
 
 
+def test_isolates_over_several_lines_are_counted_or_else_composed_plainly(composer: Composer) -> None:
+    def arabic(text: str) -> dict[str, Any]:
+        parts = {"subject.txt": "S", "html": "H", "txt": text}
+        return {"texts": Wording(texts={f"invitation/ar.{part}": words for part, words in parts.items()})}
+
+    over_lines = arabic("\u2068x\n{{ recipient.name }} \u2068\ny\u2069\u2069\n\nz")
+    assert not refused(composer, EXPERT, **over_lines)
+    unbalanced = arabic("{% filter wrapped %}{{ recipient.name }} \u2069 \u2068{% endfilter %}\n\nz")
+    for length in range(60, 76):
+        name = {"given_name": "", "family_name": "x" * length}
+        assert refused(composer, EXPERT.model_copy(update=name), **unbalanced)
+
+
 def test_a_margin_that_is_lost_at_the_beginning_is_composed_plainly(composer: Composer) -> None:
     assert not refused(composer, PRACTITIONER, **saying(txt="A\n{{ recipient.full_name|wrapped(4) }}"))
     assert refused(composer, PRACTITIONER, **saying(txt="{{ recipient.full_name|wrapped(4) }}"))
@@ -420,6 +434,17 @@ def test_what_stops_a_letter_composed_plainly_stops_this_one(composer: Composer)
         composed(composer, **saying(subject="{% if recipient.title %}{% endif %}"))
     with pytest.raises(KeyError):
         composed(composer, mailing=EVENT.mailing("session-reminder"), anchor="nowhere")
+
+
+def test_what_is_out_of_the_ordinary_is_read_back(
+    composer: Composer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile = b"To: <ana@x.example>\r\nBcc: <e@x.example>\r\n"
+    composed(composer)
+    monkeypatch.setattr(message, "reader_line", lambda _: hostile)
+    assert composed(composer)
+    with pytest.raises(UnsafeLetter, match="not those intended"):
+        composed(composer, person(family_name="x" * 80))
 
 
 def test_a_draft_under_the_same_number_is_another_agenda(composer: Composer) -> None:

@@ -234,6 +234,7 @@ def test_a_database_of_the_release_before_keeps_its_letters_and_can_be_paused(da
     with before.writing() as c:
         for table in ("pause", "refusal", "stopped_occasion", "slowdown", *LATER):
             c.execute(text(f"DROP TABLE {table}"))
+        c.execute(text("DROP INDEX ix_recipient_unsubscribed"))
         c.execute(text("UPDATE convenor_schema SET version_num = '0001'"))
     before.close()
     brought_along = open_database(database_url)

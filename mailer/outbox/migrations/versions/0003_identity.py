@@ -35,3 +35,10 @@ def upgrade() -> None:
         sa.Column("seen_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index(
+        "ix_recipient_unsubscribed",
+        "recipient",
+        ["event"],
+        sqlite_where=sa.text("unsubscribed_at IS NOT NULL"),
+        postgresql_where=sa.text("unsubscribed_at IS NOT NULL"),
+    )
