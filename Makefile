@@ -6,7 +6,7 @@ ARGS ?= tests
 BIN := .venv/bin
 VENV_OK := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: run test check format pictures bench lock clean
+.PHONY: run test check format pictures bench faults lock clean
 
 run: .venv/.runs  ## start the service with the example, or with EVENT=agenda/mine.toml
 	@$(BIN)/python schedule.py "$(EVENT)"
@@ -31,6 +31,9 @@ pictures: .venv/.tests  ## take the pictures in docs/ anew, of the present pages
 
 bench: .venv/.tests  ## measure Convenor beside what else one could use; QUICK=1 for three minutes' worth
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+faults: .venv/.tests  ## kill the service at random, a thousand times or KILLS=50, and see that nothing is lost or twice
+	@$(BIN)/python -m tests.faults --kills $(or $(KILLS),1000) $(if $(SEED),--seed $(SEED))
 
 lock: .venv/.tests  ## pin the newest versions that pyproject.toml allows, with hashes
 	@$(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q uv

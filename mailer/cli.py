@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mailer import letters_cli
+
 if TYPE_CHECKING:
     from mailer.errors import Problem
 
@@ -314,33 +316,7 @@ def stop(
         print(f"Stopped: {stopped} unsent letter{'' if stopped == 1 else 's'} of {mailing or 'the event'}.")
 
 
-@app.command(epilog="Example: convenor letters --state in_doubt")
-def letters(
-    event: EventOption = None,
-    mailing: Annotated[str | None, typer.Option(help="Only this mailing's.")] = None,
-    state: Annotated[str | None, typer.Option(help="Only those waiting, sent, failed, in_doubt ...")] = None,
-    to: Annotated[str | None, typer.Option("--to", help="Only to addresses that hold this.")] = None,
-    limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 100,
-    json: Json = False,
-) -> None:
-    """The letters that are written down, each with its state and the server's last words."""
-    from mailer import terminal
-    from mailer.errand import errand
-    from mailer.errors import ConvenorError
-    from mailer.outbox import letters as outbox
-    from mailer.outbox.letter import LetterState
-
-    if state is not None and state not in set(LetterState):
-        raise ConvenorError(f"'{state}' is no state; there are {', '.join(LetterState)}")
-    wanted = LetterState(state) if state else None
-    with errand(event) as this, this.database.reading() as transaction:
-        rows = outbox.search(
-            transaction, this.event_key(), mailing=mailing, state=wanted, address=to, limit=limit
-        )
-    if json:
-        _print_json([terminal.letter_facts(row) for row in rows])
-    else:
-        terminal.print_letters(rows)
+app.add_typer(letters_cli.app, name="letters")
 
 
 @app.command(epilog="Example: convenor tray Petrosyan")

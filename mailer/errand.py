@@ -15,10 +15,11 @@ from mailer.agenda import reading as agenda_reading
 from mailer.agenda.changes import Change, differences
 from mailer.agenda.model import AgendaVersion, Event, Mailing
 from mailer.composition.composing import Composed, Sender, compose
+from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.profiles import TRAY as TRAYS_PROFILE
 from mailer.delivery.profiles import Profile
-from mailer.delivery.smtp import Connection, Envelope
+from mailer.delivery.single import send_one
 from mailer.delivery.tray import TrayServer
 from mailer.dossier import Dossier
 from mailer.errors import ConvenorError, Problem
@@ -27,7 +28,7 @@ from mailer.opening import key_in, read_dossier, shown
 from mailer.outbox import agendas, people
 from mailer.outbox.database import Database, Transaction, open_database
 from mailer.outlook import Outlook, outlook
-from mailer.parts import open_tray, sender_of, utc_now
+from mailer.parts import open_tray, sender_of, token_source, utc_now
 from mailer.planned import Planned
 from mailer.planning import due
 from mailer.planning.due import Member, Occasion
@@ -224,6 +225,9 @@ class Errand:
         """Send the first mailing's letter to `address` as to an invented reader; the outcome, and through what.
 
         It is in no outbox and in no count; its personal links lead nowhere.
+
+        Raises:
+            ConvenorError: there is no mailing, no token to sign in with, or no line to the mail server.
         """
         found, latest = self.read()
         version = found.version(latest, self.now)
@@ -233,15 +237,16 @@ class Errand:
         reader = Recipient(address=address, given_name="Test", family_name="Reader", role=Role.FOCAL_POINT)
         occasion = due.occasion(version, mailing, _anchor(version.event, mailing, None), None)
         composed = self._compose(version, found, mailing, reader, occasion)
-        server = None if self.settings.relay else TrayServer(open_tray(self.settings), clock=utc_now)
-        relay = self.settings.relay or server.start()  # type: ignore[union-attr]
+        parcel = Parcel(0, self.sender.return_path_of(0) or composed.return_path, address, composed.raw)
+        if self.settings.relay:
+            tokens = token_source(self.settings, utc_now)
+            token = tokens.token_now() if tokens else ""
+            return send_one(self.settings.relay, parcel, token=token), str(self.settings.relay)
+        server = TrayServer(open_tray(self.settings), clock=utc_now)
         try:
-            with Connection(relay) as line:
-                envelope = Envelope(sender=composed.return_path, recipient=address, content=composed.raw)
-                return line.deliver(envelope, before_dot=lambda: None), TRAY if server else str(relay)
+            return send_one(server.start(), parcel), TRAY
         finally:
-            if server:
-                server.stop()
+            server.stop()
 
     def rehearsal_version(self) -> tuple[Dossier, AgendaVersion]:
         """What is rehearsed: the version in force or the one publishing would make, from a moment that stays.

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from mailer.composition import keys
 from mailer.composition.composing import Sender
 from mailer.composition.links import Signer
 from mailer.composition.wording import Wording
+from mailer.delivery.oauth import KeptRefreshToken, TokenSource
 from mailer.delivery.profiles import TRAY
 from mailer.delivery.relay import Relay
 from mailer.delivery.tray import Tray, TrayServer
@@ -20,12 +22,13 @@ from mailer.dispatch.crew import Hired, InAProcess
 from mailer.dispatch.desk import Clock, Desk
 from mailer.dispatch.orders import Route
 from mailer.errors import ConvenorError
+from mailer.inbox import sent
 from mailer.outbox import naming
 from mailer.outbox.database import Database
 from mailer.outbox.identity import Installation, machine_id
 from mailer.service import Service
 from mailer.settings import ROOT, Settings
-from mailer.witnesses import TrayWitness
+from mailer.witnesses import SentWitness, TrayWitness, Witness
 
 TEMPLATES = ROOT / "templates"
 
@@ -50,7 +53,12 @@ def sender_of(settings: Settings, database: Database, event: str) -> Sender:
             f"the people of '{event}' were named with another secret key: put it back into CONVENOR_SECRET_KEY, "
             "or into CONVENOR_OLD_SECRET_KEYS"
         )
-    return Sender(signer=Signer(secrets[0], secrets[1:], kept), base_url=settings.base_url)
+    return Sender(
+        signer=Signer(secrets[0], secrets[1:], kept),
+        base_url=settings.base_url,
+        return_path=settings.return_path,
+        dkim=settings.dkim,
+    )
 
 
 def _keep_names(database: Database, event: str, signer: Signer) -> None:
@@ -72,6 +80,29 @@ def tray_path(settings: Settings) -> Path:
 def open_tray(settings: Settings) -> Tray:
     """Raises StoreError when var/ cannot be written."""
     return Tray(tray_path(settings))
+
+
+def token_source(settings: Settings, clock: Clock) -> TokenSource | None:
+    """Where access tokens come from, if one signs in with any; a refresh token that is replaced is kept in var/."""
+    asked = settings.oauth
+    if not (asked and settings.relay):
+        return None
+    return TokenSource(
+        endpoint=asked.endpoint, client_id=asked.client_id, client_secret=asked.client_secret,
+        refresh_token=asked.refresh_token, scope=asked.scope, clock=clock,
+        kept=KeptRefreshToken(path=settings.var / "smtp.token"),
+    )  # fmt: skip
+
+
+def witnesses_of(settings: Settings, tray: Tray | None, tokens: TokenSource | None) -> tuple[Witness, ...]:
+    """Who may know of letters in doubt whether they arrived: the tray, or else the Sent folder that is set."""
+    if tray:
+        return (TrayWitness(holds=tray.holds),)
+    folder = settings.sent_folder
+    if not folder:
+        return ()
+    token = tokens.token_now if tokens and not folder.password else None
+    return (SentWitness(look=partial(sent.look, folder, token=token)),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,15 +139,18 @@ def open_parts(
         tray = None if settings.relay else open_tray(settings)
         server = TrayServer(tray, clock=clock) if tray else None
         relay = settings.relay or replace(server.start(), profile=TRAY)  # type: ignore[union-attr]
+        tokens = token_source(settings, clock)
         service = Service(
             database=database,
             event=event,
             sender=sender,
             texts=texts,
-            witnesses=(TrayWitness(holds=tray.holds),) if tray else (),
+            witnesses=witnesses_of(settings, tray, tokens),
         )
         carriers = 1 if tray else min(MOST_CARRIERS, os.cpu_count() or 1, relay.profile.connections)
         with closing(service.desk(relay, clock, hire, carriers=carriers)) as desk:
+            if tokens:
+                desk.sign_in_with(tokens)
             yield Parts(
                 settings=settings, database=database, service=service, relay=relay, desk=desk, tray=tray,
                 installation=installation_of(settings, database),

@@ -1,4 +1,7 @@
-"""Settings from the environment and `.env`, read once into one frozen value. Every variable is in one table."""
+"""Settings from the environment and `.env`, read once into one frozen value. Every variable is in one table.
+
+What they say of mail servers, `mailservers` reads.
+"""
 
 import io
 import os
@@ -7,19 +10,21 @@ import secrets
 import textwrap
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from functools import partial
-from ipaddress import ip_address
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from dotenv.parser import Original, parse_stream
-from email_validator import EmailNotValidError, validate_email
 
-from mailer.delivery.profiles import PROFILES, Profile, adjusted, guessed
-from mailer.delivery.relay import Relay, Security
+from mailer import mailservers
+from mailer.composition.dkim import DkimKey
+from mailer.delivery.profiles import PROFILES
+from mailer.delivery.relay import Relay
 from mailer.errors import BadInput, Problem
+from mailer.inbox.sent import SentFolder
+from mailer.mailservers import OAuth
+from mailer.written import BREAKS, Written, is_host
 
 ROOT = Path(__file__).resolve().parent.parent
 """The project's folder: templates/, agenda/, recipients/ and var/ are in it."""
@@ -43,6 +48,23 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(name="CONVENOR_SMTP_USER", meaning="User name at the mail server, if not in the URL"),
     Variable(name="CONVENOR_SMTP_PASSWORD", meaning="Password at the mail server, if not in the URL"),
     Variable(
+        name="CONVENOR_SMTP_OAUTH",
+        meaning="Who gives access tokens in the password's place: google, microsoft:TENANT or the https:// address "
+        "of a token endpoint. Empty: one signs in with the password",
+    ),
+    Variable(name="CONVENOR_SMTP_OAUTH_CLIENT_ID", meaning="The application's id there"),
+    Variable(
+        name="CONVENOR_SMTP_OAUTH_CLIENT_SECRET", meaning="The application's secret there, if it has one"
+    ),
+    Variable(
+        name="CONVENOR_SMTP_OAUTH_REFRESH_TOKEN",
+        meaning="The refresh token of the mailbox. Empty: the application signs in under its own name",
+    ),
+    Variable(
+        name="CONVENOR_SMTP_OAUTH_SCOPE",
+        meaning="What the tokens are asked for. Empty: what the provider's mail server wants",
+    ),
+    Variable(
         name="CONVENOR_SMTP_PROFILE",
         meaning=f"What the mail server bears: {', '.join(profile.name for profile in PROFILES)}. "
         "Empty: guessed from the host's name, else own, which knows no limits",
@@ -60,9 +82,32 @@ VARIABLES: tuple[Variable, ...] = (
         meaning="Letters the mail server takes in any 24 hours. Empty: the profile's",
     ),
     Variable(
+        name="CONVENOR_IMAP_URL",
+        meaning="The account's Sent folder, asked about letters in doubt: imaps://user@host, or with /Folder where "
+        "the server does not mark it. Empty: no folder is asked",
+    ),
+    Variable(
+        name="CONVENOR_IMAP_PASSWORD",
+        meaning="Password there. Empty: the same tokens as at the mail server",
+    ),
+    Variable(
         name="CONVENOR_FROM",
         meaning="From of every letter, as address or Name <address>: a mailbox a person reads. "
         "Empty: the organiser of the agenda file. Taken over when an agenda is published",
+    ),
+    Variable(
+        name="CONVENOR_RETURN_PATH",
+        meaning="The mailbox for what comes back, as an address; each letter has its own, by + and a sign behind the "
+        "mailbox's name. Empty: what comes back goes to From",
+    ),
+    Variable(
+        name="CONVENOR_DKIM_SELECTOR",
+        meaning="The name a DKIM key is published under, in the DNS of From's domain; of several, separated by commas",
+    ),
+    Variable(
+        name="CONVENOR_DKIM_KEY",
+        meaning="The file with the private key that letters are signed with, PEM; of several, separated by commas. "
+        "Empty: letters are not signed here",
     ),
     Variable(
         name="CONVENOR_DATABASE_URL",
@@ -86,13 +131,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(name="CONVENOR_PORT", meaning="Port of the page, on 127.0.0.1", default="8400"),
 )
 
-_SECURITY = {"smtp": Security.PLAIN, "smtp+starttls": Security.STARTTLS, "smtps": Security.TLS}
-_PORTS = {Security.PLAIN: 25, Security.STARTTLS: 587, Security.TLS: 465}
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _SHORTEST_SECRET = 32
-_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
-_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,17 +146,10 @@ class Settings:
     port: int
     var: Path
     old_secret_keys: tuple[bytes, ...] = field(default=(), repr=False)
-
-
-@dataclass(kw_only=True)
-class _Reader:
-    """The values of all variables as they were written, and what is wrong with them."""
-
-    values: dict[str, str]
-    problems: list[Problem]
-
-    def refuse(self, name: str, message: str) -> None:
-        self.problems.append(Problem(file="settings", field=name, message=message))
+    oauth: OAuth | None = None
+    sent_folder: SentFolder | None = None
+    return_path: str = ""
+    dkim: tuple[DkimKey, ...] = ()
 
 
 def load(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> Settings:
@@ -126,20 +158,26 @@ def load(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> 
     Raises:
         BadInput: every setting that cannot be used, all at once.
     """
-    reader = _Reader(values={variable.name: variable.default for variable in VARIABLES}, problems=[])
+    written = Written(values={variable.name: variable.default for variable in VARIABLES}, problems=[])
     if environment is None:
-        environment = _env_file(root / ".env", reader.problems) | dict(os.environ)
-    _take(environment, reader)
-    port, relay = _port(reader), _bearing(_relay(reader), reader)
-    sender, base_url = _sender(reader), _base_url(reader, port)
-    database_url, secret = _database_url(reader, root), _secret(environment, reader)
-    old_secrets = _old_secrets(reader, secret)
-    if reader.problems:
-        raise BadInput(sorted(reader.problems, key=lambda problem: problem.field or ""))
+        environment = _env_file(root / ".env", written.problems) | dict(os.environ)
+    _take(environment, written)
+    port, relay, folder = _port(written), mailservers.relay(written), mailservers.sent_folder(written)
+    oauth, return_path = mailservers.oauth(written, folder), mailservers.return_path(written)
+    sender, dkim = written.mailbox("CONVENOR_FROM"), mailservers.dkim_keys(written, root)
+    base_url, database_url = _base_url(written, port), _database_url(written, root)
+    secret = _secret(environment, written)
+    old_secrets = _old_secrets(written, secret)
+    if written.problems:
+        raise BadInput(sorted(written.problems, key=lambda problem: problem.field or ""))
     var = root / "var"
     return Settings(
         relay=relay,
+        oauth=oauth,
+        sent_folder=folder,
         sender=sender,
+        return_path=return_path,
+        dkim=dkim,
         database_url=database_url,
         base_url=base_url,
         secret_key=secret or _kept_secret(var),
@@ -187,129 +225,34 @@ def _row(original: Original) -> int:
     return original.line + blank.count("\n")
 
 
-def _take(environment: Mapping[str, str], reader: _Reader) -> None:
+def _take(environment: Mapping[str, str], written: Written) -> None:
     """Every value that was set, if it is one line and of a variable there is."""
     for name, value in environment.items():
-        if name not in reader.values:
+        if name not in written.values:
             if name.startswith("CONVENOR_"):
-                reader.refuse(name, f"is no setting; there are {', '.join(reader.values)}")
-        elif _BREAKS.search(value):
-            reader.refuse(name, "holds a control character or a line break")
+                written.refuse(name, f"is no setting; there are {', '.join(written.values)}")
+        elif BREAKS.search(value):
+            written.refuse(name, "holds a control character or a line break")
         elif value.strip():
-            reader.values[name] = value
+            written.values[name] = value
 
 
-def _port(reader: _Reader) -> int:
-    text = reader.values["CONVENOR_PORT"]
+def _port(written: Written) -> int:
+    text = written.values["CONVENOR_PORT"]
     if re.fullmatch(r"[1-9][0-9]{0,4}", text) and int(text) <= 65535:
         return int(text)
-    reader.refuse("CONVENOR_PORT", f"{text!r} is not a port, 1 to 65535")
+    written.refuse("CONVENOR_PORT", f"{text!r} is not a port, 1 to 65535")
     return 0
 
 
-def _bearing(relay: Relay | None, reader: _Reader) -> Relay | None:
-    """The mail server with what it bears; the figures are looked at even where there is none."""
-    profile = _profile(reader, relay.host if relay else "")
-    return replace(relay, profile=profile) if relay else None
-
-
-def _profile(reader: _Reader, host: str) -> Profile:
-    """The profile that was named, or else is guessed; one's own figures go before its."""
-    name = reader.values["CONVENOR_SMTP_PROFILE"]
-    profile = next((known for known in PROFILES if known.name == name), guessed(host))
-    if name and profile.name != name:
-        known = ", ".join(each.name for each in PROFILES)
-        reader.refuse("CONVENOR_SMTP_PROFILE", f"{name!r} is no profile; there are {known}")
-    return adjusted(
-        profile,
-        connections=_number(reader, "CONVENOR_SMTP_CONNECTIONS", most=100),
-        per_minute=_number(reader, "CONVENOR_SMTP_PER_MINUTE", most=1_000_000),
-        per_day=_number(reader, "CONVENOR_SMTP_PER_DAY", most=1_000_000_000),
-    )
-
-
-def _number(reader: _Reader, name: str, *, most: int) -> int | None:
-    text = reader.values[name]
-    if re.fullmatch(r"[1-9][0-9]{0,9}", text) and int(text) <= most:
-        return int(text)
-    if text:
-        reader.refuse(name, f"{text!r} is not a number, 1 to {most}")
-    return None
-
-
-def _relay(reader: _Reader) -> Relay | None:
-    """The mail server. What is refused is not shown: the URL may hold a password."""
-    values = reader.values
-    url = values["CONVENOR_SMTP_URL"]
-    if not url:
-        return None
-    problem = partial(reader.refuse, "CONVENOR_SMTP_URL")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        problem(f"its host or port (1 to 65535) is none; {_IN_A_URL}")
-        return None
-    if parts.scheme not in _SECURITY or not _is_host(parts.hostname or ""):
-        problem("is not smtp://, smtp+starttls:// or smtps:// with host and port")
-        return None
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        problem(f"goes on after host and port; {_IN_A_URL}")
-        return None
-    host, security = parts.hostname or "", _SECURITY[parts.scheme]
-    user = unquote(parts.username or "") or values["CONVENOR_SMTP_USER"]
-    password = unquote(parts.password or "") or values["CONVENOR_SMTP_PASSWORD"]
-    if port == 0:
-        problem("the port is not 1 to 65535")
-    if _BREAKS.search(user + password):
-        problem("its user name or password holds a control character or a line break")
-    if bool(user) != bool(password):
-        problem("a user name and a password go together: one of them is missing")
-    if user and security is Security.PLAIN and host not in _LOOPBACK:
-        problem("a password would cross the network in clear; use smtp+starttls:// or smtps://")
-    return Relay(host=host, port=port or _PORTS[security], security=security, user=user, password=password)
-
-
-_IN_A_URL = "in a user name or password write % / ? # @ : as %25 %2F %3F %23 %40 %3A"
-
-
-def _is_host(text: str) -> bool:
-    """A name (RFC 1123 2.1; with the underscore that container networks use) or an IP address."""
-    if ":" not in text:
-        return len(text) <= 253 and bool(_HOST.fullmatch(text))
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _sender(reader: _Reader) -> tuple[str, str] | None:
-    """(name, address) of `Name <address>` or `address`."""
-    text = reader.values["CONVENOR_FROM"]
-    if not text:
-        return None
-    found = re.fullmatch(r'(?:"?([^"<>]*?)"?\s*<([^<>]+)>|([^<>\s]+))', text)
-    try:
-        if not found:
-            raise EmailNotValidError("write it as address or Name <address>")
-        address = validate_email(
-            found[2] or found[3], check_deliverability=False, test_environment=True, allow_smtputf8=False
-        )
-    except EmailNotValidError as error:
-        reader.refuse("CONVENOR_FROM", f"{text!r}: {error}")
-        return None
-    return found[1] or "", address.ascii_email or address.normalized
-
-
-def _base_url(reader: _Reader, port: int) -> str:
+def _base_url(written: Written, port: int) -> str:
     """Without its last slash. It stands in a header of every letter, and so is ASCII."""
-    url = reader.values["CONVENOR_BASE_URL"].rstrip("/")
+    url = written.values["CONVENOR_BASE_URL"].rstrip("/")
     if not url:
         return f"http://127.0.0.1:{port}"
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and _is_host(parts.hostname or "") and parts.port != 0
+        usable = parts.scheme in {"http", "https"} and is_host(parts.hostname or "") and parts.port != 0
     except ValueError:
         usable = False
     if (
@@ -318,39 +261,38 @@ def _base_url(reader: _Reader, port: int) -> str:
         or not re.fullmatch(r"[!-~]{1,200}", url)
         or set("?#<>") & set(url)
     ):
-        reader.refuse("CONVENOR_BASE_URL", f"{url!r} is not an address such as https://conference.example")
+        written.refuse("CONVENOR_BASE_URL", f"{url!r} is not an address such as https://conference.example")
     return url
 
 
-def _database_url(reader: _Reader, root: Path) -> str:
+def _database_url(written: Written, root: Path) -> str:
     """Relative SQLite paths are meant from the project's folder, wherever the command is run."""
-    url = reader.values["CONVENOR_DATABASE_URL"]
+    url = written.values["CONVENOR_DATABASE_URL"]
     if not re.match(r"sqlite:///[^?]+$|postgresql(\+psycopg)?://.", url):
-        reader.refuse("CONVENOR_DATABASE_URL", "is neither sqlite:///path nor postgresql://user@host/name")
+        written.refuse("CONVENOR_DATABASE_URL", "is neither sqlite:///path nor postgresql://user@host/name")
     path = url.removeprefix("sqlite:///")
     if path not in {url, ":memory:"}:
         return f"sqlite:///{root / path}"
     return re.sub(r"^postgresql://", "postgresql+psycopg://", url)
 
 
-def _secret(environment: Mapping[str, str], reader: _Reader) -> bytes:
+def _secret(environment: Mapping[str, str], written: Written) -> bytes:
     """The key that was set; nothing when none was. One that is set to nothing is a mistake, not a wish for another."""
-    text = reader.values["CONVENOR_SECRET_KEY"]
+    text = written.values["CONVENOR_SECRET_KEY"]
     if not text and environment.get("CONVENOR_SECRET_KEY") is not None:
-        reader.refuse("CONVENOR_SECRET_KEY", "is set, but empty: give it a value, or do not set it at all")
+        written.refuse("CONVENOR_SECRET_KEY", "is set, but empty: give it a value, or do not set it at all")
     elif text and len(text) < _SHORTEST_SECRET:
-        reader.refuse("CONVENOR_SECRET_KEY", f"is shorter than {_SHORTEST_SECRET} characters")
+        written.refuse("CONVENOR_SECRET_KEY", f"is shorter than {_SHORTEST_SECRET} characters")
     return text.encode()
 
 
-def _old_secrets(reader: _Reader, secret: bytes) -> tuple[bytes, ...]:
+def _old_secrets(written: Written, secret: bytes) -> tuple[bytes, ...]:
     """The keys of before. What is refused is not shown."""
-    written = reader.values["CONVENOR_OLD_SECRET_KEYS"].split(",")
-    keys = tuple(key.strip().encode() for key in written if key.strip())
+    keys = tuple(key.encode() for key in written.several("CONVENOR_OLD_SECRET_KEYS"))
     if any(len(key) < _SHORTEST_SECRET for key in keys):
-        reader.refuse("CONVENOR_OLD_SECRET_KEYS", f"holds a key shorter than {_SHORTEST_SECRET} characters")
+        written.refuse("CONVENOR_OLD_SECRET_KEYS", f"holds a key shorter than {_SHORTEST_SECRET} characters")
     if secret in keys:
-        reader.refuse("CONVENOR_OLD_SECRET_KEYS", "holds the key in force; name the keys of before alone")
+        written.refuse("CONVENOR_OLD_SECRET_KEYS", "holds the key in force; name the keys of before alone")
     return keys
 
 

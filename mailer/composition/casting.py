@@ -117,7 +117,7 @@ class Cast:
         name, address = recipient.name, recipient.address
         message_id, seed, page, unsubscribe, uids = marks = self._marker.marks(address, handle)
         filling = (*texts, page.decode(), unsubscribe.decode())
-        own_subject = sheet.own_subject(filling)
+        own_subject, is_sure = sheet.own_subject(filling)
         quick = message.quick_reader_line(name, address)
         values = (
             quick or message.reader_line(Mailbox(name=name, address=address)),
@@ -130,7 +130,7 @@ class Cast:
             self._calendar.filled(name, address, marks) if self._calendar else b"",
         )
         head, body = sheet.filled(values, filling)
-        if quick is None or own_subject:
+        if quick is None or not is_sure:
             message.check(head, self._sender, Mailbox(name=name, address=address), self._headers)
         entries = tuple(
             [

@@ -10,7 +10,7 @@ from enum import Enum, IntEnum
 from itertools import groupby, pairwise
 
 from mailer.composition import typesetting
-from mailer.composition.message import quoted, subject_line
+from mailer.composition.message import quick_subject_line, quoted, subject_line
 from mailer.composition.splicing import (
     SOFT_BREAK,
     Filler,
@@ -94,8 +94,9 @@ class Sheet:
         values = len(Slot) + len(self._fillers)
         self._head, self._body = Form(frame.head, values), Form(body, values)
 
-    def own_subject(self, texts: Sequence[str]) -> bytes | None:
-        """The Subject line where it holds a text of the reader's own; else None, and `subject` is everybody's.
+    def own_subject(self, texts: Sequence[str]) -> tuple[bytes | None, bool]:
+        """The Subject line where it holds a text of the reader's own; else None, and `subject` is everybody's. And
+        whether it needs no check.
 
         `texts` are as in `filled`.
 
@@ -103,8 +104,10 @@ class Sheet:
             UnsafeLetter: as `message.subject_line`.
         """
         if not self._subject:
-            return None
-        return subject_line(typesetting.subject(self._subject.filled(texts), self._subject_from))
+            return None, True
+        subject = typesetting.subject(self._subject.filled(texts), self._subject_from)
+        quick = quick_subject_line(subject)
+        return quick or subject_line(subject), quick is not None
 
     def filled(self, values: Sequence[bytes], texts: Sequence[str]) -> tuple[bytes, bytes]:
         """Head and body.

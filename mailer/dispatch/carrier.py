@@ -122,18 +122,23 @@ class Carrier:
         missing = min(self._route.lines - len(self._lines), len(self._stock)) - self._opening
         for _ in range(missing):
             self._opening += 1
-            self._spawn(self._open())
+            self._spawn(self._open(self._token))
 
-    async def _open(self) -> None:
+    async def _open(self, token: str) -> None:
+        """A line that is signed in with this token; where a newer one has come meanwhile, a refusal is no news."""
+
+        async def bring() -> str:
+            return token
+
         try:
             line = await Line.open(
-                self._route.relay,
-                self,
-                timeouts=self._route.timeouts,
-                token=self._current_token if self._token else None,
+                self._route.relay, self, timeouts=self._route.timeouts, token=bring if token else None
             )
         except RelayUnreachable as error:
-            self._give_up(str(error), error.kind)
+            if error.kind == "auth" and token != self._token:
+                self._loop.call_soon(self._set_to_work)
+            else:
+                self._give_up(str(error), error.kind)
             return
         finally:
             self._opening -= 1
@@ -141,9 +146,6 @@ class Carrier:
             await line.close(within=0)
             return
         self._lines[line] = 0
-
-    async def _current_token(self) -> str:
-        return self._token
 
     def take(self, line: Line) -> Parcel | None:
         """The next letter, composed; one that cannot be is ended here."""

@@ -2,7 +2,8 @@
 
 It claims letters and hands them to carriers; what they ask before a dot and tell after it is written down for all
 of them in one commit, and only then may the dots leave. What composing and carrying mean is the carriers'; what a
-refusal means for the next try is `retrying`'s, for other letters `lessons`'; how many letters at a time, `pace`'s.
+refusal means for the next try is `retrying`'s, for other letters `lessons`'; how many letters at a time, `pace`'s;
+where access tokens come from, `oauth`'s.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from multiprocessing.connection import wait
 from threading import Event as Signal
 
 from mailer.delivery import retrying
+from mailer.delivery.oauth import AuthFailed, TokenSource, TokenUnavailable
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.pace import Pace
 from mailer.dispatch.crew import Hired
@@ -23,6 +25,7 @@ from mailer.outbox import agendas, claims, doubts, pauses, tallies
 from mailer.outbox.claimed import Change, ClaimedLetter, SentEntry, WrittenFrom
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import Happening
+from mailer.outbox.schema import PausedBy
 
 LEASE_FOR = timedelta(seconds=30)
 """How long a letter is a carrier's without word from it."""
@@ -76,6 +79,8 @@ class Desk:
         self._database, self._event, self._owner, self._through = database, event, owner, through
         self._hire, self._pace, self._clock = hire, pace, clock
         self._lessons = Lessons(event, through, pace)
+        self._tokens: TokenSource | None = None
+        self._token, self._is_token_wanted, self._is_locked_out = "", False, False
         self._numbers = 0
         self._hands = [self._new_hand() for _ in range(carriers)]
         self._untold: list[Change] = []
@@ -86,11 +91,18 @@ class Desk:
         self._held: frozenset[str] = frozenset()
         self._is_ending, self._silences = False, 0
 
+    def sign_in_with(self, tokens: TokenSource) -> None:
+        """Have the carriers sign in with access tokens instead of a password; said before the first `work`."""
+        self._tokens = tokens
+
     def _new_hand(self) -> Hand:
         self._numbers += 1
         hired = self._hire()
         owner = f"{self._owner}/{self._numbers}"
-        return Hand(hired=hired, owner=owner, heard_at=self._clock(), wants=hired.room)
+        hand = Hand(hired=hired, owner=owner, heard_at=self._clock(), wants=hired.room)
+        if self._token:
+            hand.tell(Order(token=self._token))
+        return hand
 
     def work(self, stop: Signal | None = None) -> Delivered:
         """Send all that may be sent now; returns when nothing is under way, or soon after `stop` is set.
@@ -99,7 +111,8 @@ class Desk:
             StoreError: the database cannot be written to. No dot leaves without its intent; what is not kept yet
                 of what happened is kept at the next turn.
         """
-        self._done, self._dry_until = Delivered(), None
+        self._done, self._dry_until, self._is_token_wanted = Delivered(), None, True
+        self._ask_whether_we_are_resumed()
         self._hands = [self._new_hand() if hand.is_buried else hand for hand in self._hands]
         heard = self._listen(0.0)
         while True:
@@ -148,9 +161,11 @@ class Desk:
         now = self._clock()
         asked, ended = self._changes(heard, now)
         self._untold += ended
+        is_stale = now - self._renewed_at >= LEASE_FOR / 3
+        if self._tokens and (is_stale or self._is_token_wanted):
+            self._bring_token(self._tokens)
         wanted = self._wanted(now)
         gone = [hand for hand in self._hands if hand.is_gone and not hand.is_buried]
-        is_stale = now - self._renewed_at >= LEASE_FOR / 3
         if not (asked or self._untold or wanted or gone or is_stale or self._lessons.any):
             return self._is_pacing
         try:
@@ -167,6 +182,7 @@ class Desk:
             self._hold_back(heard)
             raise
         self._untold.clear()
+        self._is_locked_out |= bool(self._tokens) and self._lessons.are_for_a_person
         self._lessons.forget()
         is_news = bool(held - self._held) or any(report.trouble for _, report in heard)
         self._held = held
@@ -205,7 +221,7 @@ class Desk:
                     ended.append(self._end(letter, outcome, now, may_be_intended=may_be_intended))
             if report.trouble:
                 self._done = replace(self._done, unreachable=report.trouble, kind=report.kind)
-            if report.kind == "auth":
+            if report.kind == "auth" and not (self._tokens and self._tokens.refused(self._token)):
                 self._lessons.unknown(report.trouble)
             self._count(report)
         return asked, ended
@@ -275,7 +291,9 @@ class Desk:
     def _wanted(self, now: datetime) -> list[tuple[Hand, int]]:
         """Which carriers are to get letters now, and how many."""
         self._rests_for = 0.0
-        if self._is_ending or self._done.unreachable or (self._dry_until and now < self._dry_until):
+        if self._is_ending or self._is_locked_out or self._done.unreachable:
+            return []
+        if self._dry_until and now < self._dry_until:
             return []
         wanting = [hand for hand in self._hands if hand.wants > 0 and not hand.is_gone]
         room = self._pace.allowance(now.timestamp(), sum(hand.wants for hand in wanting))
@@ -298,6 +316,36 @@ class Desk:
             versions={key: agendas.version(transaction, *key) for key in versions},
             wordings={digest: agendas.wording(transaction, digest) for digest in wordings},
         )
+
+    # ── access tokens ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _ask_whether_we_are_resumed(self) -> None:
+        """After a refusal for good no token is asked for until a person has ended the pause that came of it."""
+        if not (self._tokens and self._is_locked_out):
+            return
+        with self._database.reading() as transaction:
+            paused = pauses.paused(transaction, self._event)
+        if not any(each.caused_by is PausedBy.AUTH for each in paused):
+            self._tokens.try_again()
+            self._is_locked_out = False
+
+    def _bring_token(self, tokens: TokenSource) -> None:
+        """Tell every carrier the token that holds now; without one, nothing more is claimed in this turn of work."""
+        if self._is_ending or self._is_locked_out or self._done.unreachable:
+            return
+        self._is_token_wanted = False
+        try:
+            token = tokens.token_now()
+        except AuthFailed as error:
+            self._lessons.unknown(str(error))
+            self._done = replace(self._done, unreachable=str(error), kind="auth")
+        except TokenUnavailable as error:
+            self._done = replace(self._done, unreachable=str(error), kind="token")
+        else:
+            if token != self._token:
+                self._token = token
+                for hand in self._hands:
+                    hand.tell(Order(token=token))
 
     # ── what the carriers are told ───────────────────────────────────────────────────────────────────────────
 

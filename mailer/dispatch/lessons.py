@@ -26,6 +26,11 @@ class Lessons:
     def any(self) -> bool:
         return bool(self._refusals or self._complaint or self._unknown)
 
+    @property
+    def are_for_a_person(self) -> bool:
+        """Whether the server does not know us."""
+        return bool(self._unknown)
+
     def draw(self, letter: ClaimedLetter, outcome: Outcome, now: datetime) -> None:
         """From how one letter ended."""
         if outcome.slow_down:

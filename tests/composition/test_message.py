@@ -24,8 +24,10 @@ from mailer.composition.message import (
     Message,
     base64_lines,
     quick_reader_line,
+    quick_subject_line,
     quoted,
     read_back,
+    subject_line,
     write,
 )
 from mailer.errors import UnsafeLetter
@@ -431,6 +433,27 @@ def test_a_reader_is_written_quickly_only_as_the_standard_library_writes_it(name
     assert message.keys() == ["To"]
     ((shown, found),) = getaddresses([re.sub("\r\n", "", str(message["To"]))])
     assert (decoded(shown), found) == (name, address)
+
+
+SUBJECTS = st.one_of(SCRIPTED, st.lists(SCRIPTED, max_size=6).map(" ".join), st.text(max_size=200))
+
+
+@settings(max_examples=500, deadline=None)
+@given(subject=SUBJECTS)
+def test_a_subject_is_written_quickly_only_as_the_standard_library_writes_it(subject: str) -> None:
+    if line := quick_subject_line(subject):
+        assert line == subject_line(subject)
+        message = message_from_string(line.decode() + "\r\n", policy=compat32)
+        assert message.keys() == ["Subject"]
+        assert decoded(re.sub("\r\n", "", str(message["Subject"]))) == subject
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["An invitation", "An invitation " * 20 + "!", "Einladung für Jürgen " * 9 + "!", "دعوة " * 40 + "!"],
+)
+def test_ordinary_subjects_are_written_quickly(subject: str) -> None:
+    assert quick_subject_line(subject) == subject_line(subject)
 
 
 @pytest.mark.parametrize("name", ["Ana Novak", "Dr. Novak, Ana", "ليلى حداد", "Ж" * 50, "Jürgen Müller"])
