@@ -15,7 +15,7 @@ from benchmarks.stage import WORDS, Prepared, Stage
 from benchmarks.started import Started
 from benchmarks.turns import Order
 
-LINES = 8
+LINES = 100
 PAGES = ("/", "/timetable", "/api/status")
 FIRST_DUE_AFTER = 12
 """Seconds from publication to the first of many mailings: enough to start the service in."""

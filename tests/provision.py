@@ -20,6 +20,13 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "nodejs": ("/usr/bin/node", "/usr/local/bin/node"),
     "npm": ("/usr/bin/npm", "/usr/local/bin/npm"),
     "fonts-noto-core": ("/usr/share/fonts/truetype/noto/NotoSansArabic-Regular.ttf",),
+    "rspamd": ("/usr/bin/rspamd",),
+    "spamassassin": ("/usr/bin/spamassassin",),
+    "libmail-spf-perl": ("/usr/share/perl5/Mail/SPF.pm",),
+    "dovecot-imapd": ("/usr/lib/dovecot/imap",),
+    "postfix": ("/usr/sbin/smtp-sink",),
+    "gcc": ("/usr/bin/gcc",),
+    "libc6-dev": ("/usr/include/stdio.h",),
 }
 """Debian package -> any of these files shows that it is there."""
 

@@ -265,6 +265,8 @@ def test_status_and_letters_before_anything_is_sent(published: Project) -> None:
     assert json.loads(out(published, "status", "--json"))["totals"]["recipients"] == 154
     assert "invitation" in out(published, "status")
     assert json.loads(out(published, "letters", "--json")) == []
+    assert out(published, "letters", "settle") == "No letter is in doubt.\n"
+    assert json.loads(out(published, "letters", "settle", "--json")) == {"settled": {}, "in_doubt": []}
 
 
 def test_nothing_published_is_said_in_a_line(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from pydantic import BaseModel
@@ -23,6 +25,7 @@ from mailer.agenda.model import CalendarPart, MailingKind, SessionKind
 from mailer.cli import app
 from mailer.composition import fence, phrasing
 from mailer.composition.placeholders import PLACEHOLDERS
+from mailer.delivery.token_endpoint import PROVIDERS
 from mailer.outbox.letter import LetterState
 from mailer.recipients import audience
 from mailer.recipients.cells import SYNONYMS
@@ -98,10 +101,18 @@ def section(source: str, heading: str) -> str:
 # commands and settings
 
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
-OPTIONS: dict[str, list[str]] = {
-    name: [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
+
+
+def _options(command: Any) -> list[str]:
+    return [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
+
+
+OPTIONS: dict[str, list[str]] = {name: _options(command) for name, command in COMMANDS.items()} | {
+    f"{name} {below}": _options(part)
     for name, command in COMMANDS.items()
+    for below, part in getattr(command, "commands", {}).items()
 }
+"""Every command, those below another with both names, and its options."""
 
 
 @pytest.mark.parametrize("command", OPTIONS)
@@ -119,8 +130,10 @@ def test_the_readme_lists_every_command() -> None:
 def test_every_command_that_is_named_exists(name: str) -> None:
     for line in code(text(name)):
         for found in re.finditer(r"\bconvenor ([a-z][a-z-]*)([^`#]*)", line):
-            assert found[1] in OPTIONS, line
-            assert set(re.findall(r"--[a-z]+", found[2])) <= {*OPTIONS[found[1]], "--help"}, line
+            both = " ".join([found[1], *found[2].split()[:1]])
+            name = both if both in OPTIONS else found[1]
+            assert name in OPTIONS, line
+            assert set(re.findall(r"--[a-z-]+", found[2])) <= {*OPTIONS[name], "--help"}, line
 
 
 def test_every_option_that_is_told_of_exists() -> None:
@@ -145,7 +158,7 @@ def test_every_setting_that_is_named_exists(name: str) -> None:
 
 def test_every_file_of_settings_that_is_shown_can_be_used(tmp_path: Path) -> None:
     shown = [block for name in NAMES for block in fences(text(name), "sh") if "CONVENOR_SMTP_URL" in block]
-    assert len(shown) == 2
+    assert len(shown) == 3
     for block in shown:
         environment = dict(line.split("=", 1) for line in block.splitlines() if not line.startswith("#"))
         assert load_settings(environment, root=tmp_path).relay
@@ -411,6 +424,17 @@ def test_every_law_names_what_holds_it() -> None:
         assert any("::" in word for word in coded(held_by)), law
 
 
+def test_every_fault_names_what_holds_it() -> None:
+    heading = ("Fault", "What happens", "What Convenor does", "Held by")
+    rows = table(text("docs/operator/faults.md"), *heading)
+    assert len({row[0] for row in rows}) == len(rows)
+    for fault, happens, does, held_by in rows:
+        assert happens, fault
+        assert does, fault
+        assert all("::" in word for word in coded(held_by)), fault
+        assert coded(held_by) or held_by.startswith("the answer:"), fault
+
+
 def test_the_map_has_every_part_of_the_house() -> None:
     mapped = {word for row in table(text("ARCHITECTURE.md"), "Path") for word in coded(row[0])}
     parts = {path for path in (ROOT / "mailer").iterdir() if not path.name.startswith("_")}
@@ -443,6 +467,13 @@ def test_the_newest_version_is_in_the_changelog() -> None:
 
 ELSEWHERE = {"www.apache.org", "www.w3.org", "www.rfc-editor.org", "keepachangelog.com", "semver.org"}
 HERE = {"127.0.0.1", "localhost"}
+SIGNED_IN_AT = {
+    str(urlsplit(word).hostname)
+    for provider in PROVIDERS.values()
+    for told in (provider.endpoint, provider.smtp_scope, provider.imap_scope, provider.app_scope)
+    for word in told.split()
+}
+"""Where tokens come from: the program must know those hosts, for only they give any."""
 FOLDED = {"conve"}
 """The beginning of an invented host where a calendar file folds its line."""
 _MACHINES = re.compile(
@@ -483,7 +514,7 @@ def strange_hosts(source: str) -> Iterator[str]:
     """Hosts of addresses in a text that are neither this machine, nor invented, nor known standards."""
     for host in re.findall(r"https?://([A-Za-z0-9][A-Za-z0-9.-]*)", source):
         name = host.rstrip(".").lower()
-        if name not in ELSEWHERE | HERE | FOLDED and not name.endswith(".example"):
+        if name not in ELSEWHERE | HERE | FOLDED | SIGNED_IN_AT and not name.endswith(".example"):
             yield host
 
 

@@ -16,6 +16,8 @@ LONGEST_SUBJECT = 200
 _BLANKS = re.compile(r"[ \t\r\n]+")  # not the no-break space: French needs it before its colons
 _ODD_BLANKS = re.compile(r"[\x0b\x0c]|(?:^| )[^\S ]+(?: |$)")
 
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+
 
 def wrapped(text: str, indent: int = 0) -> str:
     """Paragraphs (parted by empty lines) broken at 72 columns, addresses and long words left whole."""
@@ -83,7 +85,7 @@ def subject(text: str, template: str) -> str:
     line = " ".join(text.split())
     if not line:
         raise WordingError("the subject is empty", template=template)
-    if any(unicodedata.category(character) == "Cc" for character in line):
+    if _CONTROL.search(line):
         raise WordingError("a control character has no place in a subject", template=template)
     return line if len(line) <= LONGEST_SUBJECT else _cut(line)
 

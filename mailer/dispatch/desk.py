@@ -377,7 +377,7 @@ class Desk:
     def _replace(self, gone: Sequence[Hand]) -> None:
         """Another takes the place of who is gone; but not, before the next turn, of one that ended as it began."""
         for hand in gone:
-            hand.bury()
+            hand.bury(within=1.0 if self._is_ending else 0.0)
             if not (hand.has_spoken or self._is_ending):
                 self._done = replace(
                     self._done, unreachable="a carrier ended as soon as it began", kind="carrier"

@@ -59,7 +59,8 @@ class Hand:
         self.asked.discard(key)
         return self.holds.pop(key, None), may_be_intended
 
-    def bury(self) -> None:
+    def bury(self, within: float) -> None:
+        """It is gone; what is left of it is ended if it does not end within these seconds."""
         self.is_buried = True
         self.holds.clear()
-        self.hired.end(0)
+        self.hired.end(within)

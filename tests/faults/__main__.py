@@ -5,6 +5,7 @@ A whole one writes what it found to `docs/operator/faults-campaign.md`.
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -35,10 +36,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args(arguments)
     wallclock.use_packaged_tzdata()
-    with tempfile.TemporaryDirectory(prefix="convenor-faults-") as folder, open_receiver() as receiver:
-        stage = build(Path(folder) / "stage", READERS)
-        tally = Campaign(stage, receiver, Path(folder), chosen.seed).run(chosen.kills, _telling())
+    folder = Path(tempfile.mkdtemp(prefix="convenor-faults-"))
+    with open_receiver() as receiver:
+        stage = build(folder / "stage", READERS)
+        tally = Campaign(stage, receiver, folder, chosen.seed).run(chosen.kills, _telling())
     report.show(tally, _console)
+    if tally.holds:
+        shutil.rmtree(folder)
+    else:
+        _console.print(f"The databases and logs of those plays: {folder}")
     if chosen.kills >= WHOLE:
         DOCUMENT.write_text(report.document(tally, chosen.seed), "utf-8")
         _console.print(f"Written: {DOCUMENT.relative_to(ROOT)}")

@@ -5,6 +5,7 @@ kill finds under way differs from run to run all the same, for the machine's spe
 """
 
 import random
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,17 +22,20 @@ from mailer.outbox.letter import LetterState
 from tests.faults.driven import Driven, Part, drive
 from tests.faults.invariants import Findings, doubts_by_death, examine, open_letters
 from tests.faults.receiver import Receiver, Rule
-from tests.faults.stage import SharedClock, Stage
+from tests.faults.stage import SharedClock, Stage, service_on
 
 CONNECTIONS = 4
 """Lines of one service, over all its carriers."""
 
+LETTERS_PER_CONNECTION = 50
+
 KILLS_IN_A_PLAY = 8
 _TURNS_IN_A_PLAY = 200
 
-SETTLES_WITHIN = LEASE_FOR + timedelta(minutes=3)
-"""After a death: leases run out, evidence is waited for."""
+SETTLES_WITHIN = timedelta(minutes=3)
+"""Evidence of a letter in doubt is waited for no longer."""
 
+_PAST_THE_LEASES = LEASE_FOR + timedelta(seconds=1)
 _NEXT_TRY_WITHIN = timedelta(hours=5)
 _RIVALS_ARE_AWAITED_FOR = 1.5  # seconds: who was frozen may hold the database's lock
 
@@ -138,17 +142,17 @@ class Campaign:
 
     def _measure(self) -> float:
         """Seconds that a whole play takes where nothing goes wrong."""
-        url = self._set("measured", ())
+        folder = self._set("measured", ())
         began = monotonic()
-        (service,) = self._start(url, 1)
+        (service,) = self._start(_url(folder), 1)
         service.wait_for_all()
         return monotonic() - began
 
-    def _set(self, name: str, rules: Sequence[Rule]) -> str:
+    def _set(self, name: str, rules: Sequence[Rule]) -> Path:
         folder = self._folder / name
-        file = self._stage.play(folder)
+        self._stage.play(folder)
         self._receiver.obey(folder / "log", *rules, seed=self._seed + self.tally.plays)
-        return f"sqlite:///{file}"
+        return folder
 
     def _start(self, url: str, count: int) -> list[Driven]:
         services = []
@@ -157,7 +161,7 @@ class Campaign:
             part = Part(
                 url=url,
                 clock=self._clock.path,
-                relay=self._receiver.relay(CONNECTIONS),
+                relay=self._receiver.relay(CONNECTIONS, letters_per_connection=LETTERS_PER_CONNECTION),
                 owner=f"service-{self._owners}",
                 carriers=self._chance.choice((1, 1, 2)),
             )
@@ -171,7 +175,8 @@ class Campaign:
     def _play(self, most: int) -> None:
         temper = self._chance.choice(tuple(TEMPERS))
         name = f"play {self.tally.plays}, {temper}"
-        url = self._set(f"play-{self.tally.plays}", TEMPERS[temper])
+        folder = self._set(f"play-{self.tally.plays}", TEMPERS[temper])
+        url = _url(folder)
         left, doubted, is_open = most, 0, True
         before: Counter[LetterState] = Counter()
         for _ in range(_TURNS_IN_A_PLAY):
@@ -179,6 +184,7 @@ class Campaign:
             left -= is_disturbed
             if not (left and is_open):
                 self._turn(url)
+            self._clock.advance(_PAST_THE_LEASES)
             now, doubts = self._look(url)
             self._count(name, doubts - doubted)
             is_open = bool(now.keys() - {LetterState.IN_DOUBT})
@@ -186,7 +192,7 @@ class Campaign:
                 break
             before, doubted = now, doubts
             self._clock.advance(_NEXT_TRY_WITHIN if now.keys() == {LetterState.DEFERRED} else SETTLES_WITHIN)
-        self._judge(name, url)
+        self._judge(name, folder)
 
     def _turn(self, url: str) -> None:
         """A service that nobody disturbs."""
@@ -227,7 +233,7 @@ class Campaign:
         """Its leases run out, another does its work, and then it wakes up."""
         target.tell_all(signal.SIGSTOP)
         sleep(0.01)
-        self._clock.advance(LEASE_FOR + timedelta(seconds=1))
+        self._clock.advance(_PAST_THE_LEASES)
         (rival,) = self._start(url, 1)
         rival.wait(_RIVALS_ARE_AWAITED_FOR)
         target.tell_all(signal.SIGCONT)
@@ -236,7 +242,9 @@ class Campaign:
     # ── what came of it ──────────────────────────────────────────────────────────────────────────────────────
 
     def _look(self, url: str) -> tuple[Counter[LetterState], int]:
+        """What is open, and how many letters came into doubt so far; those of the dead among them."""
         with closing(open_database(url, check=False)) as database:
+            service_on(database).recover(self._clock())
             return open_letters(database), doubts_by_death(database)
 
     def _count(self, play: str, doubts: int) -> None:
@@ -247,7 +255,14 @@ class Campaign:
                 ("doubts", f"{play}: {doubts} letters in doubt, over {CONNECTIONS} lines")
             )
 
-    def _judge(self, play: str, url: str) -> None:
-        with closing(open_database(url, check=False)) as database:
+    def _judge(self, play: str, folder: Path) -> None:
+        """What holds is not kept."""
+        with closing(open_database(_url(folder), check=False)) as database:
             found = examine(database, self._receiver.saw(), self._stage.expected)
         self.tally.add(play, found)
+        if not any(said.startswith(play) for _, said in self.tally.broken):
+            shutil.rmtree(folder)
+
+
+def _url(folder: Path) -> str:
+    return f"sqlite:///{folder}/convenor.db"

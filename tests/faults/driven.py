@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, Pipe
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Literal, NoReturn
@@ -23,21 +24,24 @@ from mailer import wallclock
 from mailer.clock import SteadyClock
 from mailer.delivery.line import Timeouts
 from mailer.delivery.relay import Relay
+from mailer.dispatch import desk as desks
 from mailer.dispatch.carrier import carry
-from mailer.dispatch.desk import Clock
+from mailer.dispatch.desk import Clock, Desk
 from mailer.dispatch.orders import PATIENT, Route
 from mailer.errors import StoreError
-from mailer.outbox import claims
+from mailer.outbox import claims, letters
 from mailer.outbox.claimed import Change
 from mailer.outbox.database import Database, Transaction, open_database
-from mailer.outbox.letter import Happening
-from tests.faults.stage import SharedClock, service_on
+from mailer.outbox.letter import Happening, LetterState
+from mailer.service import Service
+from tests.faults.stage import EVENT, SharedClock, service_on
 
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.faults.driven"])
 
 _BUFFER = 4 * 1024 * 1024
 _PATIENCE_FOR = 30.0
+_BEATS = 10
 
 Deed = Literal["kill", "kill a carrier", "fail", "keep and fail"]
 
@@ -58,7 +62,9 @@ class Mishap:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What a driven service is given. A `steady` one does not believe its clock at once when that jumps."""
+    """What a driven service is given. A `steady` one does not believe its clock at once when that jumps; told to
+    stop, it waits `finish_within` seconds for the reply to a dot.
+    """
 
     url: str
     clock: Path
@@ -68,6 +74,7 @@ class Part:
     timeouts: Timeouts = PATIENT
     mishap: Mishap | None = None
     steady: bool = False
+    finish_within: float = desks.FINISH_WITHIN
 
 
 class MishapDatabase(Database):
@@ -180,8 +187,9 @@ def _serve(part: Part, channel: Connection) -> None:
 
 
 def _work(part: Part, channel: Connection) -> None:
-    """One turn of a service: what its heartbeat does, once. It tells its carriers, waits for a word, and works."""
+    """It tells of its carriers, waits for a word, and works until nothing is left to do at this hour."""
     wallclock.use_packaged_tzdata()
+    desks.FINISH_WITHIN = part.finish_within
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     shared = SharedClock(part.clock)
@@ -202,22 +210,31 @@ def _work(part: Part, channel: Connection) -> None:
     with closing(service.desk(part.relay, clock, hire, carriers=part.carriers)) as desk:
         channel.send("ready")
         channel.recv()
-        again = 3
-        while again and not stop.is_set():
-            again -= 1
-            with suppress(StoreError):
-                service.recover(clock())
-                service.settle(clock())
-                desk.work(stop)
-                break
+        _beat(service, desk, clock, stop)
     channel.send("done")
+
+
+def _beat(service: Service, desk: Desk, clock: Clock, stop: threading.Event) -> None:
+    """What the heartbeat does, until there is nothing left for it to do now."""
+    for _ in range(_BEATS):
+        is_over = False
+        with suppress(StoreError):
+            service.recover(clock())
+            service.settle(clock())
+            done = desk.work(stop)
+            with service.database.reading() as transaction:
+                is_over = bool(done.unreachable) or not letters.search(
+                    transaction, EVENT.key, state=LetterState.WAITING, limit=1
+                )
+        if is_over or stop.is_set():
+            return
 
 
 @dataclass(kw_only=True)
 class Driven:
     """A driven service as those see it who kill it. `carriers` are the processes it has told of."""
 
-    process: object
+    process: BaseProcess
     channel: Connection
     pid: int
     carriers: list[int] = field(default_factory=list)
@@ -237,6 +254,12 @@ class Driven:
                 self.is_done |= said == "done"
         return has_spoken
 
+    @property
+    def exit_code(self) -> int | None:
+        """What it ended with; the negative number of the signal that killed it."""
+        self.process.join(_PATIENCE_FOR)
+        return self.process.exitcode
+
     def go(self) -> None:
         with suppress(OSError):
             self.channel.send("go")
@@ -249,8 +272,11 @@ class Driven:
         """It alone: its carriers are left to find out by themselves."""
         self.tell(signal.SIGKILL)
 
-    def kill_carrier(self, number: int) -> None:
-        send(signal.SIGKILL, self.carriers[number])
+    def kill_carrier(self, which: int) -> None:
+        self.tell_carrier(signal.SIGKILL, which)
+
+    def tell_carrier(self, number: int, which: int) -> None:
+        send(number, self.carriers[which])
 
     def kill_all(self) -> None:
         self.tell_all(signal.SIGKILL)
@@ -284,9 +310,11 @@ def send(number: int, pid: int) -> None:
 
 
 def is_there(pid: int) -> bool:
-    """Whether the process lives; one that is dead and not yet buried does not."""
+    """Whether the process lives; one that is dead and not yet buried (Z, X) does not."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0] != "Z"
+        return (
+            Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0] not in "ZX"
+        )
     except (FileNotFoundError, ProcessLookupError):
         return False
 

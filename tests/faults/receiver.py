@@ -271,9 +271,9 @@ class Receiver:
         self.port: int = channel.recv()
         self.log = Path(os.devnull)
 
-    def relay(self, lines: int) -> Relay:
+    def relay(self, lines: int, *, letters_per_connection: int = 1000) -> Relay:
         """It, as a relay that takes so many lines at a time."""
-        profile = replace(adjusted(OWN, connections=lines), letters_per_connection=50)
+        profile = replace(adjusted(OWN, connections=lines), letters_per_connection=letters_per_connection)
         return Relay(host="127.0.0.1", port=self.port, profile=profile)
 
     def obey(self, log: Path, *rules: Rule, seed: int = 0) -> None:
