@@ -10,6 +10,7 @@ from mailer.composition import wording
 from mailer.delivery.oauth import KeptRefreshToken
 from mailer.dispatch.crew import InAThread
 from mailer.errors import ConvenorError
+from mailer.outbox import letters
 from mailer.outbox.database import Database
 from mailer.parts import open_parts, token_source, witnesses_of
 from mailer.settings import ROOT, Settings
@@ -61,10 +62,12 @@ def test_letters_leave_signed_in_signed_and_with_a_return_path(
             parts.service.publish(event, (PRACTITIONER,), PUBLISHED_AT)
             parts.service.plan(PUBLISHED_AT)
             assert parts.desk.work().sent == 1
+    with database.reading() as transaction:
+        (row,) = letters.search(transaction, EVENT.key)
 
     assert mail.logins == [(MAILBOX, "one")]
     (sender,) = [found[1] for line in mail.commands if (found := re.match(r"MAIL FROM:<(.*?)>", line))]
-    assert parts.service.sender.signer.letter_of(sender) == 1
+    assert parts.service.sender.signer.letter_of(sender) == row.id
     ((head, _, _),) = [letter.partition(b"\r\n") for letter in mail.kept]
     assert head.startswith(b"DKIM-Signature: v=1; a=ed25519-sha256;")
     kept = KeptRefreshToken(path=settings.var / "smtp.token")

@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +16,7 @@ from time import monotonic
 import pytest
 from sqlalchemy import text
 
+from mailer.delivery.outcome import Outcome
 from mailer.delivery.relay import Relay
 from mailer.delivery.tray import Tray, TrayServer
 from mailer.dispatch import desk as desks
@@ -24,12 +25,12 @@ from mailer.dispatch.desk import LEASE_FOR
 from mailer.dispatch.orders import Report, Route, hear, tell
 from mailer.errors import StoreError
 from mailer.outbox.database import Database, Transaction
-from mailer.outbox.letter import LetterState
+from mailer.outbox.letter import Happening, LetterState
 from tests.conference import EVENT, PUBLISHED_AT
 from tests.delivery.hostile import HostileServer, Talk
 from tests.dispatch.floor import crowd, desk_of, over, rows, written
 
-S = LetterState
+H, S = Happening, LetterState
 
 SOON = 20.0
 """Seconds after which something that ought to end does not."""
@@ -134,6 +135,66 @@ def test_what_a_carrier_asked_that_is_gone_is_not_written_down_and_nobody_is_in_
         desk.work()
 
     assert {row.state for row in rows(service)} == {S.SENT}
+    assert copies(tray[0]) == {1}
+
+
+class EndsAsking(DiesAsking):
+    """One that is told to go while it ends: it has given the letter back, and hears nothing more."""
+
+    def __init__(self, route: Route) -> None:
+        self.may_end = threading.Event()
+        super().__init__(route)
+
+    def _live(self, channel: Connection) -> None:
+        order = hear(channel)
+        while not order.letters:
+            order = hear(channel)
+        key = order.letters[0].key
+        tell(channel, Report(asked=((key, "0" * 64),)))
+        self.may_end.wait(SOON)
+        put_off = Outcome(happening=H.PUT_OFF, reply="the line was closed", recipient_charged=False)
+        tell(channel, Report(ended=((key, put_off),)))
+        channel.close()
+
+
+class Interrupted(Database):
+    """Between a commit and what follows from it something happens."""
+
+    meanwhile: Callable[[], None]
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        with Database.writing(self) as transaction:
+            yield transaction
+        self.meanwhile()
+
+
+def test_the_last_words_of_a_carrier_that_ended_before_it_was_answered_are_heard(
+    database: Database, tray: tuple[Tray, Relay]
+) -> None:
+    """It gave the letter back, so nobody is in doubt."""
+    service = written(database, 5)
+    hired: list[Hired] = []
+    commits = iter(range(1, 1000))
+
+    def hire(route: Route) -> Hired:
+        hired.append(InAThread(route) if hired else EndsAsking(route))
+        return hired[-1]
+
+    def end_after_the_intent() -> None:
+        if next(commits) == 2 and isinstance(hired[0], EndsAsking):
+            hired[0].may_end.set()
+            hired[0].life.join(SOON)
+
+    interrupted = Interrupted(engine=database.engine)
+    object.__setattr__(interrupted, "meanwhile", end_after_the_intent)
+    with desk_of(replace(service, database=interrupted), over(tray[1], 1), hire=hire) as desk:
+        for _ in range(2):
+            desk._turn(desk._listen(0.5))
+        for _ in range(2):
+            desk.work()
+
+    assert Counter(row.state for row in rows(service)) == {S.SENT: 4, S.DEFERRED: 1}
     assert copies(tray[0]) == {1}
 
 

@@ -24,7 +24,7 @@ MAY_HAVE_COME = frozenset({S.SENT, S.IN_DOUBT})
 
 PROMISES = {
     "I1": "every letter that was planned is accounted for, once",
-    "I2": "every letter that is sent was kept by the server; what else it kept is in doubt, or was when it was repeated",
+    "I2": "every letter that is sent was kept by the server; what else it kept is in doubt, or was before",
     "I3": "letters that are held come once at most, others twice at most and then byte for byte",
     "I4": "the database is sound",
     "I5": "nobody was sent what is another's",
