@@ -223,7 +223,6 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "pydantic_core": ("mailer.cli", "mailer.letters_cli"),
     "pysqlite3": ("mailer.outbox.database",),
     "rich": ("mailer.terminal", "mailer.letters_cli"),
-    "smtplib": ("mailer.delivery.smtp",),
     "sqlalchemy": ("mailer.outbox",),
     "sqlite3": ("mailer.delivery.tray",),
     "starlette": ("mailer.web",),
@@ -239,7 +238,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
         "mailer.web",
     ),
 }
-"""Every library from outside, and the three of Python's own that matter here, with the modules that speak to it."""
+"""Every library from outside, and those of Python's own that matter here, with the modules that speak to it."""
 
 WATCHED = frozenset({"smtplib", "sqlite3", "zoneinfo"})
 

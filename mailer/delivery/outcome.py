@@ -166,13 +166,6 @@ def accepted(reply: str) -> Outcome:
     return outcome
 
 
-def of_refused_sender(refusal: Outcome) -> Outcome:
-    """A server that will not have us as a sender (530, 550, 553 to MAIL) says nothing of the reader: whatever
-    the code, no recipient is charged, and every other letter would fare the same.
-    """
-    return replace(refusal, happening=Happening.PUT_OFF, recipient_charged=False, line_is_usable=False)
-
-
 def of_broken_line(reason: str, *, dot_sent: bool) -> Outcome:
     """Before the dot the server has nothing; after it, nobody can know (RFC 1047)."""
     happening = Happening.LOST if dot_sent else Happening.PUT_OFF

@@ -46,7 +46,8 @@ class Carrier:
         self._asked: list[tuple[Key, str]] = []
         self._accepted: list[tuple[Key, str, tuple[SentEntry, ...]]] = []
         self._ended: list[tuple[Key, Outcome]] = []
-        self._wants, self._trouble, self._kind = 0, "", ""
+        self._wants = 0
+        self._trouble: tuple[str, ...] = ()
         self._token = ""
         self._is_telling = self._has_asked = False
         self._resting: set[Line] = set()
@@ -93,7 +94,6 @@ class Carrier:
         if order.letters:
             self._stock.extend(order.letters)
             self._has_asked = False
-            self._trouble = self._kind = ""
             self._set_to_work()
         if order.let_go:
             self._let_go()
@@ -228,7 +228,7 @@ class Carrier:
 
     def _give_up(self, trouble: str, kind: str) -> None:
         """The relay is to be left alone for a while: what is begun goes on, the rest goes back."""
-        self._trouble, self._kind = trouble, kind
+        self._trouble = (trouble, kind, self._token)
         self._let_go()
         self._report_soon()
 
@@ -266,17 +266,12 @@ class Carrier:
     def _report(self) -> None:
         self._is_telling = False
         report = Report(
-            tuple(self._asked),
-            tuple(self._accepted),
-            tuple(self._ended),
-            self._wants,
-            self._trouble,
-            self._kind,
+            tuple(self._asked), tuple(self._accepted), tuple(self._ended), self._wants, *self._trouble
         )
         self._asked.clear()
         self._accepted.clear()
         self._ended.clear()
-        self._wants = 0
+        self._wants, self._trouble = 0, ()
         try:
             tell(self._channel, report)
         except OSError:

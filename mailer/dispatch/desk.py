@@ -114,7 +114,7 @@ class Desk:
         self._done, self._dry_until, self._is_token_wanted = Delivered(), None, True
         self._ask_whether_we_are_resumed()
         self._hands = [self._new_hand() if hand.is_buried else hand for hand in self._hands]
-        heard = self._listen(0.0)
+        heard: Heard = [(hand, report.without_trouble) for hand, report in self._listen(0.0)]
         while True:
             if stop and stop.is_set():
                 self._finish()
@@ -221,7 +221,7 @@ class Desk:
                     ended.append(self._end(letter, outcome, now, may_be_intended=may_be_intended))
             if report.trouble:
                 self._done = replace(self._done, unreachable=report.trouble, kind=report.kind)
-            if report.kind == "auth" and not (self._tokens and self._tokens.refused(self._token)):
+            if report.kind == "auth" and not (self._tokens and self._tokens.refused(report.token)):
                 self._lessons.unknown(report.trouble)
             self._count(report)
         return asked, ended

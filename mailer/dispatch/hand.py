@@ -1,5 +1,6 @@
 """A carrier as the desk knows it: what it holds, what it was told, when it was last heard of."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -42,16 +43,14 @@ class Hand:
             return reports
 
     def tell(self, order: Order) -> None:
-        """Give it letters and answers; what is withheld is as if it had not been asked for."""
+        """Give it letters and answers. One that has ended is found out when its last words have been heard."""
         for letter in order.letters:
             self.holds[letter.key] = letter
         self.wants -= len(order.letters)
         self.told_of |= set(order.versions) | set(order.wordings)
         if not self.is_gone:
-            try:
+            with suppress(OSError):
                 tell(self.hired.channel, order)
-            except OSError:
-                self.is_gone = True
 
     def let(self, key: Key) -> tuple[ClaimedLetter | None, bool]:
         """What it held under this key, which it holds no longer, and whether the intent may have been kept."""

@@ -59,7 +59,8 @@ class Report(NamedTuple):
 
     `asked` are letters whose content is out: (key, SHA-256 of the bytes). `accepted` are (key, the server's reply,
     the entries its reader now holds); `ended` those with which it went otherwise. `wants` is how many letters
-    more it has room for. `trouble` says why the relay could not be used.
+    more it has room for. `trouble` says why the relay could not be used, `kind` in what
+    way, and `token` with which token.
     """
 
     asked: tuple[tuple[Key, str], ...] = ()
@@ -68,6 +69,12 @@ class Report(NamedTuple):
     wants: int = 0
     trouble: str = ""
     kind: str = ""
+    token: str = ""
+
+    @property
+    def without_trouble(self) -> "Report":
+        """What is left of it when the relay is about to be tried again."""
+        return self._replace(trouble="", kind="", token="")
 
 
 def tell(channel: Connection, message: Route | Order | Report) -> None:

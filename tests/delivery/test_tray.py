@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from mailer.delivery.envelope import Parcel
+from mailer.delivery.outcome import Outcome
 from mailer.delivery.relay import Relay
-from mailer.delivery.smtp import Connection, Envelope
+from mailer.delivery.single import send_one
 from mailer.delivery.tray import MAX_LETTER_BYTES, CaughtLetter, Tray, TrayServer, parsed
 from mailer.errors import StoreError
 from mailer.outbox.letter import Happening
@@ -238,12 +240,13 @@ def test_a_tray_that_cannot_be_used_says_so(tmp_path: Path, obstacle: str) -> No
 # ── the mail server ──────────────────────────────────────────────────────────────────────────────────────────
 
 
+def send(relay: Relay, content: bytes = PLAIN, *, to: str = READER) -> Outcome:
+    return send_one(relay, Parcel(0, SENDER, to, content))
+
+
 def test_it_is_in_the_tray_before_it_is_accepted(tray: Tray, relay: Relay) -> None:
-    with Connection(relay) as line:
-        outcome = line.deliver(
-            Envelope(sender=SENDER, recipient=READER, content=PLAIN), before_dot=lambda: None
-        )
-        assert tray.count() == 1
+    outcome = send(relay)
+    assert tray.count() == 1
     assert outcome.happening is Happening.ACCEPTED
     assert outcome.reply == "250 2.0.0 in the tray as 1"
     assert tray.letter(1) == (tray.search()[0], PLAIN)
@@ -251,28 +254,23 @@ def test_it_is_in_the_tray_before_it_is_accepted(tray: Tray, relay: Relay) -> No
 
 
 def test_a_non_ascii_address_is_taken(tray: Tray, relay: Relay) -> None:
-    with Connection(relay) as line:
-        letter = Envelope(sender=SENDER, recipient="jürgen@x.example", content=PLAIN)
-        assert line.deliver(letter, before_dot=lambda: None).happening is Happening.ACCEPTED
+    assert send(relay, to="jürgen@x.example").happening is Happening.ACCEPTED
     assert tray.search()[0].recipient == "jürgen@x.example"
 
 
 def test_the_clock_of_any_zone_is_kept_in_utc(tray: Tray) -> None:
     server = TrayServer(tray, clock=lambda: NOW.astimezone(timezone(timedelta(hours=5))))
-    with Connection(server.start()) as line:
-        line.deliver(Envelope(sender=SENDER, recipient=READER, content=PLAIN), before_dot=lambda: None)
+    send(server.start())
     server.stop()
     assert tray.search()[0].received_at.isoformat() == NOW.isoformat()
 
 
 def test_several_letters_at_once(tray: Tray, relay: Relay) -> None:
-    def send(raw: bytes) -> Happening:
-        with Connection(relay) as line:
-            letter = Envelope(sender=SENDER, recipient=READER, content=raw)
-            return line.deliver(letter, before_dot=lambda: None).happening
+    def happening(raw: bytes) -> Happening:
+        return send(relay, raw).happening
 
     with ThreadPoolExecutor(6) as pool:
-        assert set(pool.map(send, numbered(18))) == {Happening.ACCEPTED}
+        assert set(pool.map(happening, numbered(18))) == {Happening.ACCEPTED}
     assert all(tray.holds(f"<{n}@x.example>") for n in range(18))
 
 
@@ -280,12 +278,9 @@ def test_a_letter_that_is_too_large_is_not_taken(tray: Tray) -> None:
     server = TrayServer(tray, clock=lambda: NOW, most_bytes=10_000)
     relay = server.start()
     large = PLAIN + b"x\r\n" * 5000
-    with Connection(relay) as line:
-        refused = line.deliver(
-            Envelope(sender=SENDER, recipient=READER, content=large), before_dot=lambda: None
-        )
-        assert refused.happening is Happening.REFUSED
-        assert "up to 10000 bytes" in refused.reply
+    refused = send(relay, large)
+    assert refused.happening is Happening.REFUSED
+    assert "up to 10000 bytes" in refused.reply
     with smtplib.SMTP(relay.host, relay.port, local_hostname="localhost") as smtp:
         smtp.helo()  # a client that never heard of SIZE
         with pytest.raises(smtplib.SMTPDataError, match="552"):
@@ -303,10 +298,7 @@ def test_a_large_letter_has_25_megabytes(relay: Relay) -> None:
 def test_a_tray_that_cannot_keep_it_asks_to_try_again(tray: Tray, relay: Relay, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "var" / "tray.db") as vandal:
         vandal.execute("DROP TABLE letter")
-    with Connection(relay) as line:
-        outcome = line.deliver(
-            Envelope(sender=SENDER, recipient=READER, content=PLAIN), before_dot=lambda: None
-        )
+    outcome = send(relay)
     assert outcome.happening is Happening.PUT_OFF
     assert outcome.reply == "452 4.3.1 the tray cannot keep it now: no such table: letter"
 

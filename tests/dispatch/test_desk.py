@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,16 @@ from mailer.outbox import claims, letters
 from mailer.outbox.database import Database
 from mailer.outbox.letter import Happening, LetterState
 from tests.conference import PUBLISHED_AT
-from tests.delivery.hostile import HostileServer, Talk, hang_up, keep_and_hang_up, keep_silent, say
+from tests.delivery.hostile import (
+    Act,
+    HostileServer,
+    Talk,
+    hang_up,
+    keep_and_hang_up,
+    keep_silent,
+    say,
+    say_and_hang_up,
+)
 from tests.dispatch.floor import counted_commits, desk_of, over, rows, written
 
 S, H = LetterState, Happening
@@ -181,6 +191,18 @@ def test_a_relay_that_hangs_up_before_the_content_charges_nobody(database: Datab
     assert done.unreachable
     assert {row.state for row in rows(service)} <= {S.WAITING, S.DEFERRED}
     assert server.kept == []
+
+
+def test_a_relay_that_is_back_is_used_again_whatever_was_said_of_it_before(database: Database) -> None:
+    service = written(database, 40)
+    script: dict[str, Act] = {"connect": say_and_hang_up(b"421 4.3.2 not now\r\n")}
+    with HostileServer(script) as server, desk_of(service, over(server.relay(), 8)) as desk:
+        assert desk.work().unreachable
+        time.sleep(0.3)  # the other lines fail as well, and are heard of when nobody listens
+        script.clear()
+        done = desk.work()
+
+    assert (done.sent, done.unreachable) == (40, "")
 
 
 def test_a_refused_reader_fails_and_the_others_get_theirs(database: Database) -> None:

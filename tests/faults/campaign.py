@@ -30,7 +30,7 @@ CONNECTIONS = 4
 LETTERS_PER_CONNECTION = 50
 
 KILLS_IN_A_PLAY = 8
-_TURNS_IN_A_PLAY = 200
+_TURNS_IN_A_PLAY = 80
 
 SETTLES_WITHIN = timedelta(minutes=3)
 """Evidence of a letter in doubt is waited for no longer."""
