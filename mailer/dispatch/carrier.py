@@ -40,7 +40,8 @@ class Carrier:
         self._wordings: dict[str, Wording] = {}
         self._stock: deque[ClaimedLetter] = deque()
         self._in_hand: dict[Key, tuple[str, tuple[SentEntry, ...]]] = {}
-        self._lines: dict[Line, int] = {}
+        self._lines: dict[Line, int] = {}  # how many letters each was given
+        self._proven: set[Line] = set()
         self._asking: dict[Key, Line] = {}
         self._opening = 0
         self._asked: list[tuple[Key, str]] = []
@@ -145,10 +146,13 @@ class Carrier:
         if self._finished.done():
             await line.close(within=0)
             return
-        self._lines[line] = 0
+        self._lines.setdefault(line, 0)
 
     def take(self, line: Line) -> Parcel | None:
         """The next letter, composed; one that cannot be is ended here."""
+        self._resting.discard(line)
+        if self._is_spent(line):
+            return None
         while self._stock:
             letter = self._stock.popleft()
             if len(self._stock) <= self._route.room // 2:
@@ -163,6 +167,7 @@ class Carrier:
                 reply = f"not composed: {type(error).__name__}: {error}"
                 self._end(letter.key, Outcome(happening=Happening.PUT_OFF, reply=reply))
             else:
+                self._lines[line] = self._lines.get(line, 0) + 1
                 return parcel
         return None
 
@@ -197,17 +202,19 @@ class Carrier:
         if outcome.happening is Happening.ACCEPTED:
             self._accepted.append((parcel.key, outcome.reply, entries))
             self._report_soon()
-            self._lines[line] += 1
-            if self._lines[line] == self._route.relay.profile.letters_per_connection:
-                self._retire(line)
+            self._proven.add(line)
         else:
             self._end(parcel.key, outcome)
+        if self._is_spent(line):
+            self._loop.call_soon(self._retire, line)
 
     def closed(self, line: Line, reason: Outcome | None) -> None:
         """A line that was closed from this side, or breaks having carried letters, is opened anew if there is work;
         one that has carried none, or lost one, is trouble.
         """
-        has_carried = self._lines.pop(line, 0)
+        self._lines.pop(line, None)
+        has_carried = line in self._proven
+        self._proven.discard(line)
         if self._finished.done():
             return
         if reason is None or (
@@ -217,9 +224,14 @@ class Carrier:
         else:
             self._give_up(f"{self._route.relay}: {reason.reply}", "line")
 
+    def _is_spent(self, line: Line) -> bool:
+        """Whether it has been given as many letters as the relay takes over one connection."""
+        return self._lines.get(line, 0) >= self._route.relay.profile.letters_per_connection
+
     def _retire(self, line: Line) -> None:
-        """It takes no more letters, and says goodbye when the one that is out has been answered."""
-        self._spawn(line.close(within=self._route.timeouts.final_for))
+        """Say goodbye over a line that has nothing more to do; another is opened if there is work."""
+        if line.idle and line in self._lines:
+            self._spawn(line.close(within=0))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)

@@ -191,7 +191,7 @@ class Desk:
         ready = sum(len(order.letters) for order in orders.values())
         if wanted and ready < sum(limit for _, limit in wanted):
             self._dry_until = now + LOOK_AGAIN_AFTER
-        return bool(ready) or self._is_pacing
+        return bool(ready or (gone and not self._done.unreachable)) or self._is_pacing
 
     @property
     def _is_pacing(self) -> bool:

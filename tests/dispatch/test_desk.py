@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -203,6 +204,19 @@ def test_a_relay_that_is_back_is_used_again_whatever_was_said_of_it_before(datab
         done = desk.work()
 
     assert (done.sent, done.unreachable) == (40, "")
+
+
+def test_a_line_that_has_carried_its_share_says_goodbye_and_another_goes_on(database: Database) -> None:
+    service = written(database, 25)
+    with HostileServer() as server:
+        relay = over(server.relay(), 1)
+        relay = replace(relay, profile=replace(relay.profile, letters_per_connection=10))
+        with desk_of(service, relay) as desk:
+            done = desk.work()
+
+    assert (done.sent, done.put_off) == (25, 0)
+    conversations = [line.split()[0] for line in server.commands if line[:4] in {"EHLO", "QUIT"}]
+    assert conversations == ["EHLO", "QUIT"] * 3
 
 
 def test_a_refused_reader_fails_and_the_others_get_theirs(database: Database) -> None:

@@ -42,8 +42,8 @@ class Scene:
 
     def play_out(self, *, wait_for: timedelta = SETTLES_WITHIN) -> None:
         """Start services that nobody disturbs until nothing can happen any more."""
-        before = None
-        for number in range(_TURNS):
+        before = self.states()
+        for number in range(_TURNS if before else 0):
             self.clock.advance(wait_for)
             service = self.begin(owner=f"later-{number}", lines=4)
             service.go()

@@ -69,7 +69,7 @@ def test_whatever_the_sink_does_no_letter_is_said_to_be_sent(
     found = {row.state for row in scene.rows()}
     assert found <= states
     assert sum(row.state is S.IN_DOUBT for row in scene.rows()) <= LINES
-    if S.FAILED not in states:
+    if S.IN_DOUBT in states:
         scene.play_out()
         after = scene.findings()
         assert after.states[S.SENT] + after.states[S.IN_DOUBT] == after.letters
