@@ -188,10 +188,15 @@ def _encoded_words(text: str, room: int = LONGEST_WORD) -> Iterator[str]:
         octets, room = octets[end:], FOLDED_AT - 1 - _AROUND_A_WORD
 
 
+@lru_cache(maxsize=4096)
+def _q_piece(character: str) -> str:
+    return character.encode().decode("latin-1").translate(_Q_WORD)
+
+
 def _q_words(text: str, room: int) -> Iterator[str]:
     word: list[str] = []
     for character in text:
-        piece = character.encode().decode("latin-1").translate(_Q_WORD)
+        piece = _q_piece(character)
         room -= len(piece)
         if room < 0:
             yield f"=?utf-8?q?{''.join(word)}?="
