@@ -19,12 +19,10 @@ from mailer.standing import standing
 from mailer.web.office import Office
 from mailer.web.serving import reserve, serve
 
-EXAMPLE = environment.ROOT / "agenda" / "osce-cybercrime.toml"
-
 
 def main(arguments: list[str]) -> int:
     wallclock.use_packaged_tzdata()
-    path = Path(arguments[0]) if arguments else EXAMPLE
+    path = Path(arguments[0]) if arguments else environment.EXAMPLE
     stop = Signal()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -34,12 +34,10 @@ from mailer.planning import due
 from mailer.planning.due import Member, Occasion
 from mailer.recipients.model import Recipient, Role
 from mailer.service import Service
-from mailer.settings import ROOT, Settings
+from mailer.settings import EXAMPLE, Settings
 from mailer.settings import load as load_settings
 from mailer.standing import Standing, standing
 from mailer.witnesses import TRAY
-
-EXAMPLE = ROOT / "agenda" / "osce-cybercrime.toml"
 
 EXAMPLE_BEGINS_ON = datetime(2027, 1, 4, 8, tzinfo=UTC)
 """When the rehearsal of an example that is not published begins, so that its letters are the same every day."""

@@ -49,7 +49,3 @@ class UnsafeLetter(ConvenorError, ValueError):  # noqa: N818
 
 class StoreError(ConvenorError, RuntimeError):
     """The database cannot be used: newer schema, damaged, unreachable."""
-
-
-class LeaseLost(ConvenorError, RuntimeError):  # noqa: N818
-    """Another worker owns this letter now; whoever raises this sends nothing more of it."""

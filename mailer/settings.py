@@ -29,6 +29,9 @@ from mailer.written import BREAKS, Written, is_host
 ROOT = Path(__file__).resolve().parent.parent
 """The project's folder: templates/, agenda/, recipients/ and var/ are in it."""
 
+EXAMPLE = ROOT / "agenda" / "osce-cybercrime.toml"
+"""What is run where no event of one's own is named."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Variable:

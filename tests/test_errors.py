@@ -5,7 +5,6 @@ import pytest
 from mailer.errors import (
     BadInput,
     ConvenorError,
-    LeaseLost,
     Problem,
     StoreError,
     UnsafeLetter,
@@ -50,7 +49,6 @@ def test_a_wording_error_tells_template_and_line() -> None:
         (WordingError("x", template="y"), ValueError),
         (UnsafeLetter("x"), ValueError),
         (StoreError("x"), RuntimeError),
-        (LeaseLost("x"), RuntimeError),
     ],
 )
 def test_each_is_what_a_stranger_would_expect(error: Exception, fitting: type[Exception]) -> None:
