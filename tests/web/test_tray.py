@@ -57,8 +57,14 @@ def test_a_letter_shows_its_headers_and_views(calm_desk: Desk) -> None:
     assert "Mon, 11 Jan 2027 08:00:00 +0000" in page
     assert [f"show={view}" in page for view in ("html", "text", "calendar", "raw")] == [True] * 4
     assert f'src="/tray/{number}/letter.html" sandbox="allow-popups allow-popups-to-escape-sandbox"' in page
-    assert f'href="/tray/{number - 1}?show=html">Older' in page
-    assert f'href="/tray/{number + 1}?show=html">Newer' in page
+
+
+def test_the_letters_before_and_after_are_a_step_away(calm_desk: Desk) -> None:
+    browser, last = calm_desk.browser(), calm_desk.tray.count()
+    for number in (1, 2, last):
+        page = browser.get(f"/tray/{number}").text
+        assert (f'href="/tray/{number - 1}?show=html">Older' in page) == (number > 1)
+        assert (f'href="/tray/{number + 1}?show=html">Newer' in page) == (number < last)
 
 
 def test_the_frame_runs_and_fetches_nothing(calm_desk: Desk) -> None:
