@@ -388,7 +388,7 @@ def die_after_the_intent(stage: Stage, through: str = TRAY) -> None:
         (letter,) = claims.claim(transaction, "a worker that dies", stage.now, 10, LEASE_FOR)
         intent = Change(
             letter_id=letter.id, fence=letter.fence, owner=letter.owner,
-            happening=Happening.INTENDED, digest="0" * 64, reply=through,
+            happening=Happening.INTENDED, digest="0" * 64, reply=through, written_from=letter.written_from,
         )  # fmt: skip
         assert claims.happen(transaction, [intent], stage.now) == [letter.id]
 
@@ -463,7 +463,7 @@ def test_what_is_claimed_when_the_agenda_changes_does_not_leave_from_the_old_one
     stage.publish(EVENT.model_copy(update={"title": "Another Name"}), (PRACTITIONER,))
     intent = Change(
         letter_id=letter.id, fence=letter.fence, owner="slow", happening=Happening.INTENDED,
-        digest="0" * 64, written_from=(letter.version, letter.revision, letter.wording),
+        digest="0" * 64, written_from=letter.written_from,
     )  # fmt: skip
     with stage.database.writing() as transaction:
         assert claims.happen(transaction, [intent], stage.now) == []

@@ -70,6 +70,7 @@ _MAILBOX = Mailbox(name=_STAND_IN.name, address=_STAND_IN.address)
 _DATE = datetime(1970, 1, 1, tzinfo=UTC)
 _WORDS = _SUBJECT, _TEXT, _HTML = ("(the subject)", "(the plain text)", "(the HTML)")
 _LINE = 57  # octets of a line of base64
+_SEED = 16  # hexadecimal digits of the Message-ID that determine the boundaries
 _UID_MARK = 32  # hexadecimal digits before the @ of a UID
 
 
@@ -88,7 +89,6 @@ class Cast:
         self._marker = Marker(
             occasion.signer,
             occasion.event.key,
-            self._domain,
             (occasion.mailing.key, occasion.anchor, occasion.due_at.isoformat()),
             [anchor for anchor, _, _ in self._entries],
         )
@@ -115,7 +115,7 @@ class Cast:
             UnsafeLetter: as `message.write`.
         """
         name, address = recipient.name, recipient.address
-        message_id, seed, page, unsubscribe, uids = marks = self._marker.marks(address, handle)
+        message_id, page, unsubscribe, uids = marks = self._marker.marks(address, handle)
         filling = (*texts, page.decode(), unsubscribe.decode())
         own_subject, is_sure = sheet.own_subject(filling)
         quick = message.quick_reader_line(name, address)
@@ -124,7 +124,7 @@ class Cast:
             own_subject or sheet.subject,
             self._date(dated_at),
             message_id,
-            seed,
+            message_id[:_SEED],
             page,
             unsubscribe,
             self._calendar.filled(name, address, marks) if self._calendar else b"",
@@ -189,7 +189,7 @@ def _stretch(octets: bytes, column: int) -> tuple[bytes, bytes, bytes]:
 
 
 def _frame(letter: Letter, marks: Marks, words: Mapping[bytes, Place]) -> Frame:
-    own = {marks.seed: Place(Slot.SEED), marks.unsubscribe: Place(Slot.UNSUBSCRIBE)}
+    own = {marks.message_id[:_SEED]: Place(Slot.SEED), marks.unsubscribe: Place(Slot.UNSUBSCRIBE)}
     head = {
         message.reader_line(_MAILBOX): Place(Slot.TO),
         message.subject_line(_SUBJECT): Place(Slot.SUBJECT),

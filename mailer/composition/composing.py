@@ -215,7 +215,7 @@ def _plainly(of: Occasion, recipient: Recipient, dated_at: datetime, texts: Word
             text=words.text,
             html=words.html,
             language=words.language,
-            seed=signer.digest("boundary", message_id)[:8].hex(),
+            seed=message_id[1:17],
             calendar=_file(mailing, calendar) if calendar else None,
             headers=_headers(of.version, mailing, domain, links),
         )

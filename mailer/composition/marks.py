@@ -1,4 +1,4 @@
-"""What marks a letter as its reader's own: Message-ID, boundaries, tokens and UIDs, quickly, for one occasion.
+"""What marks a letter as its reader's own: Message-ID, tokens and UIDs, quickly, for one occasion.
 
 They are those that `links` and `composing` give one by one; here the key and all that readers have in common are
 hashed ahead (RFC 2104), so that a mark costs two short hashes.
@@ -21,7 +21,6 @@ class Marks(NamedTuple):
     """The marks of one letter, as they stand in it. `uids` are in the order of the anchors, without the domain."""
 
     message_id: bytes
-    seed: bytes
     page: bytes
     unsubscribe: bytes
     uids: list[bytes]
@@ -31,29 +30,24 @@ class Marker:
     """Gives the marks of every reader's letter of one occasion."""
 
     def __init__(
-        self, signer: Signer, event: str, domain: str, occasion: tuple[str, str, str], anchors: Sequence[str]
+        self, signer: Signer, event: str, occasion: tuple[str, str, str], anchors: Sequence[str]
     ) -> None:
         """`occasion` is its mailing, its anchor and its due time in ISO 8601; `anchors` are those of the letter's
-        calendar entries, `domain` is that of the Message-ID.
+        calendar entries.
         """
         self._handle = keyed(signer.names_by, "handle", event)
         self._message_id = keyed(signer.names_by, "message-id", event, *occasion)
-        self._seed = keyed(signer.names_by, "boundary")
         self._sign = keys.sign_of(signer.secret).encode()
         self._page = keyed(signer.secret, Purpose.PAGE)
         self._unsubscribe = keyed(signer.secret, Purpose.UNSUBSCRIBE)
         self._uids = [keyed(signer.names_by, "uid", event, each) for each in anchors]
-        self._domain = domain.encode()
 
     def marks(self, address: str, handle: str | None) -> Marks:
         """Those of the reader at `address`; `handle`, where it is known, saves working it out."""
         whole, lower = address.encode(), address.lower().encode()
         named = handle.encode() if handle else _base64(self._handle(lower)[:12])
-        message_id = self._message_id(whole)[:16].hex().encode()
-        seed = self._seed(b"<%b@%b>" % (message_id, self._domain))
         return Marks(
-            message_id,
-            seed[:8].hex().encode(),
+            self._message_id(whole)[:16].hex().encode(),
             self._sign + named + _base64(self._page(named)[:16]),
             self._sign + named + _base64(self._unsubscribe(named)[:16]),
             [uid(lower)[:16].hex().encode() for uid in self._uids],

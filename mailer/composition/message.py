@@ -173,12 +173,13 @@ def quick_reader_line(name: str, address: str) -> bytes | None:
 def _encoded_words(text: str, room: int = LONGEST_WORD) -> Iterator[str]:
     """A text in UTF-8 as encoded words, Q or base64, whichever is shorter. `room` is for the octets of the first."""
     octets = text.encode()
-    q_word = octets.decode("latin-1").translate(_Q_WORD)
-    if (len(octets) + 2) // 3 * 4 >= len(q_word):
-        if len(q_word) <= room:
-            yield f"=?utf-8?q?{q_word}?="
-        else:
-            yield from _q_words(text, room)
+    in_q = octets.decode("latin-1").translate(_Q_WORD)
+    if (len(octets) + 2) // 3 * 4 >= len(in_q):
+        while len(in_q) > room:
+            end = _whole_characters(in_q, room)
+            yield f"=?utf-8?q?{in_q[:end]}?="
+            in_q, room = in_q[end:], FOLDED_AT - 1 - _AROUND_A_WORD
+        yield f"=?utf-8?q?{in_q}?="
         return
     while octets:
         end = min(room // 4 * 3, len(octets))
@@ -188,21 +189,13 @@ def _encoded_words(text: str, room: int = LONGEST_WORD) -> Iterator[str]:
         octets, room = octets[end:], FOLDED_AT - 1 - _AROUND_A_WORD
 
 
-@lru_cache(maxsize=4096)
-def _q_piece(character: str) -> str:
-    return character.encode().decode("latin-1").translate(_Q_WORD)
-
-
-def _q_words(text: str, room: int) -> Iterator[str]:
-    word: list[str] = []
-    for character in text:
-        piece = _q_piece(character)
-        room -= len(piece)
-        if room < 0:
-            yield f"=?utf-8?q?{''.join(word)}?="
-            word, room = [], FOLDED_AT - 1 - _AROUND_A_WORD - len(piece)
-        word.append(piece)
-    yield f"=?utf-8?q?{''.join(word)}?="
+def _whole_characters(in_q: str, room: int) -> int:
+    """How much of a longer text in Q fits without parting an octet, or the octets of a character."""
+    end = in_q.find("=", room - 2, room)
+    end = room if end < 0 else end
+    while in_q[end] == "=" and in_q[end + 1] in "89AB":
+        end -= 3
+    return end
 
 
 def _body(message: Message) -> bytes:

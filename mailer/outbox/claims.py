@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_
 
 from mailer.errors import StoreError
 from mailer.outbox.claimed import Change, ClaimedLetter
-from mailer.outbox.database import as_moment, as_stored, fetch, many
+from mailer.outbox.database import as_moment, as_stored, fetch, many, run
 from mailer.outbox.ledger import enter
 from mailer.outbox.letter import (
     CLAIMABLE,
@@ -68,8 +68,8 @@ def claim(
         asked = [row for row in rows if row.left_at is None and row.unsubscribed_at is None]
         if len(asked) < len(rows):
             _stop(c, [row for row in rows if row.left_at or row.unsubscribed_at], now)
-        lease = {"owner": owner, "lease_until": now + lease_for, "fence": letter.c.fence + 1}
-        rewrite(c, [row.id for row in asked], {"state": S.CLAIMED} | lease)
+        ids = ",".join([str(row.id) for row in asked]) or "NULL"
+        run(c, _LEASE.format(ids=ids), (owner, as_stored(c, now + lease_for)))
         claimed += [_claimed(row, owner) for row in asked]
         if len(rows) < wanted:
             break
@@ -112,6 +112,9 @@ JOIN recipient_revision v ON v.recipient_id = l.recipient_id AND v.number = l.re
 WHERE l.state IN ({_written(CLAIMABLE)}) AND l.next_attempt_at <= ? AND o.useful_until > ?
   AND o.withdrawn_at IS NULL AND o.event = coalesce(?, o.event) AND {NOT_PAUSED}
 ORDER BY l.next_attempt_at, l.id LIMIT ?"""  # noqa: S608 - the states are ours
+
+
+_LEASE = "UPDATE letter SET state = 'claimed', owner = ?, lease_until = ?, fence = fence + 1 WHERE id IN ({ids})"
 
 
 def _ready(
@@ -159,7 +162,7 @@ def happen(c: Connection, changes: Sequence[Change], now: datetime) -> list[int]
 
     It does not hold for whoever is fenced out: the letter has another fence or owner, or is in a state in
     which this cannot happen. INTENDED moreover needs a lease still running, a reader who has not unsubscribed,
-    and a letter written from what it still stands for: no dot may be sent for a letter whose id is not
+    and a letter `written_from` what it still stands for: no dot may be sent for a letter whose id is not
     returned. Told again, for nobody knew whether it was kept, it holds again. ACCEPTED enters `entries` into
     the ledger.
 
@@ -170,11 +173,11 @@ def happen(c: Connection, changes: Sequence[Change], now: datetime) -> list[int]
         if change.happening not in TOLD_BY_OWNER:
             raise ValueError(f"{change.happening} is not for the owner of a letter to tell")
     _lock(c, {change.letter_id for change in changes})
-    savepoint = c.begin_nested()
+    run(c, "SAVEPOINT told")
     if _write(c, changes, now):
-        savepoint.commit()
+        run(c, "RELEASE told")
         return [change.letter_id for change in changes]
-    savepoint.rollback()
+    run(c, "ROLLBACK TO told")
     known, new = _sound(c, changes, now)
     if not _write(c, new, now):
         raise StoreError("letters changed though their rows are locked; look at the database")
@@ -190,16 +193,18 @@ def _lock(c: Connection, ids: Iterable[int]) -> None:
 _INTEND = """
 UPDATE letter SET state = 'leaving', intent_at = ?, content = ?, reply = ?
 WHERE id = ? AND fence = ? AND owner = ? AND state = 'claimed' AND lease_until > ?
-  AND version = coalesce(?, version) AND revision = coalesce(?, revision) AND wording = coalesce(?, wording)
+  AND version = ? AND revision = ? AND wording = ?
   AND NOT EXISTS (SELECT 1 FROM recipient r WHERE r.id = recipient_id AND r.unsubscribed_at IS NOT NULL)"""
+_NEXT = ", next_attempt_at = coalesce(?, next_attempt_at)"
 _END = """
-UPDATE letter SET state = '{state}', reply = coalesce(nullif(?, ''), reply), attempts = attempts + {attempts},
-       settled_at = ?, next_attempt_at = coalesce(?, next_attempt_at), owner = NULL, lease_until = NULL
+UPDATE letter SET state = '{state}', reply = coalesce(?, reply), attempts = attempts + {attempts}{when},
+       owner = NULL, lease_until = NULL
 WHERE id = ? AND fence = ? AND owner = ? AND state IN ({before})"""
 _ENDS = {
     happening: _END.format(
         state=_AFTER[happening],
         attempts=int(happening in ENDS_AN_ATTEMPT),
+        when=", settled_at = ?" if _AFTER[happening] in FINAL else _NEXT,
         before=_written(states_before(happening)),
     )
     for happening in sorted(TOLD_BY_OWNER - {H.INTENDED})
@@ -216,15 +221,18 @@ def _write(c: Connection, changes: Sequence[Change], now: datetime) -> bool:
     if many(c, _INTEND, [_intent(change, at) for change in intended]) < len(intended):
         return False
     for happening, ended in told.items():
-        settled_at = at if _AFTER[happening] in FINAL else None
+        is_final = _AFTER[happening] in FINAL
         default = at if happening is H.PUT_OFF else None
         rows = [
             (
-                change.reply, settled_at, as_stored(c, change.retry_at) if change.retry_at else default,
-                change.letter_id, change.fence, change.owner,
+                change.reply or None,
+                at if is_final else as_stored(c, change.retry_at) if change.retry_at else default,
+                change.letter_id,
+                change.fence,
+                change.owner,
             )
             for change in ended
-        ]  # fmt: skip
+        ]
         if many(c, _ENDS[happening], rows) < len(ended):
             return False
     write_down(
@@ -243,10 +251,8 @@ def _write(c: Connection, changes: Sequence[Change], now: datetime) -> bool:
 
 
 def _intent(change: Change, at: datetime | str) -> tuple[Any, ...]:
-    version, revision, wording = change.written_from or (None, None, None)
-    return (
-        at, change.digest, change.reply, change.letter_id, change.fence, change.owner, at, version, revision, wording
-    )  # fmt: skip
+    written_from = change.written_from or (None, None, None)
+    return at, change.digest, change.reply, change.letter_id, change.fence, change.owner, at, *written_from
 
 
 class _Held(NamedTuple):
@@ -304,7 +310,7 @@ def _holds(row: _Held, change: Change) -> bool:
             return False
         if row.state == S.LEAVING:
             return row.content == change.digest
-        if change.written_from and change.written_from != (row.version, row.revision, row.wording):
+        if change.written_from != (row.version, row.revision, row.wording):
             return False
     return row.state in states_before(change.happening)
 

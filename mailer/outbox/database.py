@@ -35,7 +35,7 @@ Transaction = Connection
 """What the functions of the outbox are given: a connection within `reading()` or `writing()`."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration: the schema this program speaks."""
 
 VERSION_TABLE = "convenor_schema"
@@ -150,6 +150,12 @@ def fetch(c: Connection, query: str, values: Sequence[Any] = ()) -> list[tuple[A
         cursor.execute(_marked(c, query), tuple(values))
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
+
+
+def run(c: Connection, statement: str, values: Sequence[Any] = ()) -> None:
+    """Run a statement written with `?` that gives no rows, straight by the driver."""
+    with _cursor(c) as cursor:
+        cursor.execute(_marked(c, statement), tuple(values))
 
 
 def many(c: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> int:

@@ -73,7 +73,7 @@ def composed(
     if sender.base_url.startswith("https:"):
         headers.append("List-Unsubscribe-Post: List-Unsubscribe=One-Click")
     headers.append("MIME-Version: 1.0")
-    seed = signer.digest("boundary", message_id)[:8].hex()
+    seed = message_id[1:17]
     parts = [_words("plain", words.text), _words("html", words.html)]
     file = _calendar(version, mailing, anchor, recipient, sender, links)
     body = _mime(seed, parts, mailing, file) if file else _multipart("alternative", f"=_0_{seed}", parts)

@@ -8,7 +8,7 @@ from mailer.outbox import claims, doubts, letters, occasions, people
 from mailer.outbox.claimed import Change
 from mailer.outbox.database import Database
 from mailer.outbox.letter import TRANSITIONS, Happening, LetterState
-from tests.outbox.world import EVENT, LEASE, NOW, USEFUL_UNTIL, begin, claim, put_into, states, tell, told
+from tests.outbox.world import EVENT, LEASE, NOW, USEFUL_UNTIL, WORDING, begin, claim, put_into, states, tell, told
 
 S, H = LetterState, Happening
 
@@ -22,7 +22,7 @@ def test_only_what_the_table_allows_happens(database: Database, happening: Happe
         for letter_id, state in before.items():
             put_into(c, letter_id, state)
         if happening in claims.TOLD_BY_OWNER:
-            facts = {"fence": 1, "owner": "one", "happening": happening}
+            facts = {"fence": 1, "owner": "one", "happening": happening, "written_from": (1, 1, WORDING)}
             claims.happen(c, [Change(letter_id=each, **facts) for each in before], NOW)  # type: ignore[arg-type]
         elif happening in doubts.TOLD_OF_DOUBT:
             for each in before:

@@ -78,6 +78,8 @@ def claim(
 
 
 def told(claimed: ClaimedLetter, happening: Happening, **facts: Any) -> Change:
+    if happening is Happening.INTENDED:
+        facts = {"written_from": claimed.written_from, **facts}
     return Change(
         letter_id=claimed.id, fence=claimed.fence, owner=claimed.owner, happening=happening, **facts
     )
