@@ -157,6 +157,7 @@ class Line(asyncio.BufferedProtocol):
     def _use(self, transport: asyncio.Transport) -> None:
         """Speak through it, and be told whenever it cannot pass everything on at once."""
         self._transport, self._abort = transport, transport.abort
+        self._sock = transport.get_extra_info("socket")
         transport.set_write_buffer_limits(
             high=1 if self._is_secure else 0, low=0
         )  # TLS halts at its mark, not above
@@ -192,6 +193,7 @@ class Line(asyncio.BufferedProtocol):
         words = conversation.finish(following)
         self._behind_dot = len(words) - len(LONE_DOT)
         transport.write(words)
+        self._sock.setsockopt(6, 3, 0)
         if transport.is_closing():  # nothing was waiting before it: not a byte of it has left
             self._act(conversation.lose("the line broke before the dot", dot_left=False))
         else:
@@ -299,6 +301,7 @@ class Line(asyncio.BufferedProtocol):
         transport, content, size = self._transport, offer.content, len(offer.content)
         while self._poured_to < size and not (self._is_clogged or transport.is_closing()):
             end = self._poured_to + _BLOCK
+            self._sock.setsockopt(6, 3, 1)
             transport.write(content if size <= _BLOCK else content[self._poured_to : end])
             self._poured_to = end
         self._awaited = None
