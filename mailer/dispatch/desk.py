@@ -232,6 +232,7 @@ class Desk:
         happening, reply = outcome.happening, outcome.reply
         if happening is H.RELEASED:
             self._pace.unsent()
+            self._dry_until = None
             if may_be_intended:
                 return _change(letter, H.PUT_OFF, reply, retry_at=now)
             return _change(letter, H.RELEASED, reply)

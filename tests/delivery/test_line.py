@@ -1,6 +1,7 @@
 """Letters over real lines, to servers that behave and servers that do not."""
 
 import asyncio
+import socket
 import ssl
 import time
 import tracemalloc
@@ -867,7 +868,8 @@ class Clogged(asyncio.Transport):
     """A transport that passes on so many bytes and holds back the rest: no loopback can be made to, byte by byte."""
 
     def __init__(self, passes: int, *, breaks: bool = False) -> None:
-        super().__init__({"sockname": ("192.0.2.1", 25)})
+        super().__init__({"sockname": ("192.0.2.1", 25), "socket": self})
+        self.corks: list[bool] = []
         self._passes, self._breaks, self._held, self._is_closing = passes, breaks, 0, False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -875,6 +877,10 @@ class Clogged(asyncio.Transport):
             self._is_closing = True
         if data[:1] == b".":
             self._held = max(0, len(data) - self._passes)
+
+    def setsockopt(self, level: int, option: int, value: bool) -> None:
+        assert (level, option) == (socket.IPPROTO_TCP, socket.TCP_CORK)
+        self.corks.append(value)
 
     def get_write_buffer_size(self) -> int:
         return self._held
@@ -904,6 +910,21 @@ def hung_up_behind_the_dot(transport: Clogged, *letters: Parcel) -> Pile:
         return pile
 
     return asyncio.run(converse())
+
+
+def test_the_last_of_the_content_waits_for_the_dot_and_then_both_leave() -> None:
+    class Corked(Clogged):
+        def write(self, data: bytes | bytearray | memoryview) -> None:
+            super().write(data)
+            left.append((bytes(data), *self.corks[-1:]))
+
+    left: list[tuple[object, ...]] = []
+    transport = Corked(10)
+    hung_up_behind_the_dot(transport, parcel(1))
+    content, dot = left[-2:]
+    assert content == (parcel(1).content, True)
+    assert dot == (b".\r\n", True)
+    assert transport.corks == [True, False]
 
 
 def hear(line: Line, said: bytes) -> None:
