@@ -90,11 +90,11 @@ CONTENDERS: tuple[Contender, ...] = (
     ),
     Contender(
         key="convenor", name="Convenor", command=CONVENOR,
-        lines_near=100, lines_far=10, near=(20_000, 5_000), far=(5_000, 1_000),
+        lines_near=200, lines_far=10, near=(20_000, 5_000), far=(5_000, 1_000),
     ),
     Contender(
         key="convenor-own", name="Convenor, its own invitation", command=CONVENOR,
-        lines_near=100, lines_far=10, near=(20_000, 2_000),
+        lines_near=200, lines_far=10, near=(20_000, 2_000),
     ),
     Contender(
         key="plain", name="EmailMessage + jinja2 + icalendar + smtplib", command=_python("plain"),

@@ -152,7 +152,7 @@ class Errand:
                 for key, recipient in listed.items()
                 if key not in stay
             ]
-            letters = due.expected(version, occasion, [*stay.values(), *come], self.now)
+            (letters,) = due.expected(version, [occasion], [*stay.values(), *come], self.now)
             if letters:
                 counts[occasion.mailing] = counts.get(occasion.mailing, 0) + letters
         return counts

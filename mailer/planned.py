@@ -48,7 +48,7 @@ def planned(
 ) -> list[Planned]:
     """Every occasion of the timetable for these people, in the order of time."""
     occasions = due.occasions(version, {member.recipient.timezone for member in members})
-    expected = [due.expected(version, occasion, members, now) for occasion in occasions]
+    expected = due.expected(version, occasions, members, now)
     opened = {each.occasion.identity: each for each in letters.progress(transaction, version.event.key)}
     undertakings = [
         Undertaking(

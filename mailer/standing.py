@@ -5,11 +5,14 @@ One answer for the page, the terminal and the command line. It counts; it names 
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from threading import Thread
 
 from mailer.agenda.model import AgendaVersion
+from mailer.errors import StoreError
 from mailer.outbox import agendas, letters, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import FINAL, LetterState
@@ -107,7 +110,7 @@ def standing(database: Database, event: str, now: datetime) -> Standing | None:
         if version is None:
             return None
         opened = letters.progress(transaction, event)
-        foretold = _foretold(transaction, version, now)
+        foretold = _foretold(database, transaction, version, now)
     found = {each.occasion.identity: each for each in opened}
     timetable, counted = foretold.timetable, foretold.counted
     rows: dict[str, list[OccasionStanding]] = {}
@@ -162,26 +165,55 @@ class _Foretold:
     expected: Mapping[Identity, int]
 
 
+AT_ONCE = 2_000
+"""Of a list as long as this the last count is shown until the new one, which takes seconds, is there."""
+
 _known: dict[tuple[str, str], _Foretold] = {}
+_being_counted: set[tuple[str, str]] = set()
 
 
-def _foretold(transaction: Transaction, version: AgendaVersion, now: datetime) -> _Foretold:
-    """The letters of each occasion to come. A roster may be long, and the page looks every second: it is counted and
+def _foretold(
+    database: Database, transaction: Transaction, version: AgendaVersion, now: datetime
+) -> _Foretold:
+    """The letters of each occasion to come. A list may be long, and the page looks every second: it is counted and
     judged anew only when the agenda, the list, an answer or an unsubscription has changed.
     """
+    where = (str(transaction.engine.url), version.event.key)
+    state = _state(transaction, version)
+    known = _known.get(where)
+    if known is None or (known.state != state and known.counted.asked < AT_ONCE):
+        known = _known[where] = _counted(transaction, version, now)
+    elif known.state != state and where not in _being_counted:
+        _being_counted.add(where)
+        Thread(target=_count_anew, args=(database, where, now), name="counting", daemon=True).start()
+    return known
+
+
+def _state(transaction: Transaction, version: AgendaVersion) -> object:
     event = version.event.key
-    state = (version, people.changed_at(transaction, event), people.unsubscribed(transaction, event))
-    where = (str(transaction.engine.url), event)
-    if where not in _known or _known[where].state != state:
-        roster = people.roster(transaction, event)
-        ahead = due.occasions(version, people.zones(transaction, event))
-        _known[where] = _Foretold(
-            state=state,
-            counted=people.counts(transaction, event),
-            timetable={occasion.identity: occasion for occasion in ahead},
-            expected={o.identity: due.expected(version, o, roster, now) for o in ahead},
-        )
-    return _known[where]
+    return version, people.changed_at(transaction, event), people.unsubscribed(transaction, event)
+
+
+def _counted(transaction: Transaction, version: AgendaVersion, now: datetime) -> _Foretold:
+    event = version.event.key
+    ahead = due.occasions(version, people.zones(transaction, event))
+    letters_of = due.expected(version, ahead, people.each_listed(transaction, event), now)
+    return _Foretold(
+        state=_state(transaction, version),
+        counted=people.counts(transaction, event),
+        timetable={occasion.identity: occasion for occasion in ahead},
+        expected={occasion.identity: n for occasion, n in zip(ahead, letters_of, strict=True)},
+    )
+
+
+def _count_anew(database: Database, where: tuple[str, str], now: datetime) -> None:
+    """Beside the pages. What cannot be read now is asked for again."""
+    try:
+        with suppress(StoreError), database.reading() as transaction:
+            if version := agendas.latest(transaction, where[1]):
+                _known[where] = _counted(transaction, version, now)
+    finally:
+        _being_counted.discard(where)
 
 
 def _title(version: AgendaVersion, anchor: str) -> str:

@@ -70,8 +70,8 @@ def test_without_limits_the_end_is_foretold_from_the_last_minute(look: Look, dat
     with database.writing() as transaction:
         (letter,) = claim(transaction, "one", NOW, 1, MINUTE)
         for happening in (Happening.INTENDED, Happening.ACCEPTED):
-            intent = {"digest": "d", "written_from": letter.written_from}
-            happen(transaction, [Change(letter.id, letter.fence, "one", happening, **intent)], NOW)
+            change = Change(letter.id, letter.fence, "one", happening, "", None, "d", letter.written_from)
+            happen(transaction, [change], NOW)
 
     assert look(OWN).ends_at == {"invitation": NOW + (COUNT - 1) * MINUTE}
 

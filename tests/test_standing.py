@@ -1,6 +1,9 @@
 """Where everything stands: the counts add up, whatever has become of the letters."""
 
+import threading
 from datetime import timedelta
+
+import pytest
 
 from mailer.outbox import letters, people
 from mailer.outbox.database import Database
@@ -90,3 +93,25 @@ def test_a_withdrawn_occasion_is_shown_as_withdrawn(database: Database) -> None:
     with database.reading() as transaction:
         rows = letters.search(transaction, EVENT.key, mailing="session-reminder", state=S.WITHDRAWN)
     assert {row.anchor for row in rows} == {"session-1"}
+
+
+def test_a_long_list_is_counted_anew_beside_the_pages(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.standing.AT_ONCE", len(RECIPIENTS))
+    service = Service(database=database, event=EVENT.key, sender=SENDER, texts=TEXTS)
+    service.publish(EVENT, RECIPIENTS, PUBLISHED_AT)
+    before = standing(database, EVENT.key, PUBLISHED_AT)
+    service.publish(EVENT, RECIPIENTS[1:], PUBLISHED_AT + timedelta(seconds=1))
+
+    shown = standing(database, EVENT.key, PUBLISHED_AT)
+    for thread in threading.enumerate():
+        if thread.name == "counting":
+            thread.join()
+    after = standing(database, EVENT.key, PUBLISHED_AT)
+
+    assert before
+    assert shown
+    assert after
+    assert shown.recipients == before.recipients == len(RECIPIENTS)
+    assert after.recipients == len(RECIPIENTS) - 1

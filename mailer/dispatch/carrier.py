@@ -112,9 +112,10 @@ class Carrier:
 
     def _let_go(self) -> None:
         """Give back what no line has begun with."""
-        for letter in (*self._composed, *self._stock):
-            self._in_hand.pop(letter.key, None)
-            self._end(letter.key, Outcome(happening=Happening.RELEASED, reply=""))
+        for parcel in self._composed:
+            del self._in_hand[parcel.key]
+        for key in (*(parcel.key for parcel in self._composed), *(letter.key for letter in self._stock)):
+            self._end(key, Outcome(happening=Happening.RELEASED, reply=""))
         self._composed.clear()
         self._stock.clear()
         self._ask_for_letters()

@@ -114,7 +114,9 @@ WHERE l.state IN ({_written(CLAIMABLE)}) AND l.next_attempt_at <= ? AND o.useful
 ORDER BY l.next_attempt_at, l.id LIMIT ?"""  # noqa: S608 - the states are ours
 
 
-_LEASE = "UPDATE letter SET state = 'claimed', owner = ?, lease_until = ?, fence = fence + 1 WHERE id IN ({ids})"
+_LEASE = (
+    "UPDATE letter SET state = 'claimed', owner = ?, lease_until = ?, fence = fence + 1 WHERE id IN ({ids})"
+)
 
 
 def _ready(

@@ -211,9 +211,14 @@ def _people() -> Select[Any]:
 
 def roster(c: Connection, event: str) -> list[Member]:
     """Everybody on the list now, in the order they were first listed."""
-    return [
-        _member(row, answers, ()) for rows in _listed(c, event) for row, answers in _with_answers(c, rows)
-    ]
+    return list(each_listed(c, event))
+
+
+def each_listed(c: Connection, event: str) -> Iterator[Member]:
+    """As `roster`, one after the other: a list may be longer than memory."""
+    for rows in _listed(c, event):
+        for row, answers in _with_answers(c, rows):
+            yield _member(row, answers, ())
 
 
 def members(c: Connection, event: str, mailing: str, anchor: str) -> Iterator[Member]:

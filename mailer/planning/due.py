@@ -4,7 +4,7 @@ Pure: no clock, no database, no letters. The service asks `occasions` for the ti
 is due, and has `judge` say, person by person, what becomes of them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -121,18 +121,24 @@ def judge(version: AgendaVersion, opened: Occasion, member: Member, now: datetim
     return _judge_here(mailing, opened, member, now)
 
 
-def expected(version: AgendaVersion, planned: Occasion, members: Iterable[Member], now: datetime) -> int:
-    """How many letters an occasion would bring if it fell due with these people and answers, not before `now`."""
-    members = list(members)
-    mailing = version.event.mailing(planned.mailing)
-    at = max(now, planned.due_at)
-    zones = {member.recipient.timezone for member in members}
-    here = {zone for zone in zones if _falls_in(version, mailing, planned, zone)}
-    return sum(
-        member.recipient.timezone in here
-        and _judge_here(mailing, planned, member, at).verdict is Verdict.SEND
-        for member in members
-    )
+def expected(
+    version: AgendaVersion, planned: Sequence[Occasion], members: Iterable[Member], now: datetime
+) -> list[int]:
+    """How many letters each occasion would bring if it fell due with these people and answers, not before `now`.
+
+    The members are seen once, one after the other.
+    """
+    asked = [(each, version.event.mailing(each.mailing), max(now, each.due_at)) for each in planned]
+    here: dict[str | None, list[bool]] = {}
+    letters = [0] * len(planned)
+    for member in members:
+        zone = member.recipient.timezone
+        if zone not in here:
+            here[zone] = [_falls_in(version, mailing, each, zone) for each, mailing, _ in asked]
+        for number, (each, mailing, at) in enumerate(asked):
+            if here[zone][number] and _judge_here(mailing, each, member, at).verdict is Verdict.SEND:
+                letters[number] += 1
+    return letters
 
 
 def is_asked(version: AgendaVersion, mailing: str, anchor: str, member: Member) -> bool:

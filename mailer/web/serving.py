@@ -1,6 +1,7 @@
 """Serving the pages beside the service: one loopback port, one thread. What is served is `app`'s."""
 
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
@@ -32,6 +33,12 @@ def reserve(port: int) -> socket.socket:
     return listener
 
 
+TURNS_OF = 0.001
+"""Seconds that a thread keeps the interpreter when another waits: a page waits several times, for each of its queries,
+while letters are planned and handed out beside it.
+"""
+
+
 @contextmanager
 def serve(office: Office, listener: socket.socket) -> Iterator[str]:
     """Answer on `listener` until the block ends; gives the address to open."""
@@ -41,6 +48,7 @@ def serve(office: Office, listener: socket.socket) -> Iterator[str]:
             create_app(office), log_level="error", lifespan="off", server_header=False, proxy_headers=False
         )
     )
+    sys.setswitchinterval(TURNS_OF)
     thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="pages", daemon=True)
     thread.start()
     try:

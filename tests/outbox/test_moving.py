@@ -8,7 +8,19 @@ from mailer.outbox import claims, doubts, letters, occasions, people
 from mailer.outbox.claimed import Change
 from mailer.outbox.database import Database
 from mailer.outbox.letter import TRANSITIONS, Happening, LetterState
-from tests.outbox.world import EVENT, LEASE, NOW, USEFUL_UNTIL, WORDING, begin, claim, put_into, states, tell, told
+from tests.outbox.world import (
+    EVENT,
+    LEASE,
+    NOW,
+    USEFUL_UNTIL,
+    WORDING,
+    begin,
+    claim,
+    put_into,
+    states,
+    tell,
+    told,
+)
 
 S, H = LetterState, Happening
 

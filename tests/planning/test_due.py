@@ -294,7 +294,7 @@ def members() -> list[Member]:
 def test_expected_counts_the_letters_that_would_leave() -> None:
     counts: dict[str, int] = {}
     for each in due.occasions(VERSION, ZONES):
-        found = due.expected(VERSION, each, iter(members()), PUBLISHED_AT)
+        (found,) = due.expected(VERSION, [each], iter(members()), PUBLISHED_AT)
         assert found == sum(verdict(each, one) == SEND for one in members())
         counts[each.mailing] = counts.get(each.mailing, 0) + found
     assert counts == {
@@ -303,8 +303,8 @@ def test_expected_counts_the_letters_that_would_leave() -> None:
 
 
 def test_nothing_is_expected_of_what_is_no_longer_useful() -> None:
-    assert due.expected(VERSION, SOON, members(), SOON.due_at + MINUTE) == 1
-    assert due.expected(VERSION, SOON, members(), SOON.useful_until) == 0
+    assert due.expected(VERSION, [SOON], members(), SOON.due_at + MINUTE) == [1]
+    assert due.expected(VERSION, [SOON], members(), SOON.useful_until) == [0]
 
 
 # ── mailings that come too late ──────────────────────────────────────────────────────────────────────────────
