@@ -532,3 +532,5 @@ def test_a_relay_that_will_not_have_us_charges_no_letter_and_is_left_alone(stage
     assert "530 5.7.0" in done.unreachable
     assert set(stage.states("invitation")) <= {S.DEFERRED, S.WAITING}
     assert done.sent == done.failed == 0
+    with stage.database.reading() as transaction:
+        assert {row.attempts for row in letters.search(transaction, EVENT.key)} == {0}

@@ -25,7 +25,7 @@ from mailer.delivery.reply import Step
 _BLOCK = 256 * 1024
 """Bytes of content handed over at once; each block has its own time (RFC 5321 4.5.3.2.5)."""
 
-_CORK: int | None = getattr(socket, "TCP_CORK", None)
+CORK: int | None = getattr(socket, "TCPCORK", None)
 
 _HEARD_AT_ONCE = 4096
 """Bytes: a genuine reply has a few hundred. A buffer of its own spares the loop one of 256 kB for each."""
@@ -64,7 +64,7 @@ class Post(Protocol):
         """The next letter for this line, or None; it is asked again after `Line.wake`, and when a letter ends."""
 
     def intend(self, line: "Line", parcel: Parcel, /) -> None:
-        """All but the dot has left. Record the intent durably, then `line.go(key)`; or `line.withhold(key)`."""
+        """All but the dot is the network's. Record the intent durably, then `line.go(key)`; or `line.withhold(key)`."""
 
     def ended(self, line: "Line", parcel: Parcel, outcome: Outcome, /) -> None:
         """Said once of each letter that was taken."""
@@ -296,7 +296,7 @@ class Line(asyncio.BufferedProtocol):
         self._await(self._conversation.awaits)
 
     def _pour(self) -> None:
-        """The content, as far as the network takes it; when all of it has left, the intent may be recorded."""
+        """The content, as far as the network takes it; when it has all of it, the intent may be recorded."""
         offer = self._conversation.poured
         if offer is None:
             return
@@ -323,8 +323,8 @@ class Line(asyncio.BufferedProtocol):
         """While it is in, the last bytes of the content wait for the dot, a fifth of a second at most (Linux, tcp(7)):
         the server reads both at once.
         """
-        if _CORK and not self._transport.is_closing():
-            self._transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, _CORK, is_in)
+        if CORK and not self._transport.is_closing():
+            self._transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, CORK, is_in)
 
     def _taken(self) -> Offer | None:
         """The next letter that can be offered here; those that cannot end at once."""

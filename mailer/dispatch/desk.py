@@ -234,14 +234,14 @@ class Desk:
             self._pace.unsent()
             self._dry_until = None
             if may_be_intended:
-                return _change(letter, H.PUT_OFF, reply, retry_at=now)
+                return _change(letter, H.PUT_OFF, reply, retry_at=now, charged=False)
             return _change(letter, H.RELEASED, reply)
         if happening is not H.PUT_OFF:
             return _change(letter, happening, reply)
         retry_at = retrying.retry_at(
             attempts=letter.attempts + 1, letter_id=letter.id, now=now, charged=outcome.recipient_charged
         )
-        return _change(letter, H.PUT_OFF, reply, retry_at=retry_at)
+        return _change(letter, H.PUT_OFF, reply, retry_at=retry_at, charged=outcome.recipient_charged)
 
     def _count(self, report: Report) -> None:
         happenings = [outcome.happening for _, outcome in report.ended]
@@ -398,7 +398,8 @@ def _change(
     *,
     retry_at: datetime | None = None,
     entries: tuple[SentEntry, ...] = (),
+    charged: bool = True,
 ) -> Change:
     return Change(
-        letter.id, letter.fence, letter.owner, happening, reply, retry_at, digest, written_from, entries
+        letter.id, letter.fence, letter.owner, happening, reply, retry_at, digest, written_from, entries, charged
     )

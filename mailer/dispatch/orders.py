@@ -40,8 +40,9 @@ class Order(NamedTuple):
     """What a carrier is to do.
 
     `letters` are to be carried; `versions` and `wordings` are what they are written from and were not told
-    before. `go` and `withhold` answer for intents: only after `go` may a dot leave. After `let_go` whatever has
-    no intent is given back; after `finish_within` (seconds) all is, and the carrier ends.
+    before. `go` and `withhold` answer for intents: only after `go` may a dot leave. After `let_go` whatever no line has
+    begun with is given back; after `finish_within` (seconds) all is, and the carrier ends. New lines sign in with
+    `token`.
     """
 
     letters: tuple[ClaimedLetter, ...] = ()
@@ -57,7 +58,7 @@ class Order(NamedTuple):
 class Report(NamedTuple):
     """What a carrier has done.
 
-    `asked` are letters whose content is out: (key, SHA-256 of the bytes). `accepted` are (key, the server's reply,
+    `asked` are letters of whose content the network has all: (key, SHA-256 of the bytes). `accepted` are (key, the server's reply,
     the entries its reader now holds); `ended` those with which it went otherwise. `wants` is how many letters
     more it has room for. `trouble` says why the relay could not be used, `kind` in what
     way, and `token` with which token.

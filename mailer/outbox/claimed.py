@@ -63,7 +63,8 @@ class ClaimedLetter(NamedTuple):
 
 class Change(NamedTuple):
     """What the owner of a claim says happened. `digest` (SHA-256 of the bytes) goes with INTENDED, and so does
-    `written_from`; `retry_at` with PUT_OFF and RELEASED, `entries` with ACCEPTED.
+    `written_from`; `entries` with ACCEPTED; with PUT_OFF `retry_at`, and whether the try is `charged`: not if the fault
+    was the line's or ours.
     """
 
     letter_id: int
@@ -75,3 +76,4 @@ class Change(NamedTuple):
     digest: str | None = None
     written_from: WrittenFrom | None = None
     entries: tuple[SentEntry, ...] = ()
+    charged: bool = True

@@ -199,13 +199,12 @@ WHERE id = ? AND fence = ? AND owner = ? AND state = 'claimed' AND lease_until >
   AND NOT EXISTS (SELECT 1 FROM recipient r WHERE r.id = recipient_id AND r.unsubscribed_at IS NOT NULL)"""
 _NEXT = ", next_attempt_at = coalesce(?, next_attempt_at)"
 _END = """
-UPDATE letter SET state = '{state}', reply = coalesce(?, reply), attempts = attempts + {attempts}{when},
+UPDATE letter SET state = '{state}', reply = coalesce(?, reply), attempts = attempts + ?{when},
        owner = NULL, lease_until = NULL
 WHERE id = ? AND fence = ? AND owner = ? AND state IN ({before})"""
 _ENDS = {
     happening: _END.format(
         state=_AFTER[happening],
-        attempts=int(happening in ENDS_AN_ATTEMPT),
         when=", settled_at = ?" if _AFTER[happening] in FINAL else _NEXT,
         before=_written(states_before(happening)),
     )
@@ -228,6 +227,7 @@ def _write(c: Connection, changes: Sequence[Change], now: datetime) -> bool:
         rows = [
             (
                 change.reply or None,
+                int(change.charged and happening in ENDS_AN_ATTEMPT),
                 at if is_final else as_stored(c, change.retry_at) if change.retry_at else default,
                 change.letter_id,
                 change.fence,

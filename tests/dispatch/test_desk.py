@@ -191,6 +191,7 @@ def test_a_relay_that_hangs_up_before_the_content_charges_nobody(database: Datab
 
     assert done.unreachable
     assert {row.state for row in rows(service)} <= {S.WAITING, S.DEFERRED}
+    assert {row.attempts for row in rows(service)} == {0}
     assert server.kept == []
 
 

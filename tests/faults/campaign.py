@@ -164,6 +164,7 @@ class Campaign:
                 relay=self._receiver.relay(CONNECTIONS, letters_per_connection=LETTERS_PER_CONNECTION),
                 owner=f"service-{self._owners}",
                 carriers=self._chance.choice((1, 1, 2)),
+                uncorked=self._chance.choice((True, False)),
             )
             services.append(drive(part))
         for service in services:

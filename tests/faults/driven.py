@@ -22,6 +22,7 @@ from typing import Literal, NoReturn
 
 from mailer import wallclock
 from mailer.clock import SteadyClock
+from mailer.delivery import line as lines
 from mailer.delivery.line import Timeouts
 from mailer.delivery.relay import Relay
 from mailer.dispatch import desk as desks
@@ -63,7 +64,8 @@ class Mishap:
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """What a driven service is given. A `steady` one does not believe its clock at once when that jumps; told to
-    stop, it waits `finish_within` seconds for the reply to a dot.
+    stop, it waits `finish_within` seconds for the reply to a dot. `uncorked`, its content goes ahead of the dot to the
+    last byte, as it does where there is no TCP_CORK.
     """
 
     url: str
@@ -75,6 +77,7 @@ class Part:
     mishap: Mishap | None = None
     steady: bool = False
     finish_within: float = desks.FINISH_WITHIN
+    uncorked: bool = False
 
 
 class MishapDatabase(Database):
@@ -190,6 +193,7 @@ def _work(part: Part, channel: Connection) -> None:
     """It tells of its carriers, waits for a word, and works until nothing is left to do at this hour."""
     wallclock.use_packaged_tzdata()
     desks.FINISH_WITHIN = part.finish_within
+    lines.CORK = None if part.uncorked else lines.CORK
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     shared = SharedClock(part.clock)

@@ -44,7 +44,7 @@ SEEN_BY_THE_DATABASE = {
 def test_a_service_killed_at_a_step_of_the_conversation_goes_on_where_it_was(
     scene: Scene, step: str, doubts: set[int]
 ) -> None:
-    service = scene.begin()
+    service = scene.begin(uncorked=step == "content")
     scene.obey(Rule(step=step, act="kill", pids=(service.pid, *service.carriers), times=1))
     service.go()
     assert service.wait_for_all()
@@ -73,7 +73,7 @@ def test_a_service_killed_at_a_commit_goes_on_where_it_was(
 def test_a_carrier_killed_at_a_step_of_the_conversation_is_replaced_by_the_same_desk(
     scene: Scene, step: str, doubts: set[int]
 ) -> None:
-    service = scene.begin()
+    service = scene.begin(uncorked=step == "content")
     scene.obey(Rule(step=step, act="kill", pids=tuple(service.carriers), times=1))
     service.go()
     assert service.wait_for_all()
