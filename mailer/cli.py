@@ -358,7 +358,7 @@ def send_test(
     """Send the first mailing's letter to yourself through the mail server, and show the server's words."""
     from mailer.errand import errand
     from mailer.outbox.letter import Happening
-    from mailer.witnesses import TRAY
+    from mailer.witnesses import THE_TRAY
 
     with errand(event) as this:
         outcome, through = this.send_test(address)
@@ -366,7 +366,7 @@ def send_test(
     if json:
         _print_json({"accepted": accepted, "reply": outcome.reply, "through": through})
     else:
-        if through == TRAY:
+        if through == THE_TRAY:
             print("No mail server is set (CONVENOR_SMTP_URL): the letter is in the tray of this machine.")
         print(f"{through}: {outcome.reply}")
     if not accepted:

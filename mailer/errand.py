@@ -17,8 +17,7 @@ from mailer.agenda.model import AgendaVersion, Event, Mailing
 from mailer.composition.composing import Composed, Sender, compose
 from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
-from mailer.delivery.profiles import TRAY as TRAYS_PROFILE
-from mailer.delivery.profiles import Profile
+from mailer.delivery.profiles import TRAY, Profile
 from mailer.delivery.single import send_one
 from mailer.delivery.tray import TrayServer
 from mailer.dossier import Dossier
@@ -37,7 +36,7 @@ from mailer.service import Service
 from mailer.settings import EXAMPLE, Settings
 from mailer.settings import load as load_settings
 from mailer.standing import Standing, standing
-from mailer.witnesses import TRAY
+from mailer.witnesses import THE_TRAY
 
 EXAMPLE_BEGINS_ON = datetime(2027, 1, 4, 8, tzinfo=UTC)
 """When the rehearsal of an example that is not published begins, so that its letters are the same every day."""
@@ -80,7 +79,7 @@ class Errand:
     @property
     def profile(self) -> Profile:
         """What the mail server bears that is set, or else the tray."""
-        return self.settings.relay.profile if self.settings.relay else TRAYS_PROFILE
+        return self.settings.relay.profile if self.settings.relay else TRAY
 
     def hold(self) -> Hold:
         """The event's letters, to be held back or let go. Raises ConvenorError when nothing is published."""
@@ -242,7 +241,7 @@ class Errand:
             return send_one(self.settings.relay, parcel, token=token), str(self.settings.relay)
         server = TrayServer(open_tray(self.settings), clock=utc_now)
         try:
-            return send_one(server.start(), parcel), TRAY
+            return send_one(server.start(), parcel), THE_TRAY
         finally:
             server.stop()
 

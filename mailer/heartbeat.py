@@ -20,7 +20,7 @@ from mailer.parts import Parts
 TICK = 2
 """Seconds between two looks at the database."""
 
-COUNT = 10
+LOOK = 10
 """Seconds between two looks whether it is still ours to send from."""
 
 SETTLING = 10
@@ -52,7 +52,7 @@ class Heartbeat:
         )
 
     def start(self) -> None:
-        beats = ((self.plan, TICK), (self.deliver, TICK), (self.look, COUNT), (self.settle, SETTLING))
+        beats = ((self.plan, TICK), (self.deliver, TICK), (self.look, LOOK), (self.settle, SETTLING))
         for job, seconds in beats:
             self._scheduler.add_job(
                 self._guarded(job), "interval", seconds=seconds, id=job.__name__, next_run_time=self._clock()

@@ -102,7 +102,7 @@ def _profile(written: Written, host: str) -> Profile:
         written.refuse("CONVENOR_SMTP_PROFILE", f"{name!r} is no profile; there are {known}")
     return adjusted(
         profile,
-        connections=written.number("CONVENOR_SMTP_CONNECTIONS", most=100),
+        connections=written.number("CONVENOR_SMTP_CONNECTIONS", most=200),
         per_minute=written.number("CONVENOR_SMTP_PER_MINUTE", most=1_000_000),
         per_day=written.number("CONVENOR_SMTP_PER_DAY", most=1_000_000_000),
     )

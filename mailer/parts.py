@@ -148,9 +148,7 @@ def open_parts(
             witnesses=witnesses_of(settings, tray, tokens),
         )
         carriers = 1 if tray else min(MOST_CARRIERS, os.cpu_count() or 1, relay.profile.connections)
-        with closing(service.desk(relay, clock, hire, carriers=carriers)) as desk:
-            if tokens:
-                desk.sign_in_with(tokens)
+        with closing(service.desk(relay, clock, hire, carriers=carriers, tokens=tokens)) as desk:
             yield Parts(
                 settings=settings, database=database, service=service, relay=relay, desk=desk, tray=tray,
                 installation=installation_of(settings, database),

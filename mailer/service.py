@@ -17,6 +17,7 @@ from mailer.agenda import changes
 from mailer.agenda.model import AgendaVersion, Event
 from mailer.composition.composing import Composed, Sender, compose
 from mailer.composition.wording import Wording
+from mailer.delivery.oauth import TokenSource
 from mailer.delivery.pace import Pace
 from mailer.delivery.relay import Relay
 from mailer.dispatch.crew import Hired, InAThread
@@ -34,7 +35,7 @@ from mailer.planning import due
 from mailer.planning.due import Occasion, Verdict
 from mailer.recipients.model import Recipient
 from mailer.settling import Settled, settle_doubts
-from mailer.witnesses import TRAY, TrayWitness, Witness
+from mailer.witnesses import THE_TRAY, TrayWitness, Witness
 
 SECOND = timedelta(seconds=1)
 """A version's time is kept in whole seconds (DTSTAMP has no others): it may have been published this much later."""
@@ -53,7 +54,7 @@ def owner_name() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """One worker's view of one event, named by its key; other events in the database are none of its business.
+    """One service's view of one event, named by its key; other events in the database are none of its business.
 
     `witnesses` may know of letters in doubt whether they arrived.
     """
@@ -173,19 +174,30 @@ class Service:
 
     # ── delivery ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def desk(self, relay: Relay, clock: Clock, hire: Callable[[Route], Hired], *, carriers: int = 1) -> Desk:
-        """Where letters are handed to carriers; whoever opens it closes it."""
+    def desk(
+        self,
+        relay: Relay,
+        clock: Clock,
+        hire: Callable[[Route], Hired],
+        *,
+        carriers: int = 1,
+        tokens: TokenSource | None = None,
+    ) -> Desk:
+        """Where letters are handed to carriers, who sign in with `tokens` if there are any; whoever opens it closes
+        it.
+        """
         lines = max(1, relay.profile.connections // carriers)
         route = Route(relay=relay, sender=self.sender, lines=lines)
         return Desk(
             self.database,
             self.event,
             owner=self.owner,
-            through=TRAY if any(isinstance(each, TrayWitness) for each in self.witnesses) else str(relay),
+            through=THE_TRAY if any(isinstance(each, TrayWitness) for each in self.witnesses) else str(relay),
             hire=lambda: hire(route),
             carriers=carriers,
             pace=self._pace(relay, clock()),
             clock=clock,
+            tokens=tokens,
         )
 
     def _pace(self, relay: Relay, now: datetime) -> Pace:

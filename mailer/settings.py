@@ -74,7 +74,7 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable(
         name="CONVENOR_SMTP_CONNECTIONS",
-        meaning="Connections to the mail server at a time, 1 to 100. Empty: the profile's",
+        meaning="Connections to the mail server at a time, 1 to 200. Empty: the profile's",
     ),
     Variable(
         name="CONVENOR_SMTP_PER_MINUTE",

@@ -165,8 +165,10 @@ class _Foretold:
     expected: Mapping[Identity, int]
 
 
-AT_ONCE = 2_000
-"""Of a list as long as this the last count is shown until the new one, which takes seconds, is there."""
+LONG_LIST = 2_000
+"""People. Of a list as long as this the last count is shown until the new one, which takes seconds, is there: what is
+to come, and how many letters it will bring, may then be of the version before.
+"""
 
 _known: dict[tuple[str, str], _Foretold] = {}
 _being_counted: set[tuple[str, str]] = set()
@@ -181,7 +183,7 @@ def _foretold(
     where = (str(transaction.engine.url), version.event.key)
     state = _state(transaction, version)
     known = _known.get(where)
-    if known is None or (known.state != state and known.counted.asked < AT_ONCE):
+    if known is None or (known.state != state and known.counted.asked < LONG_LIST):
         known = _known[where] = _counted(transaction, version, now)
     elif known.state != state and where not in _being_counted:
         _being_counted.add(where)

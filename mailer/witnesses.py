@@ -13,11 +13,11 @@ from mailer.errors import ConvenorError
 from mailer.inbox.sent import Looked
 from mailer.outbox.doubts import Doubt
 
-TRAY = "the tray"
+THE_TRAY = "the tray"
 """Where a letter was going, in the note of its intent, when no mail server was set."""
 
 EVIDENCE_COMES_WITHIN = timedelta(minutes=2)
-"""After a letter was lost sight of: a worker that was only frozen wakes up and tells of its 250 after all, and a
+"""After a letter was lost sight of: a carrier that was only frozen wakes up and tells of its 250 after all, and a
 reader who has the letter may answer.
 """
 
@@ -79,11 +79,11 @@ class TrayWitness:
     """The tray keeps a letter durably before it says 250: it alone can say what it never had."""
 
     holds: Callable[[str], bool]
-    name: str = TRAY
+    name: str = THE_TRAY
     speaks_within: timedelta = timedelta(0)
 
     def knows_of(self, doubt: Doubt) -> bool:
-        return doubt.through == TRAY
+        return doubt.through == THE_TRAY
 
     def testify(self, since: Mapping[str, datetime], now: datetime) -> Statement:
         asked = frozenset(since)
@@ -106,7 +106,7 @@ class SentWitness:
     _trouble: str = ""
 
     def knows_of(self, doubt: Doubt) -> bool:
-        return doubt.through != TRAY
+        return doubt.through != THE_TRAY
 
     def testify(self, since: Mapping[str, datetime], now: datetime) -> Statement:
         newest = sorted(since, key=lambda each: since[each], reverse=True)

@@ -29,7 +29,7 @@ from mailer.planning.due import Occasion
 from mailer.recipients.model import Recipient
 from mailer.service import Service
 from mailer.settings import ROOT
-from mailer.witnesses import TRAY, TrayWitness
+from mailer.witnesses import THE_TRAY, TrayWitness
 from tests.acceptance.conftest import free_port
 from tests.conference import (
     EVENT,
@@ -383,7 +383,7 @@ def test_letters_not_yet_sent_are_written_from_the_new_version(stage: Stage) -> 
     assert "A Conference by Another Name" in letter.subject
 
 
-def die_after_the_intent(stage: Stage, through: str = TRAY) -> None:
+def die_after_the_intent(stage: Stage, through: str = THE_TRAY) -> None:
     with stage.database.writing() as transaction:
         (letter,) = claims.claim(transaction, "a worker that dies", stage.now, 10, LEASE_FOR)
         intent = Change(

@@ -23,7 +23,7 @@ from mailer.outbox.occasions import NewLetter
 from mailer.planning.due import Occasion
 from mailer.settings import ROOT
 from mailer.settling import ALTERED, Settled, Verdict, decide
-from mailer.witnesses import EVIDENCE_COMES_WITHIN, TRAY, Evidence, SentWitness, TrayWitness, Witness
+from mailer.witnesses import EVIDENCE_COMES_WITHIN, THE_TRAY, Evidence, SentWitness, TrayWitness, Witness
 from tests.conference import EVENT, PRACTITIONER, PUBLISHED_AT, RECIPIENTS, STARTS_AT, version
 from tests.outbox.world import tell, told
 from tests.test_witnesses import DOUBT, Mailbox
@@ -218,7 +218,7 @@ def test_a_copy_in_the_sent_folder_shows_that_it_was_sent(stage: Stage, lost: in
 @pytest.mark.parametrize(("is_kept", "state"), [(True, S.SENT), (False, S.WAITING)])
 def test_the_tray_settles_at_once_what_went_to_it(stage: Stage, is_kept: bool, state: LetterState) -> None:
     stage.write("reminder")
-    stage.lose(through=TRAY)
+    stage.lose(through=THE_TRAY)
     stage.settle(TrayWitness(holds=lambda _: is_kept))
     assert (stage.row().state, stage.row().repeated_at) == (state, None)
 

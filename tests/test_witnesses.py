@@ -14,7 +14,7 @@ from mailer.witnesses import (
     ASKED_ABOUT,
     COPIES_ARE_FILED_WITHIN,
     EVIDENCE_COMES_WITHIN,
-    TRAY,
+    THE_TRAY,
     Evidence,
     SentWitness,
     Statement,
@@ -74,7 +74,7 @@ def test_the_sent_folder_can_only_say_what_it_has() -> None:
 
 
 def test_each_is_asked_of_what_went_its_way() -> None:
-    through_the_tray = replace(DOUBT, through=TRAY)
+    through_the_tray = replace(DOUBT, through=THE_TRAY)
     tray, sent = TrayWitness(holds=bool), SentWitness(look=Mailbox().look)
     assert (tray.knows_of(through_the_tray), tray.knows_of(DOUBT)) == (True, False)
     assert (sent.knows_of(through_the_tray), sent.knows_of(DOUBT)) == (False, True)

@@ -125,11 +125,10 @@ class Carrier:
     def _set_to_work(self) -> None:
         """Wake the lines that rest, and open more where they do not do."""
         for line in tuple(self._lines):
-            if not (self._composed or self._stock):
+            if not self._in_store:
                 return
             line.wake()
-        ready = len(self._composed) + len(self._stock)
-        missing = min(self._route.lines - len(self._lines), ready) - self._opening
+        missing = min(self._route.lines - len(self._lines), self._in_store) - self._opening
         for _ in range(missing):
             self._opening += 1
             self._spawn(self._open(self._token))
@@ -164,10 +163,12 @@ class Carrier:
             return None
         if not self._composed:
             self._compose()
-        if not self._composed:
-            return None
-        self._lines[line] = self._lines.get(line, 0) + 1
-        return self._composed.popleft()
+        parcel = self._composed.popleft() if self._composed else None
+        if self._in_store <= self._route.room // 2:
+            self._ask_for_letters()
+        if parcel:
+            self._lines[line] = self._lines.get(line, 0) + 1
+        return parcel
 
     def _compose(self) -> None:
         """A few letters one after another, which takes a tenth less than one at a time: the processor's caches are
@@ -184,8 +185,11 @@ class Carrier:
             except Exception as error:  # one letter must not keep the others
                 reply = f"not composed: {type(error).__name__}: {error}"
                 self._end(letter.key, Outcome(happening=Happening.PUT_OFF, reply=reply))
-        if len(self._stock) <= self._route.room // 2:
-            self._ask_for_letters()
+
+    @property
+    def _in_store(self) -> int:
+        """Letters that no line has begun with."""
+        return len(self._stock) + len(self._composed)
 
     def _parcel(self, letter: ClaimedLetter) -> Parcel:
         recipient = letter.recipient
@@ -226,7 +230,7 @@ class Carrier:
 
     def closed(self, line: Line, reason: Outcome | None) -> None:
         """A line that was closed from this side, or breaks having carried letters, is opened anew if there is work;
-        one that has carried none, or lost one, is trouble.
+        one that has carried none, lost one, or is told to slow down is trouble.
         """
         self._lines.pop(line, None)
         has_carried = line in self._proven
@@ -266,7 +270,7 @@ class Carrier:
         """Once, until some have come."""
         if not self._has_asked:
             self._has_asked = True
-            self._wants = self._route.room - len(self._stock)
+            self._wants = self._route.room - self._in_store
             self._report_soon()
 
     def _end(self, key: Key, outcome: Outcome) -> None:

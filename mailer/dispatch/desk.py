@@ -3,7 +3,7 @@
 It claims letters and hands them to carriers; what they ask before a dot and tell after it is written down for all
 of them in one commit, and only then may the dots leave. What composing and carrying mean is the carriers'; what a
 refusal means for the next try is `retrying`'s, for other letters `lessons`'; how many letters at a time, `pace`'s;
-where access tokens come from, `oauth`'s.
+what they sign in with, `signing_in`'s.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,12 +20,12 @@ from mailer.dispatch.crew import Hired
 from mailer.dispatch.hand import Hand
 from mailer.dispatch.lessons import Lessons
 from mailer.dispatch.orders import Key, Order, Report
+from mailer.dispatch.signing_in import SigningIn
 from mailer.errors import StoreError
 from mailer.outbox import agendas, claims, doubts, pauses, tallies
 from mailer.outbox.claimed import Change, ClaimedLetter, SentEntry, WrittenFrom
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import Happening
-from mailer.outbox.schema import PausedBy
 
 LEASE_FOR = timedelta(seconds=30)
 """How long a letter is a carrier's without word from it."""
@@ -75,12 +75,12 @@ class Desk:
         carriers: int,
         pace: Pace,
         clock: Clock,
+        tokens: TokenSource | None = None,
     ) -> None:
         self._database, self._event, self._owner, self._through = database, event, owner, through
         self._hire, self._pace, self._clock = hire, pace, clock
         self._lessons = Lessons(event, through, pace)
-        self._tokens: TokenSource | None = None
-        self._token, self._is_token_wanted, self._is_locked_out = "", False, False
+        self._signing_in = SigningIn(database, event, tokens)
         self._numbers = 0
         self._hands = [self._new_hand() for _ in range(carriers)]
         self._untold: list[Change] = []
@@ -91,17 +91,13 @@ class Desk:
         self._held: frozenset[str] = frozenset()
         self._is_ending, self._silences = False, 0
 
-    def sign_in_with(self, tokens: TokenSource) -> None:
-        """Have the carriers sign in with access tokens instead of a password; said before the first `work`."""
-        self._tokens = tokens
-
     def _new_hand(self) -> Hand:
         self._numbers += 1
         hired = self._hire()
         owner = f"{self._owner}/{self._numbers}"
         hand = Hand(hired=hired, owner=owner, heard_at=self._clock(), wants=hired.room)
-        if self._token:
-            hand.tell(Order(token=self._token))
+        if self._signing_in.token:
+            hand.tell(Order(token=self._signing_in.token))
         return hand
 
     def work(self, stop: Signal | None = None) -> Delivered:
@@ -111,8 +107,8 @@ class Desk:
             StoreError: the database cannot be written to. No dot leaves without its intent; what is not kept yet
                 of what happened is kept at the next turn.
         """
-        self._done, self._dry_until, self._is_token_wanted = Delivered(), None, True
-        self._ask_whether_we_are_resumed()
+        self._done, self._dry_until = Delivered(), None
+        self._signing_in.begin()
         self._hands = [self._new_hand() if hand.is_buried else hand for hand in self._hands]
         heard: Heard = [(hand, report.without_trouble) for hand, report in self._listen(0.0)]
         while True:
@@ -162,8 +158,7 @@ class Desk:
         asked, ended = self._changes(heard, now)
         self._untold += ended
         is_stale = now - self._renewed_at >= LEASE_FOR / 3
-        if self._tokens and (is_stale or self._is_token_wanted):
-            self._bring_token(self._tokens)
+        self._bring_token(is_stale=is_stale)
         wanted = self._wanted(now)
         gone = [hand for hand in self._hands if hand.is_gone and not hand.is_buried]
         if not (asked or self._untold or wanted or gone or is_stale or self._lessons.any):
@@ -182,7 +177,8 @@ class Desk:
             self._hold_back(heard)
             raise
         self._untold.clear()
-        self._is_locked_out |= bool(self._tokens) and self._lessons.are_for_a_person
+        if self._lessons.are_for_a_person:
+            self._signing_in.lock_out()
         self._lessons.forget()
         is_news = bool(held - self._held) or any(report.trouble for _, report in heard)
         self._held = held
@@ -221,7 +217,7 @@ class Desk:
                     ended.append(self._end(letter, outcome, now, may_be_intended=may_be_intended))
             if report.trouble:
                 self._done = replace(self._done, unreachable=report.trouble, kind=report.kind)
-            if report.kind == "auth" and not (self._tokens and self._tokens.refused(report.token)):
+            if report.kind == "auth" and self._signing_in.is_refused_for_good(report.token):
                 self._lessons.unknown(report.trouble)
             self._count(report)
         return asked, ended
@@ -292,7 +288,7 @@ class Desk:
     def _wanted(self, now: datetime) -> list[tuple[Hand, int]]:
         """Which carriers are to get letters now, and how many."""
         self._rests_for = 0.0
-        if self._is_ending or self._is_locked_out or self._done.unreachable:
+        if self._is_ending or self._signing_in.is_locked_out or self._done.unreachable:
             return []
         if self._dry_until and now < self._dry_until:
             return []
@@ -318,35 +314,19 @@ class Desk:
             wordings={digest: agendas.wording(transaction, digest) for digest in wordings},
         )
 
-    # ── access tokens ────────────────────────────────────────────────────────────────────────────────────────
-
-    def _ask_whether_we_are_resumed(self) -> None:
-        """After a refusal for good no token is asked for until a person has ended the pause that came of it."""
-        if not (self._tokens and self._is_locked_out):
-            return
-        with self._database.reading() as transaction:
-            paused = pauses.paused(transaction, self._event)
-        if not any(each.caused_by is PausedBy.AUTH for each in paused):
-            self._tokens.try_again()
-            self._is_locked_out = False
-
-    def _bring_token(self, tokens: TokenSource) -> None:
+    def _bring_token(self, *, is_stale: bool) -> None:
         """Tell every carrier the token that holds now; without one, nothing more is claimed in this turn of work."""
-        if self._is_ending or self._is_locked_out or self._done.unreachable:
+        if self._is_ending or self._done.unreachable:
             return
-        self._is_token_wanted = False
         try:
-            token = tokens.token_now()
+            if self._signing_in.renew(is_stale=is_stale):
+                for hand in self._hands:
+                    hand.tell(Order(token=self._signing_in.token))
         except AuthFailed as error:
             self._lessons.unknown(str(error))
             self._done = replace(self._done, unreachable=str(error), kind="auth")
         except TokenUnavailable as error:
             self._done = replace(self._done, unreachable=str(error), kind="token")
-        else:
-            if token != self._token:
-                self._token = token
-                for hand in self._hands:
-                    hand.tell(Order(token=token))
 
     # ── what the carriers are told ───────────────────────────────────────────────────────────────────────────
 
@@ -401,5 +381,14 @@ def _change(
     charged: bool = True,
 ) -> Change:
     return Change(
-        letter.id, letter.fence, letter.owner, happening, reply, retry_at, digest, written_from, entries, charged
+        letter.id,
+        letter.fence,
+        letter.owner,
+        happening,
+        reply,
+        retry_at,
+        digest,
+        written_from,
+        entries,
+        charged,
     )

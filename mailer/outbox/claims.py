@@ -68,8 +68,9 @@ def claim(
         asked = [row for row in rows if row.left_at is None and row.unsubscribed_at is None]
         if len(asked) < len(rows):
             _stop(c, [row for row in rows if row.left_at or row.unsubscribed_at], now)
-        ids = ",".join([str(row.id) for row in asked]) or "NULL"
-        run(c, _LEASE.format(ids=ids), (owner, as_stored(c, now + lease_for)))
+        if asked:
+            ids = ",".join([str(row.id) for row in asked])
+            run(c, _LEASE.format(ids=ids), (owner, as_stored(c, now + lease_for)))
         claimed += [_claimed(row, owner) for row in asked]
         if len(rows) < wanted:
             break
@@ -114,9 +115,9 @@ WHERE l.state IN ({_written(CLAIMABLE)}) AND l.next_attempt_at <= ? AND o.useful
 ORDER BY l.next_attempt_at, l.id LIMIT ?"""  # noqa: S608 - the states are ours
 
 
-_LEASE = (
-    "UPDATE letter SET state = 'claimed', owner = ?, lease_until = ?, fence = fence + 1 WHERE id IN ({ids})"
-)
+_LEASE = f"""
+UPDATE letter SET state = '{S.CLAIMED}', owner = ?, lease_until = ?, fence = fence + 1
+WHERE id IN ({{ids}}) AND state IN ({_written(CLAIMABLE)})"""  # noqa: S608 - the states are ours
 
 
 def _ready(
@@ -192,11 +193,11 @@ def _lock(c: Connection, ids: Iterable[int]) -> None:
         fetch(c, "SELECT id FROM letter WHERE id = ANY(?) ORDER BY id FOR UPDATE", (sorted(ids),))
 
 
-_INTEND = """
-UPDATE letter SET state = 'leaving', intent_at = ?, content = ?, reply = ?
-WHERE id = ? AND fence = ? AND owner = ? AND state = 'claimed' AND lease_until > ?
+_INTEND = f"""
+UPDATE letter SET state = '{_AFTER[H.INTENDED]}', intent_at = ?, content = ?, reply = ?
+WHERE id = ? AND fence = ? AND owner = ? AND state IN ({_written(states_before(H.INTENDED))}) AND lease_until > ?
   AND version = ? AND revision = ? AND wording = ?
-  AND NOT EXISTS (SELECT 1 FROM recipient r WHERE r.id = recipient_id AND r.unsubscribed_at IS NOT NULL)"""
+  AND NOT EXISTS (SELECT 1 FROM recipient r WHERE r.id = recipient_id AND r.unsubscribed_at IS NOT NULL)"""  # noqa: S608
 _NEXT = ", next_attempt_at = coalesce(?, next_attempt_at)"
 _END = """
 UPDATE letter SET state = '{state}', reply = coalesce(?, reply), attempts = attempts + ?{when},

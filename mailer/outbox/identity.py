@@ -158,8 +158,8 @@ def _digest(told: str) -> str:
 def place_of(c: Connection) -> str:
     """Where a database lies: its file's inode; on PostgreSQL the cluster and the database in it.
 
-    Restarting, upgrading, moving the file within its disk or promoting a standby leave it what it was; every copy,
-    dump and restore has another. A role that may not ask for the cluster's identifier goes without.
+    Restarting, upgrading, moving the file within its disk or promoting a standby leave it what it was; every copy
+    made file by file, dump and restore has another. A role that may not ask for the cluster's identifier goes without.
     """
     if c.dialect.name == "sqlite":
         return f"file {Path(str(c.engine.url.database)).stat().st_ino}"

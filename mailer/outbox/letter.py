@@ -91,5 +91,5 @@ def after(state: LetterState, happening: Happening) -> LetterState:
 
 
 def states_before(happening: Happening) -> frozenset[LetterState]:
-    """The states in which it can happen: the WHERE of every update the store makes."""
+    """The states in which it can happen: the WHERE of every update of a state."""
     return frozenset(before for before, what in TRANSITIONS if what is happening)

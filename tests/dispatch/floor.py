@@ -10,6 +10,7 @@ from sqlalchemy import event as listening
 from mailer.composition import wording
 from mailer.composition.composing import Sender
 from mailer.composition.links import Signer
+from mailer.delivery.oauth import TokenSource
 from mailer.delivery.profiles import OWN, adjusted
 from mailer.delivery.relay import Relay
 from mailer.dispatch.crew import Hired, InAThread
@@ -57,8 +58,9 @@ def desk_of(
     hire: Callable[[Route], Hired] = InAThread,
     carriers: int = 1,
     clock: Callable[[], datetime] = lambda: PUBLISHED_AT,
+    tokens: TokenSource | None = None,
 ) -> Iterator[Desk]:
-    desk = service.desk(relay, clock, hire, carriers=carriers)
+    desk = service.desk(relay, clock, hire, carriers=carriers, tokens=tokens)
     try:
         yield desk
     finally:

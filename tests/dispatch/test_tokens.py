@@ -52,8 +52,7 @@ class Office:
 
     @contextmanager
     def desk(self, service: Service, relay: Relay) -> Iterator[Desk]:
-        with desk_of(service, relay, clock=lambda: self.now) as desk:
-            desk.sign_in_with(self.tokens())
+        with desk_of(service, relay, clock=lambda: self.now, tokens=self.tokens()) as desk:
             yield desk
 
     def tokens(self) -> TokenSource:
@@ -214,8 +213,8 @@ def test_a_carrier_that_takes_anothers_place_is_told_the_token(database: Databas
         return hired[-1]
 
     as_time_goes_by(office, 1, lambda: os.kill(hired[0].process.pid, signal.SIGKILL))
-    with desk_of(service, office.relay(), hire=hire, clock=lambda: office.now) as desk:
-        desk.sign_in_with(office.tokens())
+    tokens = office.tokens()
+    with desk_of(service, office.relay(), hire=hire, clock=lambda: office.now, tokens=tokens) as desk:
         desk.work()
         desk.work()
 
