@@ -108,7 +108,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.standing",
     ),
     "mailer.holding": ("mailer.outbox", "mailer.errors"),
-    "mailer.standing": ("mailer.agenda", "mailer.planning", "mailer.outbox"),
+    "mailer.standing": ("mailer.agenda", "mailer.planning", "mailer.outbox", "mailer.errors"),
     "mailer.dossier": (
         "mailer.agenda",
         "mailer.recipients",

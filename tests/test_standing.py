@@ -98,6 +98,7 @@ def test_a_withdrawn_occasion_is_shown_as_withdrawn(database: Database) -> None:
 def test_a_long_list_is_counted_anew_beside_the_pages(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("mailer.standing._known", {})
     monkeypatch.setattr("mailer.standing.LONG_LIST", len(RECIPIENTS))
     service = Service(database=database, event=EVENT.key, sender=SENDER, texts=TEXTS)
     service.publish(EVENT, RECIPIENTS, PUBLISHED_AT)
