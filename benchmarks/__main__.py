@@ -18,6 +18,7 @@ from time import perf_counter
 from rich.console import Console
 
 from benchmarks import alone, installing, report
+from benchmarks.anatomy import dissect
 from benchmarks.contest import CONTENDERS, Contender, ContenderError, Run, Standing, compare, take_turn
 from benchmarks.proxy import long_line, round_trip_ms
 from benchmarks.sink import MissingPeerError, Sink, open_sink, program, weigh
@@ -95,7 +96,7 @@ def _measure(contenders: Sequence[Contender], scale: Scale, skip_alone: bool) ->
         with long_line(sink.port, DELAY_MS, bench.log.with_name("line")) as port:
             found = replace(found, round_trip_ms=round_trip_ms(port))
             far = bench.compare([each for each in contenders if any(each.far)], weights, port, far=True)
-        found = replace(found, near=near, far=far)
+        found = replace(found, near=near, far=far, anatomy=dissect(stage.folder))
         return found if skip_alone else bench.watch_alone(found)
 
 

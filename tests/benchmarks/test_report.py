@@ -25,6 +25,15 @@ def test_a_row_that_was_stopped_says_so() -> None:
     assert tables(stopped)[0].rows[0][2] == "20,000 (stopped)"
 
 
+def test_what_is_in_no_part_is_told_as_the_rest() -> None:
+    rows = tables(FOUND)[-1].rows
+    assert rows[0] == ("Composed", "50.0", "60.0")
+    assert rows[-2:] == (
+        ("The rest: event loop, sockets, the kernel", "", "57.4"),
+        ("All, side by side with the server", "", "123.4"),
+    )
+
+
 def test_each_target_is_judged_by_its_figure() -> None:
     told = [(target.wanted, target.found, target.met) for target in targets(FOUND)]
     assert told == [
@@ -60,7 +69,7 @@ def test_the_line_of_json_holds_every_figure() -> None:
     assert "\n" not in line
     assert told.keys() == {
         "quick", "rounds", "machine", "round_trip_ms", "near", "far", "sizes", "beginnings", "answering",
-        "missing", "targets",
+        "anatomy", "missing", "targets",
     }  # fmt: skip
     assert told["near"][1]["rate"] == 10_500.0
     assert told["sizes"][1]["expanded"] == 50.0
