@@ -52,7 +52,7 @@ _ADMITTED = (b"220 mx.example\r\n", b"250-mx.example\r\n250-PIPELINING\r\n250-8B
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What is done for every letter, and the microseconds of CPU it takes: idle otherwise, and while every core
+    """What is done for every letter, and the microseconds of CPU it takes by itself, and while every core
     does the same.
     """
 
