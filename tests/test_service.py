@@ -390,7 +390,7 @@ def die_after_the_intent(stage: Stage, through: str = THE_TRAY) -> None:
             letter_id=letter.id, fence=letter.fence, owner=letter.owner,
             happening=Happening.INTENDED, digest="0" * 64, reply=through, written_from=letter.written_from,
         )  # fmt: skip
-        assert claims.happen(transaction, [intent], stage.now) == [letter.id]
+        assert claims.happen(transaction, [intent], stage.now) == [intent]
 
 
 def forget_the_outcome(stage: Stage) -> None:

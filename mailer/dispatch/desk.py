@@ -264,14 +264,15 @@ class Desk:
             for change in self._untold
         ]
 
-    def _keep(self, transaction: Transaction, changes: Sequence[Change], now: datetime) -> set[int]:
-        """The ids of those for whom it holds. A 250 that came after its lease ran out is evidence all the same."""
+    def _keep(self, transaction: Transaction, changes: Sequence[Change], now: datetime) -> set[Key]:
+        """The claims under which it holds. A 250 that came after its lease ran out is evidence all the same."""
         if not changes:
             return set()
-        known = set(claims.happen(transaction, changes, now))
-        if len(known) < len(changes):
+        held = claims.happen(transaction, changes, now)
+        known = {change.key for change in held}
+        if len(held) < len(changes):
             for late in changes:
-                if late.happening is H.ACCEPTED and late.letter_id not in known:
+                if late.happening is H.ACCEPTED and late.key not in known:
                     doubts.settle(transaction, late.letter_id, H.FOUND, now, late.reply, late.entries)
         return known
 
@@ -331,7 +332,7 @@ class Desk:
     # ── what the carriers are told ───────────────────────────────────────────────────────────────────────────
 
     def _answer(
-        self, heard: Heard, known: set[int], orders: dict[Hand, Order], now: datetime, *, let_go: bool
+        self, heard: Heard, known: set[Key], orders: dict[Hand, Order], now: datetime, *, let_go: bool
     ) -> None:
         """Go or not go for every intent, the letters claimed, and a word to all if they are to let go of the rest."""
         asked: dict[Hand, list[Key]] = {}
@@ -340,8 +341,8 @@ class Desk:
         for hand in self._hands:
             order = orders.get(hand, Order())
             keys = asked.get(hand, [])
-            go = tuple(key for key in keys if key[0] in known)
-            withhold = tuple(key for key in keys if key[0] not in known)
+            go = tuple(key for key in keys if key in known)
+            withhold = tuple(key for key in keys if key not in known)
             if order.letters or keys or let_go:
                 hand.asked.difference_update(withhold)
                 hand.tell(order._replace(go=go, withhold=withhold, let_go=let_go))

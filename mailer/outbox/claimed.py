@@ -77,3 +77,8 @@ class Change(NamedTuple):
     written_from: WrittenFrom | None = None
     entries: tuple[SentEntry, ...] = ()
     charged: bool = True
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The letter under this claim."""
+        return self.letter_id, self.fence

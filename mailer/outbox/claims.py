@@ -160,12 +160,12 @@ def _claimed(row: _Ready, owner: str) -> ClaimedLetter:
     )
 
 
-def happen(c: Connection, changes: Sequence[Change], now: datetime) -> list[int]:
-    """Apply what owners say of their letters, many at once; returns the ids of those for whom it holds.
+def happen(c: Connection, changes: Sequence[Change], now: datetime) -> list[Change]:
+    """Apply what owners say of their letters, many at once; returns what of it holds.
 
     It does not hold for whoever is fenced out: the letter has another fence or owner, or is in a state in
     which this cannot happen. INTENDED moreover needs a lease still running, a reader who has not unsubscribed,
-    and a letter `written_from` what it still stands for: no dot may be sent for a letter whose id is not
+    and a letter `written_from` what it still stands for: no dot may be sent for an intent that is not
     returned. Told again, for nobody knew whether it was kept, it holds again. ACCEPTED enters `entries` into
     the ledger.
 
@@ -179,7 +179,7 @@ def happen(c: Connection, changes: Sequence[Change], now: datetime) -> list[int]
     run(c, "SAVEPOINT told")
     if _write(c, changes, now):
         run(c, "RELEASE told")
-        return [change.letter_id for change in changes]
+        return list(changes)
     run(c, "ROLLBACK TO told")
     known, new = _sound(c, changes, now)
     if not _write(c, new, now):
@@ -278,16 +278,16 @@ SELECT l.id, l.owner, l.fence, l.state, l.lease_until > ? AND r.unsubscribed_at 
 FROM letter l JOIN recipient r ON r.id = l.recipient_id WHERE l.id IN ({ids})"""
 
 
-def _sound(c: Connection, changes: Sequence[Change], now: datetime) -> tuple[list[int], list[Change]]:
-    """The ids of the letters of whom what is said holds, and of the changes those that are still to be written."""
+def _sound(c: Connection, changes: Sequence[Change], now: datetime) -> tuple[list[Change], list[Change]]:
+    """What of it holds, and of that what is still to be written."""
     held = _held(c, {change.letter_id for change in changes}, now)
-    known: list[int] = []
+    known: list[Change] = []
     new: list[Change] = []
     for change in changes:
         row = held.get(change.letter_id)
         if row is None or not _holds(row, change):
             continue
-        known.append(row.id)
+        known.append(change)
         if (row.state, change.happening) != (S.LEAVING, H.INTENDED):
             new.append(change)
             state = after(S(row.state), change.happening)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from mailer.delivery.tray import Tray, TrayServer
 from mailer.dispatch import desk as desks
 from mailer.dispatch.crew import InAProcess, InAThread
 from mailer.dispatch.desk import LEASE_FOR
-from mailer.dispatch.orders import Route
+from mailer.dispatch.orders import Report, Route, hear, tell
 from mailer.errors import StoreError
 from mailer.outbox import claims, letters
 from mailer.outbox.database import Database
@@ -55,6 +57,49 @@ def test_every_letter_leaves_once_over_many_lines(database: Database, tray: tupl
     assert (done.sent, done.put_off, done.failed, done.unreachable) == (60, 0, 0, "")
     assert set(Counter(letter.recipient for letter, _ in tray[0].everything()).values()) == {1}
     assert {row.state for row in rows(service)} == {S.SENT}
+
+
+class Played:
+    """A carrier whose part the test plays."""
+
+    def __init__(self, room: int) -> None:
+        ours, theirs = socket.socketpair()
+        self.room, self.channel, self.mine = room, Connection(ours.detach()), Connection(theirs.detach())
+
+    def end(self, within: float) -> None:
+        self.channel.close()
+
+
+def test_whoever_asks_under_a_claim_that_ran_out_is_not_told_go_for_anothers_letter(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both ask at once: the answer is for the claim, not for the letter."""
+    at_once = threading.Event()
+    monkeypatch.setattr(desks, "wait", lambda *asked: r if len(r := wait(*asked)) > at_once.is_set() else [])
+    service, now = written(database, 1), [PUBLISHED_AT]
+    first, second = played = [Played(1), Played(0)]
+    cast, stop = iter(played), threading.Event()
+    relay = Relay(host="mx.example", port=25)
+    with desk_of(service, relay, hire=lambda _: next(cast), carriers=2, clock=lambda: now[0]) as desk:
+        work = threading.Thread(target=desk.work, args=[stop], daemon=True)
+        work.start()
+        (before,) = hear(first.mine).letters
+        now[0] += LEASE_FOR
+        service.recover(now[0])
+        tell(second.mine, Report(wants=1))
+        (again,) = hear(second.mine).letters
+        at_once.set()
+        for each, letter in ((first, before), (second, again)):
+            tell(each.mine, Report(asked=((letter.key, "0" * 64),)))
+        answers = [hear(each.mine) for each in played]
+        at_once.clear()
+        stop.set()
+        for each in played:
+            each.mine.close()
+        work.join(LEASE_FOR.seconds)
+
+    assert (answers[0].go, answers[0].withhold) == ((), (before.key,))
+    assert (answers[1].go, answers[1].withhold) == ((again.key,), ())
 
 
 def test_what_leaves_is_what_the_preview_shows(database: Database, tray: tuple[Tray, Relay]) -> None:

@@ -132,7 +132,7 @@ def noted() -> Iterator[set[Happening]]:
     yield _told.happenings
 
 
-def _noting(c: Transaction, changes: Sequence[Change], now: datetime) -> list[int]:
+def _noting(c: Transaction, changes: Sequence[Change], now: datetime) -> list[Change]:
     _told.happenings |= {change.happening for change in changes}
     return _happen(c, changes, now)
 

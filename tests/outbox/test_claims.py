@@ -204,3 +204,13 @@ def test_claiming_reads_only_what_can_be_claimed(database: Database) -> None:
         query = first.compile(database.engine, compile_kwargs={"literal_binds": True})
         plan = c.exec_driver_sql(f"{'EXPLAIN QUERY PLAN' if sqlite else 'EXPLAIN'} {query}").all()
     assert "ix_letter_to_claim" in str(plan)
+
+
+def test_of_two_intents_for_one_letter_only_that_of_the_newer_claim_holds(database: Database) -> None:
+    begin(database, 1)
+    (before,) = claim(database)
+    with database.writing() as c:
+        claims.recover(c, NOW + LEASE)
+        (again,) = claims.claim(c, "two", NOW + LEASE, 1, LEASE)
+        asked = [told(each, H.INTENDED, digest=DIGEST) for each in (before, again)]
+        assert claims.happen(c, asked, NOW + LEASE) == asked[1:]

@@ -87,7 +87,7 @@ def told(claimed: ClaimedLetter, happening: Happening, **facts: Any) -> Change:
 
 def tell(database: Database, *changes: Change, now: datetime = NOW) -> list[int]:
     with database.writing() as c:
-        return claims.happen(c, changes, now)
+        return [each.letter_id for each in claims.happen(c, changes, now)]
 
 
 def states(database: Database) -> dict[int, LetterState]:
