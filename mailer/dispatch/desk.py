@@ -401,5 +401,14 @@ def _change(
     charged: bool = True,
 ) -> Change:
     return Change(
-        letter.id, letter.fence, letter.owner, happening, reply, retry_at, digest, written_from, entries, charged
+        letter.id,
+        letter.fence,
+        letter.owner,
+        happening,
+        reply,
+        retry_at,
+        digest,
+        written_from,
+        entries,
+        charged,
     )

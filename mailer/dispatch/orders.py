@@ -58,10 +58,10 @@ class Order(NamedTuple):
 class Report(NamedTuple):
     """What a carrier has done.
 
-    `asked` are letters of whose content the network has all: (key, SHA-256 of the bytes). `accepted` are (key, the server's reply,
-    the entries its reader now holds); `ended` those with which it went otherwise. `wants` is how many letters
-    more it has room for. `trouble` says why the relay could not be used, `kind` in what
-    way, and `token` with which token.
+    `asked` are letters of whose content the network has all: (key, SHA-256 of the bytes). `accepted` are (key, the
+    server's reply, the entries its reader now holds); `ended` those with which it went otherwise. `wants` is how many
+    letters more it has room for. `trouble` says why the relay could not be used, `kind` in what way, and `token` with
+    which token.
     """
 
     asked: tuple[tuple[Key, str], ...] = ()
