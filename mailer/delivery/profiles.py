@@ -116,11 +116,6 @@ TRAY = Profile(
 """The tray."""
 
 
-def named(name: str) -> Profile:
-    """The profile of this name. Raises KeyError."""
-    return {profile.name: profile for profile in PROFILES}[name]
-
-
 def guessed(host: str) -> Profile:
     """The profile a host's name points to; `own` for any other."""
     found = (p for p in PROFILES for pattern in p.hosts if fnmatchcase(host.lower(), pattern))

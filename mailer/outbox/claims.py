@@ -86,12 +86,10 @@ class _Ready(NamedTuple):
     mailing: str
     anchor: str
     due_at: datetime | str
-    useful_until: datetime | str
     dated_at: datetime | str
     wording: str
     revision: int
     attempts: int
-    recipient_id: int
     handle: str
     address: str
     document: str
@@ -102,8 +100,8 @@ class _Ready(NamedTuple):
 
 
 _READY = f"""
-SELECT l.id, l.fence, o.event, l.version, o.mailing, o.anchor, o.due_at, o.useful_until, l.dated_at, l.wording,
-       l.revision, l.attempts, l.recipient_id, r.handle, r.address_key, v.document, l.content, l.repeated_at, r.left_at,
+SELECT l.id, l.fence, o.event, l.version, o.mailing, o.anchor, o.due_at, l.dated_at, l.wording,
+       l.revision, l.attempts, r.handle, r.address_key, v.document, l.content, l.repeated_at, r.left_at,
        r.unsubscribed_at
 FROM letter l
 JOIN occasion o ON o.id = l.occasion_id
@@ -146,12 +144,10 @@ def _claimed(row: _Ready, owner: str) -> ClaimedLetter:
         row.mailing,
         row.anchor,
         as_moment(row.due_at),
-        as_moment(row.useful_until),
         as_moment(row.dated_at),
         row.wording,
         row.revision,
         row.attempts,
-        row.recipient_id,
         row.handle,
         row.address,
         row.document,

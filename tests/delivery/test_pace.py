@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from mailer.delivery.forecast import DAY, SLOT
 from mailer.delivery.pace import LEAST_RATE, Pace
-from mailer.delivery.profiles import OWN, Limit, Profile, named
+from mailer.delivery.profiles import OWN, PROFILES, Limit, Profile, guessed
 
-MICROSOFT = named("microsoft365")
+MICROSOFT = guessed("smtp.office365.com")
 HERE = "ministry.example"
 
 
@@ -75,7 +75,7 @@ def test_with_letters_waiting_nearly_the_whole_limit_is_used_and_no_more(
 
 @given(
     complaints=st.lists(st.floats(0, 300), max_size=30),
-    profile=st.sampled_from([OWN, MICROSOFT, named("amazon-ses"), named("amazon-ses-sandbox")]),
+    profile=st.sampled_from(PROFILES),
 )
 def test_whoever_waits_as_told_is_let_through(complaints: list[float], profile: Profile) -> None:
     """Whatever the server complains of; only the day's quota may take longer than a minute."""

@@ -48,12 +48,10 @@ def test_a_claim_carries_all_that_composing_needs(database: Database) -> None:
         mailing="session-reminder",
         anchor="session-1",
         due_at=DUE,
-        useful_until=USEFUL_UNTIL,
         dated_at=DUE,
         wording=WORDING,
         revision=1,
         attempts=0,
-        recipient_id=claimed.recipient_id,
         handle=f"{EVENT}/p000000@prosecution.example",
         address="p000000@prosecution.example",
         document=person(0).model_dump_json(),
@@ -141,9 +139,9 @@ def test_after_the_intent_a_lost_owner_leaves_a_doubt(database: Database) -> Non
     tell(database, told(claimed[0], H.INTENDED, digest=DIGEST))
     with database.writing() as c:
         assert claims.recover(c, NOW + LEASE) == Recovered(released=2, in_doubt=1)
-        (doubtful,) = doubts.in_doubt(c, EVENT)
-        assert doubts.in_doubt(c) == [doubtful]
-        assert doubts.in_doubt(c, "another") == []
+        (doubt,) = doubts.doubts(c, EVENT)
+        assert doubts.doubts(c, "another") == []
+    doubtful = doubt.letter
     assert (doubtful.id, doubtful.content, doubtful.reason) == (claimed[0].id, DIGEST, "its lease ran out")
     assert tell(database, told(claimed[0], H.ACCEPTED), now=NOW + LEASE) == []
 
