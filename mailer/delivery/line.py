@@ -25,7 +25,7 @@ from mailer.delivery.reply import Step
 _BLOCK = 256 * 1024
 """Bytes of content handed over at once; each block has its own time (RFC 5321 4.5.3.2.5)."""
 
-CORK: int | None = getattr(socket, "TCPCORK", None)
+CORK: int | None = getattr(socket, "TCP_CORK", None)
 
 _HEARD_AT_ONCE = 4096
 """Bytes: a genuine reply has a few hundred. A buffer of its own spares the loop one of 256 kB for each."""
