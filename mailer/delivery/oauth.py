@@ -1,10 +1,10 @@
-"""Access tokens for mail servers that take no password any more: how long one holds, and when to ask for the next.
+"""Access tokens of one account, in its password's place: how long one holds, when to ask for the next, and with what.
 
-One source serves every connection of a process, and its tokens may be handed to other processes. How a token goes into
-AUTH is the conversation's; whether to wait or to stop when there is none is for those who call.
+One source serves all threads of a process; they may hand its tokens to other processes. How the endpoint is asked is
+`token_endpoint`'s, how a token goes into AUTH the conversation's; whether to wait or to stop when there is none is for
+those who call.
 """
 
-import asyncio
 import hashlib
 import json
 import os
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from threading import Lock, Thread
+from threading import Lock
 
 from mailer.delivery.token_endpoint import Refused, Unanswered, ask
 from mailer.errors import ConvenorError
@@ -97,7 +97,7 @@ class _Token:
 
 
 class TokenSource:
-    """Access tokens of one account. Any number of threads and tasks may ask at once: one request is made for all.
+    """Access tokens of one account. Any number of threads may ask at once: one request is made for all.
 
     With an empty `refresh_token` the application signs in under its own name (RFC 6749 4.4). `kept` remembers refresh
     tokens that a provider replaces; `tls` is for whom to trust. Its repr tells no secret.
@@ -133,13 +133,6 @@ class TokenSource:
 
     def __repr__(self) -> str:
         return f"TokenSource({self._endpoint!r}, client_id={self._client_id!r})"
-
-    async def token(self) -> str:
-        """As `token_now`, without holding up the loop; whoever is cancelled cancels nobody else's."""
-        flight, is_ours = self._board()
-        if is_ours:
-            Thread(target=self._fly, args=[flight], name="token", daemon=True).start()
-        return await asyncio.wrap_future(flight)
 
     def token_now(self) -> str:
         """A token that holds for some minutes yet, refreshed if need be.
