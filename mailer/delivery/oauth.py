@@ -7,7 +7,6 @@ those who call.
 
 import hashlib
 import json
-import os
 import ssl
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -15,11 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from threading import Lock
 
 from mailer.delivery.token_endpoint import Refused, Unanswered, ask
 from mailer.errors import ConvenorError
+from mailer.keeping import keep
 
 REFRESHED_AHEAD = timedelta(minutes=5)
 """A token that ends sooner is refreshed: a line that signs in now must not find it ended on the way."""
@@ -73,11 +72,7 @@ class KeptRefreshToken:
 
     def keep(self, given: str, newest: str) -> None:
         """Raises OSError where it cannot be written."""
-        with NamedTemporaryFile("w", dir=self.path.parent, prefix=self.path.name, delete=False) as file:
-            json.dump({"given": _digest(given), "newest": newest}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(self.path)
+        keep(self.path, json.dumps({"given": _digest(given), "newest": newest}))
 
 
 def _digest(text: str) -> str:
