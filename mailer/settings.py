@@ -84,6 +84,10 @@ VARIABLES: tuple[Variable, ...] = (
         meaning="Letters the mail server takes in any 24 hours. Empty: the profile's",
     ),
     Variable(
+        name="CONVENOR_SMTP_PER_DOMAIN",
+        meaning="Letters a minute to the readers of one domain, the part behind the @. Empty: no limit",
+    ),
+    Variable(
         name="CONVENOR_IMAP_URL",
         meaning="The account's Sent folder, asked about letters in doubt: imaps://user@host, or with /Folder where "
         "the server does not mark it. Empty: no folder is asked",

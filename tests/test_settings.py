@@ -147,6 +147,7 @@ def test_everything_set(tmp_path: Path) -> None:
         ("SMTP_PER_MINUTE", "0.5", "not a number"),
         ("SMTP_PER_MINUTE", "٣٠", "not a number"),
         ("SMTP_PER_DAY", "1e9", "not a number"),
+        ("SMTP_PER_DOMAIN", "0", "not a number"),
     ],
 )
 def test_what_cannot_be_used_is_refused(tmp_path: Path, name: str, value: str, reason: str) -> None:
@@ -229,12 +230,13 @@ def test_the_url_goes_before_the_other_two(tmp_path: Path) -> None:
         ("smtp+starttls://smtp.office365.com", {"PROFILE": "own"}, OWN),
         (
             "smtp+starttls://smtp.gmail.com",
-            {"CONNECTIONS": "2", "PER_MINUTE": "10", "PER_DAY": "500"},
+            {"CONNECTIONS": "2", "PER_MINUTE": "10", "PER_DAY": "500", "PER_DOMAIN": "3"},
             replace(
                 guessed("smtp.gmail.com"),
                 connections=2,
                 rate=Limit(letters=10, seconds=60.0),
                 per_day=500,
+                per_domain=Limit(letters=3, seconds=60.0),
             ),
         ),
     ],

@@ -48,10 +48,6 @@ class ClaimedLetter(NamedTuple):
         return self.id, self.fence
 
     @property
-    def domain(self) -> str:
-        return self.address.rpartition("@")[2]
-
-    @property
     def recipient(self) -> Recipient:
         return Recipient.model_validate_json(self.document)
 

@@ -44,8 +44,9 @@ def test_ones_own_figures_go_before_the_tables() -> None:
     microsoft = guessed("smtp.office365.com")
 
     assert adjusted(microsoft) == microsoft
-    faster = adjusted(microsoft, connections=2, per_minute=60, per_day=500)
+    faster = adjusted(microsoft, connections=2, per_minute=60, per_day=500, per_domain=10)
     assert (faster.connections, faster.rate, faster.per_day) == (2, Limit(letters=60, seconds=60.0), 500)
+    assert faster.per_domain == Limit(letters=10, seconds=60.0)
     assert faster.letters_per_connection == microsoft.letters_per_connection
     assert adjusted(OWN, per_minute=600).rate == Limit(letters=600, seconds=60.0)
 
