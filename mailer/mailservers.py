@@ -105,6 +105,7 @@ def _profile(written: Written, host: str) -> Profile:
         connections=written.number("CONVENOR_SMTP_CONNECTIONS", most=200),
         per_minute=written.number("CONVENOR_SMTP_PER_MINUTE", most=1_000_000),
         per_day=written.number("CONVENOR_SMTP_PER_DAY", most=1_000_000_000),
+        per_domain=written.number("CONVENOR_SMTP_PER_DOMAIN", most=1_000_000),
     )
 
 

@@ -9,10 +9,8 @@ import re
 import secrets
 import textwrap
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from urllib.parse import urlsplit
 
 from dotenv.parser import Original, parse_stream
@@ -23,6 +21,7 @@ from mailer.delivery.profiles import PROFILES
 from mailer.delivery.relay import Relay
 from mailer.errors import BadInput, Problem
 from mailer.inbox.sent import SentFolder
+from mailer.keeping import keep
 from mailer.mailservers import OAuth
 from mailer.written import BREAKS, Written, is_host
 
@@ -83,6 +82,10 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         name="CONVENOR_SMTP_PER_DAY",
         meaning="Letters the mail server takes in any 24 hours. Empty: the profile's",
+    ),
+    Variable(
+        name="CONVENOR_SMTP_PER_DOMAIN",
+        meaning="Letters a minute to the readers of one domain, the part behind the @. Empty: no limit",
     ),
     Variable(
         name="CONVENOR_IMAP_URL",
@@ -300,20 +303,12 @@ def _old_secrets(written: Written, secret: bytes) -> tuple[bytes, ...]:
 
 
 def _kept_secret(var: Path) -> bytes:
-    """The key in var/secret.key, made at the first start, readable by its owner alone.
-
-    It is written beside its place and then linked there: whoever finds it finds all of it, and the same as others.
-    """
+    """The key in var/secret.key, made at the first start: whoever starts at the same time finds the same."""
     path = var / "secret.key"
     try:
         var.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            with NamedTemporaryFile(dir=var, prefix="secret.") as file:
-                file.write(secrets.token_urlsafe(48).encode())
-                file.flush()
-                os.fsync(file.fileno())
-                with suppress(FileExistsError):
-                    os.link(file.name, path)
+            keep(path, secrets.token_urlsafe(48), over=False)
         kept = path.read_bytes().strip()
     except OSError as error:
         message = f"cannot be read or written ({error.strerror}); make var/ writable"

@@ -20,6 +20,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
     "mailer.errors": (),
     "mailer.clock": (),
     "mailer.wallclock": (),
+    "mailer.keeping": (),
     "mailer.recipients": ("mailer.errors", "mailer.wallclock"),
     "mailer.agenda": ("mailer.errors", "mailer.recipients.audience", "mailer.wallclock"),
     "mailer.planning": (
@@ -39,9 +40,10 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.agenda.model",
         "mailer.planning.due",
         "mailer.recipients.model",
+        "mailer.keeping",
         "mailer.errors",
     ),
-    "mailer.delivery": ("mailer.outbox.letter", "mailer.errors"),
+    "mailer.delivery": ("mailer.outbox.letter", "mailer.keeping", "mailer.errors"),
     "mailer.inbox": (),
     "mailer.written": ("mailer.errors",),
     "mailer.mailservers": (
@@ -59,6 +61,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.delivery.profiles",
         "mailer.delivery.relay",
         "mailer.inbox",
+        "mailer.keeping",
         "mailer.mailservers",
         "mailer.written",
         "mailer.errors",

@@ -4,13 +4,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from mailer.delivery.profiles import OWN, named
+from mailer.delivery.profiles import OWN, guessed
 from mailer.feasibility import Prospect, Undertaking, prospects
 
 NOW = datetime(2027, 3, 10, 7, tzinfo=UTC)
 VIENNA = ZoneInfo("Europe/Vienna")
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-MICROSOFT, GOOGLE = named("microsoft365"), named("google-workspace")
+MICROSOFT, GOOGLE = guessed("smtp.office365.com"), guessed("smtp.gmail.com")
 
 
 def letters(count: int, *, due: timedelta = HOUR, useful: timedelta = 2 * HOUR) -> Undertaking:

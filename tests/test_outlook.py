@@ -8,7 +8,7 @@ import pytest
 from mailer.composition import wording
 from mailer.composition.composing import Sender
 from mailer.composition.links import Signer
-from mailer.delivery.profiles import OWN, named
+from mailer.delivery.profiles import OWN, guessed
 from mailer.outbox import pauses, slowdowns
 from mailer.outbox.claimed import Change
 from mailer.outbox.claims import claim, happen
@@ -26,7 +26,7 @@ TEXTS = wording.load(ROOT / "templates")
 SENDER = Sender(signer=Signer(b"k" * 32), base_url="https://conference.example")
 NOW = PUBLISHED_AT + timedelta(seconds=1)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-MICROSOFT = named("microsoft365")
+MICROSOFT = guessed("smtp.office365.com")
 COUNT = len(RECIPIENTS)
 
 Look = Callable[..., Outlook]

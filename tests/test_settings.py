@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.delivery.profiles import OWN, Limit, Profile, named
+from mailer.delivery.profiles import OWN, Limit, Profile, guessed
 from mailer.delivery.relay import Relay, Security
 from mailer.errors import BadInput
 from mailer.settings import ROOT, VARIABLES, Settings, example, load
@@ -147,6 +147,7 @@ def test_everything_set(tmp_path: Path) -> None:
         ("SMTP_PER_MINUTE", "0.5", "not a number"),
         ("SMTP_PER_MINUTE", "٣٠", "not a number"),
         ("SMTP_PER_DAY", "1e9", "not a number"),
+        ("SMTP_PER_DOMAIN", "0", "not a number"),
     ],
 )
 def test_what_cannot_be_used_is_refused(tmp_path: Path, name: str, value: str, reason: str) -> None:
@@ -223,18 +224,19 @@ def test_the_url_goes_before_the_other_two(tmp_path: Path) -> None:
     ("url", "environment", "profile"),
     [
         ("smtp://mx.example", {}, OWN),
-        ("smtp+starttls://smtp.office365.com", {}, named("microsoft365")),
-        ("smtps://email-smtp.eu-west-1.amazonaws.com", {}, named("amazon-ses")),
-        ("smtp://mx.example", {"PROFILE": "microsoft365"}, named("microsoft365")),
+        ("smtp+starttls://smtp.office365.com", {}, guessed("smtp.office365.com")),
+        ("smtps://email-smtp.eu-west-1.amazonaws.com", {}, guessed("email-smtp.eu-west-1.amazonaws.com")),
+        ("smtp://mx.example", {"PROFILE": "microsoft365"}, guessed("smtp.office365.com")),
         ("smtp+starttls://smtp.office365.com", {"PROFILE": "own"}, OWN),
         (
             "smtp+starttls://smtp.gmail.com",
-            {"CONNECTIONS": "2", "PER_MINUTE": "10", "PER_DAY": "500"},
+            {"CONNECTIONS": "2", "PER_MINUTE": "10", "PER_DAY": "500", "PER_DOMAIN": "3"},
             replace(
-                named("google-workspace"),
+                guessed("smtp.gmail.com"),
                 connections=2,
                 rate=Limit(letters=10, seconds=60.0),
                 per_day=500,
+                per_domain=Limit(letters=3, seconds=60.0),
             ),
         ),
     ],

@@ -21,6 +21,9 @@ from mailer.composition.splicing import CALENDAR_FOLD, Form, Place, cut, cut_aga
 from mailer.composition.wording import PARTS, Wording
 from mailer.recipients.model import Recipient, Role
 
+SEED = 16
+"""Digits of the Message-ID that determine a letter's boundaries."""
+
 Entry = tuple[str, str, int]
 """A calendar entry that a reader holds: its anchor, UID and SEQUENCE."""
 
@@ -70,7 +73,6 @@ _MAILBOX = Mailbox(name=_STAND_IN.name, address=_STAND_IN.address)
 _DATE = datetime(1970, 1, 1, tzinfo=UTC)
 _WORDS = _SUBJECT, _TEXT, _HTML = ("(the subject)", "(the plain text)", "(the HTML)")
 _LINE = 57  # octets of a line of base64
-_SEED = 16  # hexadecimal digits of the Message-ID that determine the boundaries
 _UID_MARK = 32  # hexadecimal digits before the @ of a UID
 
 
@@ -124,7 +126,7 @@ class Cast:
             own_subject or sheet.subject,
             self._date(dated_at),
             message_id,
-            message_id[:_SEED],
+            message_id[:SEED],
             page,
             unsubscribe,
             self._calendar.filled(name, address, marks) if self._calendar else b"",
@@ -189,7 +191,7 @@ def _stretch(octets: bytes, column: int) -> tuple[bytes, bytes, bytes]:
 
 
 def _frame(letter: Letter, marks: Marks, words: Mapping[bytes, Place]) -> Frame:
-    own = {marks.message_id[:_SEED]: Place(Slot.SEED), marks.unsubscribe: Place(Slot.UNSUBSCRIBE)}
+    own = {marks.message_id[:SEED]: Place(Slot.SEED), marks.unsubscribe: Place(Slot.UNSUBSCRIBE)}
     head = {
         message.reader_line(_MAILBOX): Place(Slot.TO),
         message.subject_line(_SUBJECT): Place(Slot.SUBJECT),

@@ -15,13 +15,13 @@ from typing import NamedTuple
 from mailer.agenda.model import AgendaVersion, CalendarPart, Event, Mailing
 from mailer.agenda.rules import EVENT
 from mailer.composition import ical, message, placeholders, wording
-from mailer.composition.casting import Letter, Occasion, parted
+from mailer.composition.casting import SEED, Letter, Occasion, parted
 from mailer.composition.dkim import DkimKey, signatures, signers
 from mailer.composition.invitation import CalendarMessage, calendar_message
 from mailer.composition.links import Links, Signer
-from mailer.composition.message import CalendarFile, Mailbox
+from mailer.composition.message import CalendarFile, Mailbox, Message
 from mailer.composition.skeleton import Skeleton
-from mailer.composition.wording import Wording
+from mailer.composition.wording import Wording, Words
 from mailer.recipients.model import Recipient
 
 MOST_SKELETONS = 16
@@ -204,23 +204,34 @@ def _plainly(of: Occasion, recipient: Recipient, dated_at: datetime, texts: Word
         uid_for=lambda anchor: signer.uid(event.key, anchor, recipient.address, domain),
         links=links,
     )
-    message_id = message_id_of(signer, event, mailing.key, of.anchor, of.due_at, recipient)
-    raw = message.write(
-        message.Message(
-            sender=Mailbox(name=event.organiser.name, address=event.organiser.address),
-            reader=Mailbox(name=recipient.name, address=recipient.address),
-            subject=words.subject,
-            dated_at=dated_at,
-            message_id=message_id,
-            text=words.text,
-            html=words.html,
-            language=words.language,
-            seed=message_id[1:17],
-            calendar=_file(mailing, calendar) if calendar else None,
-            headers=_headers(of.version, mailing, domain, links),
-        )
+    written = _message(of, recipient, dated_at, words, calendar, links)
+    entries = _entries(of, calendar) if calendar else ()
+    return Letter(*parted(message.write(written)), written.message_id, entries)
+
+
+def _message(
+    of: Occasion,
+    recipient: Recipient,
+    dated_at: datetime,
+    words: Words,
+    calendar: CalendarMessage | None,
+    links: Links,
+) -> Message:
+    organiser = of.event.organiser
+    message_id = message_id_of(of.signer, of.event, of.mailing.key, of.anchor, of.due_at, recipient)
+    return Message(
+        sender=Mailbox(name=organiser.name, address=organiser.address),
+        reader=Mailbox(name=recipient.name, address=recipient.address),
+        subject=words.subject,
+        dated_at=dated_at,
+        message_id=message_id,
+        text=words.text,
+        html=words.html,
+        language=words.language,
+        seed=message_id[1 : 1 + SEED],
+        calendar=_file(of.mailing, calendar) if calendar else None,
+        headers=_headers(of.version, of.mailing, links),
     )
-    return Letter(*parted(raw), message_id, _entries(of, calendar) if calendar else ())
 
 
 def _file(mailing: Mailing, calendar: CalendarMessage) -> CalendarFile:
@@ -248,12 +259,13 @@ def message_id_of(
     return f"<{digest[:16].hex()}@{event.organiser.address.rpartition('@')[2]}>"
 
 
-def _headers(version: AgendaVersion, mailing: Mailing, domain: str, links: Links) -> dict[str, str]:
+def _headers(version: AgendaVersion, mailing: Mailing, links: Links) -> dict[str, str]:
     """What tells other machines that this is automatic mail, and how its reader leaves it.
 
     RFC 3834 5 (Auto-Submitted), RFC 2919 (List-Id), RFC 2369 3.2 and RFC 8058 (one-click, only over https).
     """
     event = version.event
+    domain = event.organiser.address.rpartition("@")[2]
     headers = {
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "OOF, AutoReply",

@@ -1,7 +1,7 @@
 """The letters of one shape: words as they were traced, set and encoded as a form that any such reader fills.
 
 Knows the parts of a letter and the lines in them that hold texts of the reader's own. What the frame around them is,
-and whose texts go in, is left to `skeleton`.
+is left to `casting`; whose texts go in, to `shapes`.
 """
 
 from collections.abc import Mapping, Sequence

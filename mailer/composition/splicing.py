@@ -1,6 +1,6 @@
 """Bytes with open places: what stays the same is encoded once, what differs is put in between.
 
-Knows encodings and their folds, and nothing of letters; what belongs into a place is left to `skeleton`.
+Knows encodings and their folds, and nothing of letters; what belongs into a place is left to `sheet` and `casting`.
 """
 
 import binascii

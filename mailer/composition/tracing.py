@@ -1,7 +1,7 @@
 """What a letter's words take from their reader: they are written once with stand-ins for the reader's own texts.
 
 Sees what a template reads, and by what it decides; whatever decides by a text of the reader's own, or reshapes it,
-is untraceable in that text. What is done with the words is left to `skeleton`.
+is untraceable in that text. What is done with the words is left to `sheet`.
 """
 
 import re

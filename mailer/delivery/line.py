@@ -8,7 +8,7 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -29,8 +29,6 @@ CORK: int | None = getattr(socket, "TCP_CORK", None)
 
 _HEARD_AT_ONCE = 4096
 """Bytes: a genuine reply has a few hundred. A buffer of its own spares the loop one of 256 kB for each."""
-
-Token = Callable[[], Awaitable[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,15 +103,15 @@ class Line(asyncio.BufferedProtocol):
         *,
         timeouts: Timeouts | None = None,
         tls: ssl.SSLContext | None = None,
-        token: Token | None = None,
+        token: str = "",
     ) -> Self:
         """A line that is protected and logged in as the relay asks for; from the next turn of the loop on it takes
-        letters. With `token` it logs in by XOAUTH2 with what that gives; what that raises goes through.
+        letters. With `token` it logs in by XOAUTH2.
 
         Raises:
             RelayUnreachable: refused, no such host, TLS or AUTH failed, or the server made no sense.
         """
-        line = cls(relay, post, timeouts or Timeouts(), with_token=token is not None)
+        line = cls(relay, post, timeouts or Timeouts(), with_token=bool(token))
         try:
             async with asyncio.timeout(line._timeouts.greeting_for):
                 await line._loop.create_connection(lambda: line, relay.host, relay.port)
@@ -129,13 +127,13 @@ class Line(asyncio.BufferedProtocol):
         line._loop.call_soon(line.wake)
         return line
 
-    async def _be_admitted(self, tls: ssl.SSLContext | None, token: Token | None) -> None:
+    async def _be_admitted(self, tls: ssl.SSLContext | None, token: str) -> None:
         while (cue := await self._next_cue()) is not Cue.READY:
             if cue is Cue.SECURE:
                 await self._protect(tls or _trusted())
                 self._act(self._conversation.secured())
-            elif token:
-                self._act(self._conversation.bring(await token()))
+            else:
+                self._act(self._conversation.bring(token))
         self._is_admitted = True
 
     async def _next_cue(self) -> Cue | None:

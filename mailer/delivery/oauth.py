@@ -1,13 +1,12 @@
-"""Access tokens for mail servers that take no password any more: how long one holds, and when to ask for the next.
+"""Access tokens of one account, in its password's place: how long one holds, when to ask for the next, and with what.
 
-One source serves every connection of a process, and its tokens may be handed to other processes. How a token goes into
-AUTH is the conversation's; whether to wait or to stop when there is none is for those who call.
+One source serves all threads of a process; they may hand its tokens to other processes. How the endpoint is asked is
+`token_endpoint`'s, how a token goes into AUTH the conversation's; whether to wait or to stop when there is none is for
+those who call.
 """
 
-import asyncio
 import hashlib
 import json
-import os
 import ssl
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -15,11 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from threading import Lock, Thread
+from threading import Lock
 
 from mailer.delivery.token_endpoint import Refused, Unanswered, ask
 from mailer.errors import ConvenorError
+from mailer.keeping import keep
 
 REFRESHED_AHEAD = timedelta(minutes=5)
 """A token that ends sooner is refreshed: a line that signs in now must not find it ended on the way."""
@@ -73,11 +72,7 @@ class KeptRefreshToken:
 
     def keep(self, given: str, newest: str) -> None:
         """Raises OSError where it cannot be written."""
-        with NamedTemporaryFile("w", dir=self.path.parent, prefix=self.path.name, delete=False) as file:
-            json.dump({"given": _digest(given), "newest": newest}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(self.path)
+        keep(self.path, json.dumps({"given": _digest(given), "newest": newest}))
 
 
 def _digest(text: str) -> str:
@@ -97,7 +92,7 @@ class _Token:
 
 
 class TokenSource:
-    """Access tokens of one account. Any number of threads and tasks may ask at once: one request is made for all.
+    """Access tokens of one account. Any number of threads may ask at once: one request is made for all.
 
     With an empty `refresh_token` the application signs in under its own name (RFC 6749 4.4). `kept` remembers refresh
     tokens that a provider replaces; `tls` is for whom to trust. Its repr tells no secret.
@@ -133,13 +128,6 @@ class TokenSource:
 
     def __repr__(self) -> str:
         return f"TokenSource({self._endpoint!r}, client_id={self._client_id!r})"
-
-    async def token(self) -> str:
-        """As `token_now`, without holding up the loop; whoever is cancelled cancels nobody else's."""
-        flight, is_ours = self._board()
-        if is_ours:
-            Thread(target=self._fly, args=[flight], name="token", daemon=True).start()
-        return await asyncio.wrap_future(flight)
 
     def token_now(self) -> str:
         """A token that holds for some minutes yet, refreshed if need be.

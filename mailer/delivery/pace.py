@@ -1,4 +1,5 @@
-"""How fast one relay may be given letters at this moment: its rate, its day's quota, and what it asked for itself.
+"""How fast one relay may be given letters at this moment: its rate, its day's quota, what each reader's domain may be
+given through it, and what it asked for itself.
 
 Pure: time is passed in, as seconds from any one origin. The figures are `profiles`'; whoever hands letters over
 asks here first, and nobody waits in here. A server that says it has had enough (421, 4.7.x: RFC 5321 4.2.1,
@@ -7,8 +8,9 @@ RFC 3463 3.8) is given half as many; each minute in which it says nothing gives 
 
 from collections import deque
 from collections.abc import Iterable
+from typing import Self
 
-from mailer.delivery.forecast import DAY, SLOT, RelayInThought
+from mailer.delivery.forecast import DAY, SLOT
 from mailer.delivery.profiles import Limit, Profile
 
 MINUTE = 60.0
@@ -67,6 +69,10 @@ class _Flow:
             return self._burst if self._interval else 10**9
         behind = self._full_at - (self._burst - 1) * self._interval - now
         return 0 if behind > _HAIR else int((_HAIR - behind) / self._interval) + 1
+
+    def is_rested(self, now: float) -> bool:
+        """Whether it has all it can hold."""
+        return self._full_at <= now
 
     def take(self, now: float) -> None:
         self._full_at = max(self._full_at, now) + self._interval
@@ -136,6 +142,41 @@ class _Quota:
             self._left += 1
 
 
+class Domains:
+    """What each reader's domain may be given at one moment, `at`: a bucket for each.
+
+    A bucket that is full again is forgotten, for a new one is the same.
+    """
+
+    def __init__(self, limit: Limit) -> None:
+        self._limit = limit
+        self._flows: dict[str, _Flow] = {}
+        self._now = 0.0
+        self.used_up: set[str] = set()
+        """Domains that may be given nothing now."""
+
+    def at(self, now: float) -> Self:
+        self._now = now
+        self._flows = {domain: flow for domain, flow in self._flows.items() if not flow.is_rested(now)}
+        self.used_up = {domain for domain, flow in self._flows.items() if not flow.room(now)}
+        return self
+
+    def take(self, domain: str) -> bool:
+        """Take a place for one letter to this domain; whether there was one. It is not given back."""
+        if domain in self.used_up:
+            return False
+        flow = self._flows.get(domain) or self._flows.setdefault(domain, _Flow(self._limit))
+        flow.take(self._now)
+        if not flow.room(self._now):
+            self.used_up.add(domain)
+        return True
+
+    @property
+    def wait(self) -> float:
+        """Seconds until the first of those used up may be given a letter again; 0 where none is."""
+        return min((self._flows[domain].wait(self._now) for domain in self.used_up), default=0.0)
+
+
 class Pace:
     """What one relay may be given, by one service.
 
@@ -152,9 +193,8 @@ class Pace:
         self._profile = profile
         self._flow = _Flow(profile.rate)
         self._quota = _Quota(profile.per_day, sent) if profile.per_day else None
-        self._domains: dict[str, _Flow] = {}
-        self._beats: deque[tuple[float, dict[str, int]]] = deque()
-        self._counts: dict[str, int] = {}
+        self._domains = Domains(profile.per_domain) if profile.per_domain else None
+        self._beats: deque[tuple[float, int]] = deque()
         self._beat_ends = float("-inf")
         self._rests_until = float("-inf")
         self._open = self._flow.is_open and not self._quota
@@ -171,43 +211,39 @@ class Pace:
         self._open = self._flow.is_open and not self._quota
         return room
 
-    def may_send(self, domain: str, now: float) -> float:
-        """Seconds until a letter to a reader in this domain may be handed over; 0 for at once."""
-        if self._open and not self._domains and not self._profile.per_domain:
+    def may_send(self, now: float) -> float:
+        """Seconds until the next letter may be handed over; 0 for at once."""
+        if self._open:
             return 0.0
         waits = [self._flow.wait(now), self._rests_until - now]
         if self._quota:
             waits.append(self._quota.wait(now))
-        if flow := self._of(domain):
-            waits.append(flow.wait(now))
         return max(waits)
 
-    def sent(self, domain: str, now: float) -> None:
+    def domains(self, now: float) -> Domains | None:
+        """What each reader's domain may be given at this moment; None where none has a limit of its own."""
+        return self._domains.at(now) if self._domains else None
+
+    def sent(self, now: float) -> None:
         """A letter was handed over: it counts, whatever becomes of it."""
         if now >= self._beat_ends:
             self._next_beat(now)
-        counts = self._counts
-        counts[domain] = counts.get(domain, 0) + 1
+        began, count = self._beats[-1]
+        self._beats[-1] = began, count + 1
         if not self._open:
             self._flow.take(now)
             if self._quota:
                 self._quota.take(now)
-        if (self._domains or self._profile.per_domain) and (flow := self._of(domain)):
-            flow.take(now)
 
     def unsent(self) -> None:
         """A letter that was handed over has been let go of before its dot: the day's quota has it again."""
         if self._quota:
             self._quota.give_back()
 
-    def slower(self, now: float, domain: str | None = None) -> None:
-        """The server says it has had enough; with `domain`, of letters to that domain alone."""
-        if domain is None:
-            self._flow.lower(now, self.measured(now) or self._profile.reckoned_rate)
-            self._open = False
-        else:
-            flow = self._of(domain) or self._domains.setdefault(domain, _Flow(None))
-            flow.lower(now, self.measured(now, domain))
+    def slower(self, now: float) -> None:
+        """The server says it has had enough."""
+        self._flow.lower(now, self.measured(now) or self._profile.reckoned_rate)
+        self._open = False
 
     def used_up(self, now: float) -> None:
         """The server says that nothing more may be sent today: it is left alone, and asked again in an hour."""
@@ -218,36 +254,14 @@ class Pace:
         self._flow.wait(now)
         return None if self._flow.lowered is None else self._flow.lowered * MINUTE
 
-    def measured(self, now: float, domain: str | None = None) -> float:
+    def measured(self, now: float) -> float:
         """Letters a second over the last minute, or since the first of them."""
-        lately = [(began, counts) for began, counts in self._beats if began > now - MINUTE - _BEAT]
-        counted = sum(sum(c.values()) if domain is None else c.get(domain, 0) for _, c in lately)
+        lately = [(began, count) for began, count in self._beats if began > now - MINUTE - _BEAT]
+        counted = sum(count for _, count in lately)
         return counted / max(1.0, now - lately[0][0]) if counted else 0.0
 
-    def predicted_end(self, letters: int, now: float) -> float:
-        """The second at which so many will be through, if the pace stays what it is."""
-        rate = self._flow.lowered or self._profile.reckoned_rate
-        if self._open:
-            rate = self.measured(now) or rate
-        relay = RelayInThought(
-            per_second=rate,
-            per_day=self._profile.per_day,
-            sent=self._quota.slots if self._quota else (),
-        )
-        return relay.take(letters, max(now, self._rests_until))
-
-    def _of(self, domain: str) -> _Flow | None:
-        if domain not in self._domains and (limit := self._profile.per_domain):
-            self._domains[domain] = _Flow(limit)
-        flow = self._domains.get(domain)
-        if flow and flow.is_open:
-            del self._domains[domain]
-            return None
-        return flow
-
     def _next_beat(self, now: float) -> None:
-        self._counts = {}
-        self._beats.append((now, self._counts))
+        self._beats.append((now, 0))
         self._beat_ends = now + _BEAT
         while self._beats[0][0] < now - MINUTE - _BEAT:
             self._beats.popleft()

@@ -25,8 +25,7 @@ class Profile:
 
     `connections` at a time, and `letters_per_connection` before a new one is opened; `per_day` counts over any
     24 hours, `per_domain` for the readers of one domain. `answers_within`: the seconds it is reckoned to take for
-    a letter, where nothing has been measured yet. `hosts` are the patterns by which it is known; `wants_xoauth2`
-    when it takes a token in place of a password (SASL XOAUTH2).
+    a letter, where nothing has been measured yet. `hosts` are the patterns by which it is known.
     """
 
     name: str
@@ -36,7 +35,6 @@ class Profile:
     per_day: int | None = None
     per_domain: Limit | None = None
     answers_within: float = 0.2
-    wants_xoauth2: bool = False
     hosts: tuple[str, ...] = ()
     source: str
 
@@ -64,7 +62,6 @@ PROFILES: tuple[Profile, ...] = (
         letters_per_connection=100,
         rate=Limit(letters=30, seconds=60.0),
         per_day=10_000,
-        wants_xoauth2=True,
         hosts=("smtp.office365.com", "smtp-legacy.office365.com"),
         source="learn.microsoft.com/en-us/exchange/troubleshoot/send-emails/smtp-submission-improvements",
     ),
@@ -116,11 +113,6 @@ TRAY = Profile(
 """The tray."""
 
 
-def named(name: str) -> Profile:
-    """The profile of this name. Raises KeyError."""
-    return {profile.name: profile for profile in PROFILES}[name]
-
-
 def guessed(host: str) -> Profile:
     """The profile a host's name points to; `own` for any other."""
     found = (p for p in PROFILES for pattern in p.hosts if fnmatchcase(host.lower(), pattern))
@@ -133,12 +125,21 @@ def adjusted(
     connections: int | None = None,
     per_minute: int | None = None,
     per_day: int | None = None,
+    per_domain: int | None = None,
 ) -> Profile:
-    """The profile with what was set by hand in place of its own figures; None leaves them."""
-    rate = Limit(letters=per_minute, seconds=60.0) if per_minute else profile.rate
+    """The profile with what was set by hand in place of its own figures; None leaves them.
+
+    Args:
+        per_domain: letters a minute, as `per_minute`.
+    """
     return replace(
         profile,
         connections=connections or profile.connections,
-        rate=rate,
+        rate=_a_minute(per_minute) or profile.rate,
         per_day=per_day or profile.per_day,
+        per_domain=_a_minute(per_domain) or profile.per_domain,
     )
+
+
+def _a_minute(letters: int | None) -> Limit | None:
+    return Limit(letters=letters, seconds=60.0) if letters else None

@@ -21,11 +21,8 @@ def send_one(relay: Relay, parcel: Parcel, *, token: str = "", timeouts: Timeout
 
 
 async def _send(relay: Relay, parcel: Parcel, token: str, timeouts: Timeouts) -> Outcome:
-    async def bring() -> str:
-        return token
-
     post = _Single(parcel)
-    line = await Line.open(relay, post, timeouts=timeouts, token=bring if token else None)
+    line = await Line.open(relay, post, timeouts=timeouts, token=token)
     try:
         return await post.outcome
     finally:

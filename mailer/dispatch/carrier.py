@@ -135,14 +135,8 @@ class Carrier:
 
     async def _open(self, token: str) -> None:
         """A line that is signed in with this token; where a newer one has come meanwhile, a refusal is no news."""
-
-        async def bring() -> str:
-            return token
-
         try:
-            line = await Line.open(
-                self._route.relay, self, timeouts=self._route.timeouts, token=bring if token else None
-            )
+            line = await Line.open(self._route.relay, self, timeouts=self._route.timeouts, token=token)
         except RelayUnreachable as error:
             if error.kind == "auth" and token != self._token:
                 self._loop.call_soon(self._set_to_work)

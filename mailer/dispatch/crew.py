@@ -4,7 +4,6 @@ A process knows nothing of this one but its socket: it is started anew, not fork
 connection is shared.
 """
 
-import os
 import socket
 import subprocess
 import sys
@@ -37,7 +36,7 @@ class InAThread:
     """A carrier in a thread: it shares the interpreter, and is there at once."""
 
     def __init__(self, route: Route) -> None:
-        self.channel, theirs = _channels()
+        self.channel, theirs = channels()
         self.room = route.room
         self._thread = Thread(target=carry, args=(theirs, route), name="carrier", daemon=True)
         self._thread.start()
@@ -51,7 +50,7 @@ class InAProcess:
     """A carrier with a process of its own."""
 
     def __init__(self, route: Route) -> None:
-        self.channel, theirs = _channels()
+        self.channel, theirs = channels()
         self.room = route.room
         command = [sys.executable, "-m", "mailer.dispatch.carrier", str(theirs.fileno())]
         self.process = subprocess.Popen(command, cwd=ROOT, pass_fds=(theirs.fileno(),))  # noqa: S603 - ourselves
@@ -67,8 +66,9 @@ class InAProcess:
         self.process.wait()
 
 
-def _channels() -> tuple[Connection, Connection]:
-    ends = socket.socketpair()
-    for end in ends:
+def channels() -> tuple[Connection, Connection]:
+    """The two ends of a new channel."""
+    one, other = socket.socketpair()
+    for end in (one, other):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-    return Connection(os.dup(ends[0].fileno())), Connection(os.dup(ends[1].fileno()))
+    return Connection(one.detach()), Connection(other.detach())

@@ -15,7 +15,7 @@ from threading import Event as Signal
 from mailer.delivery import retrying
 from mailer.delivery.oauth import AuthFailed, TokenSource, TokenUnavailable
 from mailer.delivery.outcome import Outcome
-from mailer.delivery.pace import Pace
+from mailer.delivery.pace import Domains, Pace
 from mailer.dispatch.crew import Hired
 from mailer.dispatch.hand import Hand
 from mailer.dispatch.lessons import Lessons
@@ -172,7 +172,8 @@ class Desk:
                 self._release(transaction, gone, now)
                 if is_stale:
                     self._renew(transaction, now)
-                orders = {hand: self._claim(transaction, hand, limit, now) for hand, limit in wanted}
+                shares = self._pace.domains(now.timestamp()) if wanted else None
+                orders = {hand: self._claim(transaction, hand, limit, shares, now) for hand, limit in wanted}
         except StoreError:
             self._hold_back(heard)
             raise
@@ -186,7 +187,7 @@ class Desk:
         self._replace(gone)
         ready = sum(len(order.letters) for order in orders.values())
         if wanted and ready < sum(limit for _, limit in wanted):
-            self._dry_until = now + LOOK_AGAIN_AFTER
+            self._run_dry(shares, now)
         return bool(ready or (gone and not self._done.unreachable)) or self._is_pacing
 
     @property
@@ -288,15 +289,16 @@ class Desk:
 
     def _wanted(self, now: datetime) -> list[tuple[Hand, int]]:
         """Which carriers are to get letters now, and how many."""
-        self._rests_for = 0.0
         if self._is_ending or self._signing_in.is_locked_out or self._done.unreachable:
+            self._rests_for = 0.0
             return []
         if self._dry_until and now < self._dry_until:
             return []
+        self._rests_for = 0.0
         wanting = [hand for hand in self._hands if hand.wants > 0 and not hand.is_gone]
         room = self._pace.allowance(now.timestamp(), sum(hand.wants for hand in wanting))
         if wanting and not room:
-            self._rests_for = self._pace.may_send("", now.timestamp())
+            self._rests_for = self._pace.may_send(now.timestamp())
         wanted: list[tuple[Hand, int]] = []
         for hand in wanting:
             limit = min(hand.wants, room)
@@ -305,8 +307,12 @@ class Desk:
                 wanted.append((hand, limit))
         return wanted
 
-    def _claim(self, transaction: Transaction, hand: Hand, limit: int, now: datetime) -> Order:
-        letters = claims.claim(transaction, hand.owner, now, limit, LEASE_FOR, event=self._event)
+    def _claim(
+        self, transaction: Transaction, hand: Hand, limit: int, shares: Domains | None, now: datetime
+    ) -> Order:
+        letters = claims.claim(
+            transaction, hand.owner, now, limit, LEASE_FOR, event=self._event, shares=shares
+        )
         versions = {(letter.event, letter.version) for letter in letters} - hand.told_of
         wordings = {letter.wording for letter in letters} - hand.told_of
         return Order(
@@ -314,6 +320,12 @@ class Desk:
             versions={key: agendas.version(transaction, *key) for key in versions},
             wordings={digest: agendas.wording(transaction, digest) for digest in wordings},
         )
+
+    def _run_dry(self, shares: Domains | None, now: datetime) -> None:
+        """No more letters are to be had now; but some may wait for their domain's next share."""
+        self._rests_for = shares.wait if shares else 0.0
+        until_shared = timedelta(seconds=self._rests_for) or LOOK_AGAIN_AFTER
+        self._dry_until = now + min(until_shared, LOOK_AGAIN_AFTER)
 
     def _bring_token(self, *, is_stale: bool) -> None:
         """Tell every carrier the token that holds now; without one, nothing more is claimed in this turn of work."""
@@ -346,8 +358,8 @@ class Desk:
             if order.letters or keys or let_go:
                 hand.asked.difference_update(withhold)
                 hand.tell(order._replace(go=go, withhold=withhold, let_go=let_go))
-            for letter in order.letters:
-                self._pace.sent(letter.domain, now.timestamp())
+            for _ in order.letters:
+                self._pace.sent(now.timestamp())
 
     def _hold_back(self, heard: Heard) -> None:
         """Nothing could be kept: no dot leaves, and everything not begun comes back."""

@@ -1,6 +1,7 @@
-"""What passes between the outbox and those who carry its letters: plain values that may cross to another process.
+"""What passes between the outbox and those who carry its letters: a letter that is claimed, and what happened to it.
 
-They are tuples, for there are several to each letter; the database is left to `claims`.
+Plain values that may cross to another process. They are tuples, for each letter takes several; the database is left to
+`claims`.
 """
 
 from datetime import datetime
@@ -32,12 +33,10 @@ class ClaimedLetter(NamedTuple):
     mailing: str
     anchor: str
     due_at: datetime
-    useful_until: datetime
     dated_at: datetime
     wording: str
     revision: int
     attempts: int
-    recipient_id: int
     handle: str
     address: str
     document: str
@@ -47,10 +46,6 @@ class ClaimedLetter(NamedTuple):
     def key(self) -> tuple[int, int]:
         """This letter under this claim."""
         return self.id, self.fence
-
-    @property
-    def domain(self) -> str:
-        return self.address.rpartition("@")[2]
 
     @property
     def recipient(self) -> Recipient:

@@ -5,10 +5,11 @@ function works in its caller's transaction. Claiming and telling are done for ev
 database as plain rows, many at a time.
 """
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import ColumnElement, Connection, and_
 
@@ -50,12 +51,31 @@ class Recovered:
     in_doubt: int = 0
 
 
+class Shares(Protocol):
+    """How much each reader's domain may be given at this moment."""
+
+    @property
+    def used_up(self) -> Collection[str]:
+        """Domains that may be given nothing."""
+
+    def take(self, domain: str, /) -> bool:
+        """Take a place for one letter to this domain; whether there was one. Without another it is `used_up`."""
+
+
 def claim(
-    c: Connection, owner: str, now: datetime, limit: int, lease_for: timedelta, *, event: str | None = None
+    c: Connection,
+    owner: str,
+    now: datetime,
+    limit: int,
+    lease_for: timedelta,
+    *,
+    event: str | None = None,
+    shares: Shares | None = None,
 ) -> list[ClaimedLetter]:
     """Up to `limit` letters (of one event, if it is named) that may be sent now, leased to `owner`.
 
-    The earliest due come first.
+    The earliest due come first. Where domains have `shares`, letters beyond those are passed over and stay as they
+    are, and the next come in their place.
 
     Not those past their usefulness, put off until later, or of a withdrawn occasion. A letter whose reader
     has meanwhile unsubscribed or left is suppressed or withdrawn instead. On PostgreSQL what somebody else
@@ -64,10 +84,12 @@ def claim(
     claimed: list[ClaimedLetter] = []
     while len(claimed) < limit:
         wanted = min(limit - len(claimed), CHUNK)
-        rows = [_Ready._make(row) for row in fetch(c, *_ready(c, now, wanted, event))]
+        rows = [_Ready._make(row) for row in fetch(c, *_ready(c, now, wanted, event, shares))]
         asked = [row for row in rows if row.left_at is None and row.unsubscribed_at is None]
         if len(asked) < len(rows):
             _stop(c, [row for row in rows if row.left_at or row.unsubscribed_at], now)
+        if shares:
+            asked = [row for row in asked if shares.take(row.domain)]
         if asked:
             ids = ",".join([str(row.id) for row in asked])
             run(c, _LEASE.format(ids=ids), (owner, as_stored(c, now + lease_for)))
@@ -87,12 +109,10 @@ class _Ready(NamedTuple):
     mailing: str
     anchor: str
     due_at: datetime | str
-    useful_until: datetime | str
     dated_at: datetime | str
     wording: str
     revision: int
     attempts: int
-    recipient_id: int
     handle: str
     address: str
     document: str
@@ -101,18 +121,29 @@ class _Ready(NamedTuple):
     left_at: datetime | str | None
     unsubscribed_at: datetime | str | None
 
+    @property
+    def domain(self) -> str:
+        return self.address[self.address.find("@") + 1 :]
+
 
 _READY = f"""
-SELECT l.id, l.fence, o.event, l.version, o.mailing, o.anchor, o.due_at, o.useful_until, l.dated_at, l.wording,
-       l.revision, l.attempts, l.recipient_id, r.handle, r.address_key, v.document, l.content, l.repeated_at, r.left_at,
+SELECT l.id, l.fence, o.event, l.version, o.mailing, o.anchor, o.due_at, l.dated_at, l.wording,
+       l.revision, l.attempts, r.handle, r.address_key, v.document, l.content, l.repeated_at, r.left_at,
        r.unsubscribed_at
 FROM letter l
 JOIN occasion o ON o.id = l.occasion_id
 JOIN recipient r ON r.id = l.recipient_id
 JOIN recipient_revision v ON v.recipient_id = l.recipient_id AND v.number = l.revision
 WHERE l.state IN ({_written(CLAIMABLE)}) AND l.next_attempt_at <= ? AND o.useful_until > ?
-  AND o.withdrawn_at IS NULL AND o.event = coalesce(?, o.event) AND {NOT_PAUSED}
-ORDER BY l.next_attempt_at, l.id LIMIT ?"""  # noqa: S608 - the states are ours
+  AND o.withdrawn_at IS NULL AND o.event = coalesce(?, o.event) AND {NOT_PAUSED}"""  # noqa: S608 - the states are ours
+_FIRST = "\nORDER BY l.next_attempt_at, l.id LIMIT ?"
+_BUT_TO = {
+    "sqlite": """
+  AND substr(r.address_key, instr(r.address_key, '@') + 1) NOT IN (SELECT value FROM json_each(?))""",
+    "postgresql": """
+  AND substr(r.address_key, strpos(r.address_key, '@') + 1) NOT IN (SELECT json_array_elements_text(?))""",
+}
+"""SQL: whether the reader's domain is none of these, a list in JSON."""
 
 
 _LEASE = f"""
@@ -121,11 +152,14 @@ WHERE id IN ({{ids}}) AND state IN ({_written(CLAIMABLE)})"""  # noqa: S608 - th
 
 
 def _ready(
-    c: Connection, now: datetime, limit: int, event: str | None
+    c: Connection, now: datetime, limit: int, event: str | None, shares: Shares | None
 ) -> tuple[str, tuple[datetime | str | int | None, ...]]:
     at = as_stored(c, now)
     passing_over = " FOR UPDATE OF l SKIP LOCKED" if c.dialect.name == "postgresql" else ""
-    return _READY + passing_over, (at, at, event, limit)
+    if shares and shares.used_up:
+        but_to = json.dumps(list(shares.used_up))
+        return _READY + _BUT_TO[c.dialect.name] + _FIRST + passing_over, (at, at, event, but_to, limit)
+    return _READY + _FIRST + passing_over, (at, at, event, limit)
 
 
 def _stop(c: Connection, rows: Sequence[_Ready], now: datetime) -> None:
@@ -147,12 +181,10 @@ def _claimed(row: _Ready, owner: str) -> ClaimedLetter:
         row.mailing,
         row.anchor,
         as_moment(row.due_at),
-        as_moment(row.useful_until),
         as_moment(row.dated_at),
         row.wording,
         row.revision,
         row.attempts,
-        row.recipient_id,
         row.handle,
         row.address,
         row.document,

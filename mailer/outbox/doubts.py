@@ -43,15 +43,9 @@ class Doubt:
     answered_at: datetime | None
 
 
-def in_doubt(c: Connection, event: str | None = None) -> list[LetterRow]:
-    """Letters of which nobody knows whether the server has them, the longest in doubt first."""
-    return [letter_row(row) for row in c.execute(_doubtful(event))]
-
-
 def doubts(c: Connection, event: str) -> list[Doubt]:
-    """The same of one event, each with its circumstances."""
-    query = _doubtful(event).add_columns(occasion.c.withdrawn_at)
-    rows = c.execute(query).all()
+    """Letters of which nobody knows whether the server has them, the longest in doubt first."""
+    rows = c.execute(_doubtful(event)).all()
     if not rows:
         return []
     ids = [row.id for row in rows]
@@ -71,10 +65,9 @@ def doubts(c: Connection, event: str) -> list[Doubt]:
     ]
 
 
-def _doubtful(event: str | None) -> Select[Any]:
-    query = with_readers().where(in_states({LetterState.IN_DOUBT}))
-    if event is not None:
-        query = query.where(of_event(event))
+def _doubtful(event: str) -> Select[Any]:
+    query = with_readers().add_columns(occasion.c.withdrawn_at)
+    query = query.where(in_states({LetterState.IN_DOUBT}), of_event(event))
     return query.order_by(letter.c.intent_at, letter.c.id)
 
 

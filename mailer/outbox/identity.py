@@ -8,7 +8,6 @@ until a person takes it over. Holding the letters back, and saying why, is for t
 
 import hashlib
 import json
-import os
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -16,12 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from sqlalchemy import Connection, case, select, text
 
 from mailer.errors import StoreError
+from mailer.keeping import keep
 from mailer.outbox.database import Database, insert
 from mailer.outbox.schema import database_identity, installation
 
@@ -246,31 +245,10 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _write(path: Path, facts: Mapping[str, Any], *, over: bool = True) -> dict[str, Any]:
-    """Write the file durably, whole or not at all; without `over`, leave one that is there. What it then says."""
+    """As `keep`, with the folder; what the file then says."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile("w", dir=path.parent, prefix=f"{path.name}.", delete=False) as file:
-            try:
-                json.dump(facts, file)
-                file.flush()
-                os.fsync(file.fileno())
-                if over:
-                    Path(file.name).replace(path)
-                else:
-                    with suppress(FileExistsError):
-                        os.link(file.name, path)
-            finally:
-                Path(file.name).unlink(missing_ok=True)
-        _keep_names(path.parent)
+        keep(path, json.dumps(facts), over=over)
     except OSError as error:
         raise StoreError(f"{path} cannot be written ({error.strerror}); make var/ writable") from error
     return _read(path) or dict(facts)
-
-
-def _keep_names(folder: Path) -> None:
-    """A new name is durable when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

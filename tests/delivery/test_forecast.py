@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.delivery.forecast import DAY, RelayInThought, Run, ends
-from mailer.delivery.profiles import OWN, named
+from mailer.delivery.profiles import OWN, guessed
 
 NOW = datetime(2027, 3, 1, 8, tzinfo=UTC)
-MICROSOFT, GOOGLE = named("microsoft365"), named("google-workspace")
+MICROSOFT, GOOGLE = guessed("smtp.office365.com"), guessed("smtp.gmail.com")
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 

@@ -8,27 +8,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.delivery.forecast import DAY, SLOT
-from mailer.delivery.pace import LEAST_RATE, Pace
-from mailer.delivery.profiles import OWN, Limit, Profile, named
+from mailer.delivery.pace import LEAST_RATE, Domains, Pace
+from mailer.delivery.profiles import OWN, PROFILES, Limit, Profile, guessed
 
-MICROSOFT = named("microsoft365")
-HERE = "ministry.example"
+MICROSOFT = guessed("smtp.office365.com")
 
 
 def limited(letters: int = 30, seconds: float = 60.0, **facts: object) -> Profile:
     return replace(OWN, rate=Limit(letters=letters, seconds=seconds), **facts)  # type: ignore[arg-type]
 
 
-def play(
-    pace: Pace, until: float, *, at_once: int = 20, start: float = 0.0, domain: str = HERE
-) -> list[float]:
+def play(pace: Pace, until: float, *, at_once: int = 20, start: float = 0.0) -> list[float]:
     """The seconds at which letters go when there are always more, handed over whenever the pace lets one."""
     now, went = start, list[float]()
     while now < until:
         for _ in range(pace.allowance(now, at_once)):
-            pace.sent(domain, now)
+            pace.sent(now)
             went.append(now)
-        now += max(pace.may_send(domain, now), 1e-4)
+        now += max(pace.may_send(now), 1e-4)
     return went
 
 
@@ -57,7 +54,7 @@ def test_no_stretch_of_time_holds_more_than_the_limit(
     for pause, wanted in steps:
         now += pause
         for _ in range(pace.allowance(now, wanted)):
-            pace.sent(HERE, now)
+            pace.sent(now)
             went.append(now)
 
     assert most_within(went, seconds) <= letters
@@ -75,7 +72,7 @@ def test_with_letters_waiting_nearly_the_whole_limit_is_used_and_no_more(
 
 @given(
     complaints=st.lists(st.floats(0, 300), max_size=30),
-    profile=st.sampled_from([OWN, MICROSOFT, named("amazon-ses"), named("amazon-ses-sandbox")]),
+    profile=st.sampled_from(PROFILES),
 )
 def test_whoever_waits_as_told_is_let_through(complaints: list[float], profile: Profile) -> None:
     """Whatever the server complains of; only the day's quota may take longer than a minute."""
@@ -83,13 +80,13 @@ def test_whoever_waits_as_told_is_let_through(complaints: list[float], profile: 
     for pause in complaints:
         now += pause
         if pace.allowance(now, 1):
-            pace.sent(HERE, now)
+            pace.sent(now)
         pace.slower(now)
-    wait = pace.may_send(HERE, now)
+    wait = pace.may_send(now)
 
     assert wait <= 1 / LEAST_RATE + 1e-3
     assert pace.allowance(now + wait, 1) == 1
-    assert pace.may_send(HERE, now + wait) == pytest.approx(0, abs=1e-5)
+    assert pace.may_send(now + wait) == pytest.approx(0, abs=1e-5)
 
 
 def test_thirty_a_minute_go_one_every_two_seconds() -> None:
@@ -102,8 +99,8 @@ def test_without_limits_as_many_go_as_are_asked_for() -> None:
     pace = Pace(OWN)
     for now in range(100):
         assert pace.allowance(now, 20) == 20
-        assert pace.may_send(HERE, now) == 0
-        pace.sent(HERE, now)
+        assert pace.may_send(now) == 0
+        pace.sent(now)
     assert pace.lowered(100) is None
 
 
@@ -116,7 +113,7 @@ def test_no_day_holds_more_than_the_quota(steps: list[tuple[float, int]]) -> Non
     for pause, wanted in steps:
         now += pause
         for _ in range(pace.allowance(now, wanted)):
-            pace.sent(HERE, now)
+            pace.sent(now)
             went.append(now)
 
     assert most_within(went, DAY) <= 50
@@ -129,18 +126,18 @@ def test_what_left_before_the_start_counts_until_it_is_a_day_old() -> None:
 
     assert pace.allowance(now, 20) == 5
     for _ in range(5):
-        pace.sent(HERE, now)
-    assert pace.may_send(HERE, now) == 60
+        pace.sent(now)
+    assert pace.may_send(now) == 60
     assert pace.allowance(now + 60, 100) == 30
 
 
 def test_a_quota_that_is_used_up_comes_back_after_a_day_and_a_slot() -> None:
     pace = Pace(replace(OWN, per_day=3))
     for _ in range(pace.allowance(0, 20)):
-        pace.sent(HERE, 0)
+        pace.sent(0)
 
     assert pace.allowance(DAY + SLOT - 1, 20) == 0
-    assert pace.may_send(HERE, DAY) == SLOT
+    assert pace.may_send(DAY) == SLOT
     assert pace.allowance(DAY + SLOT, 20) == 3
 
 
@@ -149,8 +146,7 @@ def test_a_server_that_says_its_quota_is_used_up_is_asked_again_in_an_hour() -> 
     pace.used_up(0)
 
     assert pace.allowance(3599, 20) == 0
-    assert pace.may_send(HERE, 600) == 3000
-    assert pace.predicted_end(100, 0) == pytest.approx(3601)
+    assert pace.may_send(600) == 3000
     assert pace.allowance(3600, 20) == 20
     assert pace.allowance(3601, 20) == 20
 
@@ -158,7 +154,7 @@ def test_a_server_that_says_its_quota_is_used_up_is_asked_again_in_an_hour() -> 
 def test_a_letter_let_go_of_before_its_dot_leaves_its_place_in_the_day() -> None:
     pace = Pace(replace(OWN, per_day=3))
     for _ in range(3):
-        pace.sent(HERE, 0)
+        pace.sent(0)
     pace.unsent()
 
     assert pace.allowance(1, 20) == 1
@@ -196,7 +192,7 @@ def test_the_lowered_rate_is_kept_to() -> None:
 def test_a_server_without_limits_gets_half_of_what_it_got_in_the_last_minute() -> None:
     pace = Pace(OWN)
     for tick in range(600):
-        pace.sent(HERE, tick / 10)
+        pace.sent(tick / 10)
     pace.slower(60)
 
     assert pace.lowered(60) == pytest.approx(300, rel=0.02)
@@ -220,43 +216,60 @@ def test_however_often_it_complains_a_letter_a_minute_goes() -> None:
     assert pace.lowered(1000) == pytest.approx(1)
 
 
-def test_a_complaint_of_one_domain_leaves_the_others_alone() -> None:
-    pace = Pace(OWN)
-    for tick in range(60):
-        pace.sent("busy.example", tick)
-        pace.sent(HERE, tick)
-    pace.slower(60, "busy.example")
-    pace.sent("busy.example", 60)
+# ── readers' domains ─────────────────────────────────────────────────────────────────────────────────────────
 
-    assert pace.may_send("busy.example", 60) == pytest.approx(2, rel=0.05)
-    assert pace.may_send(HERE, 60) == 0
-    assert pace.allowance(60, 20) == 20
-    assert pace.lowered(60) is None
-    assert pace.may_send("busy.example", 60 + 6 * 60) == 0
+HERE, ELSEWHERE = "ministry.example", "court.example"
+
+
+def per_domain(letters: int) -> Pace:
+    return Pace(replace(OWN, per_domain=Limit(letters=letters, seconds=60.0)))
+
+
+def at(pace: Pace, now: float) -> Domains:
+    domains = pace.domains(now)
+    assert domains
+    return domains
 
 
 def test_a_limit_for_each_domain_holds_for_each() -> None:
-    pace = Pace(replace(OWN, per_domain=Limit(letters=6, seconds=60.0)))
-    pace.sent("one.example", 0)
+    pace = per_domain(6)
+    domains = at(pace, 0)
 
-    assert pace.may_send("one.example", 0) == pytest.approx(10, abs=1e-3)
-    assert pace.may_send("other.example", 0) == 0
+    assert [domains.take(HERE), domains.take(HERE), domains.take(ELSEWHERE)] == [True, False, True]
+    assert domains.used_up == {HERE, ELSEWHERE}
+    assert domains.wait == pytest.approx(10, abs=1e-3)
+    assert at(pace, 9.9).used_up == {HERE, ELSEWHERE}
+    assert at(pace, 10.1).used_up == set()
+    assert (at(pace, 10.1).wait, pace.allowance(10.1, 20), pace.may_send(10.1)) == (0, 20, 0)
 
 
-# ── what is foretold ─────────────────────────────────────────────────────────────────────────────────────────
+def test_where_domains_have_no_limit_nothing_is_kept_of_them() -> None:
+    assert Pace(MICROSOFT).domains(0) is None
 
 
-def test_the_end_is_foretold_from_the_rate_the_quota_and_what_was_measured() -> None:
-    assert Pace(MICROSOFT).predicted_end(300, 1000) == pytest.approx(1600)
+@given(
+    letters=st.integers(1, 300),
+    steps=st.lists(st.tuples(st.floats(0, 20), st.integers(0, 40), st.integers(0, 40)), max_size=40),
+)
+def test_no_stretch_of_time_holds_more_than_the_limit_of_a_domain(
+    letters: int, steps: list[tuple[float, int, int]]
+) -> None:
+    pace, now = per_domain(letters), 0.0
+    went: dict[str, list[float]] = {HERE: [], ELSEWHERE: []}
+    for pause, here, elsewhere in steps:
+        now += pause
+        domains = at(pace, now)
+        for domain in [HERE] * here + [ELSEWHERE] * elsewhere:
+            if domains.take(domain):
+                went[domain].append(now)
+            else:
+                assert domain in domains.used_up
 
-    slowed = Pace(MICROSOFT)
-    slowed.slower(1000)
-    assert slowed.predicted_end(300, 1000) == pytest.approx(2200)
+    assert max(most_within(each, 60.0) for each in went.values()) <= letters
 
-    used_up = Pace(MICROSOFT, sent=[(1000.0, 10_000)])
-    assert used_up.predicted_end(1, 1000) == pytest.approx(1000 + DAY, abs=10)
 
-    busy = Pace(OWN)
-    for tick in range(600):
-        busy.sent(HERE, tick / 10)
-    assert busy.predicted_end(1000, 60) == pytest.approx(160, rel=0.02)
+def test_a_domain_that_has_rested_is_forgotten() -> None:
+    pace = per_domain(60)
+    for number in range(500):
+        at(pace, number / 100).take(f"court{number}.example")
+    assert at(pace, 10)._flows == {}

@@ -29,19 +29,24 @@ TEXTS = wording.load(ROOT / "templates")
 SENDER = Sender(signer=Signer(b"k" * 32), base_url="https://conference.example")
 
 
-def crowd(count: int) -> tuple[Recipient, ...]:
+def crowd(count: int, domain: str = "prosecution.example") -> tuple[Recipient, ...]:
     """People who differ in their names and addresses."""
     return tuple(
-        PRACTITIONER.model_copy(update={"address": f"p{n}@prosecution.example", "family_name": f"Novák {n}"})
+        PRACTITIONER.model_copy(update={"address": f"p{n}@{domain}", "family_name": f"Novák {n}"})
         for n in range(count)
     )
 
 
 def written(database: Database, count: int) -> Service:
     """A service whose event has `count` invitations to send."""
+    return written_to(database, crowd(count))
+
+
+def written_to(database: Database, people: tuple[Recipient, ...]) -> Service:
+    """A service whose event has an invitation to send to each of them, in this order."""
     service = Service(database=database, event=EVENT.key, sender=SENDER, texts=TEXTS)
     event = EVENT.model_copy(update={"mailings": EVENT.mailings[:1]})
-    service.publish(event, crowd(count), PUBLISHED_AT)
+    service.publish(event, people, PUBLISHED_AT)
     service.plan(PUBLISHED_AT)
     return service
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from mailer.delivery.profiles import Limit
 from mailer.delivery.relay import Relay
 from mailer.delivery.tray import Tray, TrayServer
 from mailer.dispatch import desk as desks
@@ -36,7 +37,7 @@ from tests.delivery.hostile import (
     say,
     say_and_hang_up,
 )
-from tests.dispatch.floor import counted_commits, desk_of, over, rows, written
+from tests.dispatch.floor import counted_commits, crowd, desk_of, over, rows, written, written_to
 
 S, H = LetterState, Happening
 
@@ -314,6 +315,66 @@ def test_a_desk_that_closes_waits_for_no_mute_server(
         states = Counter(row.state for row in rows(service))
 
     assert states == {S.IN_DOUBT: 1, S.WAITING: 19}
+
+
+def sharing(relay: Relay, letters: int, seconds: float) -> Relay:
+    """The relay with a limit for each domain."""
+    profile = replace(relay.profile, per_domain=Limit(letters=letters, seconds=seconds))
+    return replace(relay, profile=profile)
+
+
+def readers(server: HostileServer) -> list[str]:
+    """Whom letters came for, in the order in which they came."""
+    return [line.partition("<")[2].partition(">")[0] for line in server.commands if line[:4] == "RCPT"]
+
+
+def test_a_domain_that_has_had_its_share_waits_and_holds_up_nobody_else(database: Database) -> None:
+    """Two at once, and one more every 36 seconds; the others' letters are behind those that wait."""
+    many, few = crowd(40), crowd(2, "court.example")
+    service = written_to(database, (*many, *few))
+    now = PUBLISHED_AT
+    with (
+        HostileServer() as server,
+        desk_of(service, sharing(over(server.relay(), 2), 100, 3600.0), clock=lambda: now) as desk,
+    ):
+        first = desk.work()
+        assert (first.sent, first.put_off, first.unreachable) == (4, 0, "")
+        assert {*readers(server)} == {each.address for each in (*many[:2], *few)}
+        waiting = rows(service, S.WAITING)
+        assert [row.recipient.address for row in waiting] == [each.address for each in many[2:]]
+        with database.reading() as transaction:
+            assert [letters.history(transaction, row.id) for row in waiting] == [[]] * 38
+
+        now += timedelta(seconds=37)
+        assert desk.work().sent == 1
+        now += timedelta(hours=1)
+        assert desk.work().sent == 2
+
+    assert readers(server)[4] == many[2].address
+    assert {*readers(server)[5:]} == {each.address for each in many[3:5]}
+
+
+def test_a_domains_next_letter_is_waited_for_if_it_may_leave_soon(database: Database) -> None:
+    many, other = crowd(3), crowd(1, "court.example")
+    service = written_to(database, (*many, *other))
+    began, came = time.monotonic(), list[float]()
+
+    def note(talk: Talk) -> None:
+        came.append(time.monotonic() - began)
+        talk.say(b"250 OK\r\n")
+
+    with (
+        HostileServer({"dot": note}) as server,
+        desk_of(
+            service,
+            sharing(over(server.relay(), 1), 98, 60.0),
+            clock=lambda: PUBLISHED_AT + timedelta(seconds=time.monotonic() - began),
+        ) as desk,
+    ):
+        assert desk.work().sent == 4
+
+    assert readers(server) == [each.address for each in (many[0], *other, *many[1:])]
+    assert came[3] - came[0] > 1
 
 
 def test_the_history_of_a_sent_letter_says_through_what_it_left(

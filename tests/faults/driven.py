@@ -6,7 +6,6 @@ is shared, and the database's commits, at which a mishap may be waiting.
 
 import os
 import signal
-import socket
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
@@ -27,6 +26,7 @@ from mailer.delivery.line import Timeouts
 from mailer.delivery.relay import Relay
 from mailer.dispatch import desk as desks
 from mailer.dispatch.carrier import carry
+from mailer.dispatch.crew import channels
 from mailer.dispatch.desk import Clock, Desk
 from mailer.dispatch.orders import PATIENT, Route
 from mailer.errors import StoreError
@@ -40,19 +40,18 @@ from tests.faults.stage import EVENT, SharedClock, service_on
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.faults.driven"])
 
-_BUFFER = 4 * 1024 * 1024
 _PATIENCE_FOR = 30.0
 _BEATS = 10
 
-Deed = Literal["kill", "kill a carrier", "fail", "keep and fail"]
+Deed = Literal["kill", "kill a carrier", "fail"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mishap:
     """What befalls a commit that writes down such a happening, `before` or `after` it is durable.
 
-    The service kills itself or its first carrier; or the commit fails, or is kept and said to have failed. So many
-    such commits are let pass first.
+    The service kills itself or its first carrier; or the commit is said to have failed. So many such commits are let
+    pass first.
     """
 
     happening: Happening
@@ -116,7 +115,7 @@ class MishapDatabase(Database):
                 os.kill(os.getpid(), signal.SIGKILL)
             case "kill a carrier":
                 os.kill(self._pids[0], signal.SIGKILL)
-            case "fail" | "keep and fail":
+            case "fail":
                 raise StoreError("the line to the database broke")
 
 
@@ -141,10 +140,7 @@ class InAFork:
     """A carrier in a process of its own that has everything loaded, and nothing else of who hired it."""
 
     def __init__(self, route: Route) -> None:
-        ends = socket.socketpair()
-        for end in ends:
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-        self.channel, theirs = Connection(ends[0].detach()), Connection(ends[1].detach())
+        self.channel, theirs = channels()
         self.room = route.room
         self.pid = os.fork()
         if not self.pid:

@@ -4,7 +4,8 @@ It looks when all is over, changes nothing, and knows nothing of what was done.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from sqlalchemy import text
@@ -46,22 +47,89 @@ class Findings:
     is_sound: bool = True
     broken: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
+
+Wrong = Iterator[tuple[Collection[object], str]]
+"""What was found to be wrong, as (letters or what else, in what way); nothing wrong where there are none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Evidence:
+    """What the outbox says of each letter, and the log of the server; `kept` counts its copies by their bytes."""
+
+    expected: AbstractSet[Name]
+    held: Collection[str]
+    rows: Mapping[Name, Sequence[LetterRow]]
+    intents: Counter[Name]
+    dots: Counter[Name]
+    kept: Mapping[Name, Counter[str]]
+    strangers: Sequence[str]
+    integrity: str
+
     @property
-    def holds(self) -> bool:
-        return not self.broken
+    def states(self) -> dict[Name, LetterState]:
+        return {name: found[0].state for name, found in self.rows.items()}
+
+    @property
+    def lost(self) -> list[Name]:
+        return [name for name, state in self.states.items() if state is S.SENT and name not in self.kept]
+
+    @property
+    def held_twice(self) -> list[Name]:
+        return [n for n, copies in self.kept.items() if n[1] in self.held and copies.total() > 1]
+
+    @property
+    def too_often(self) -> list[Name]:
+        return [name for name, copies in self.kept.items() if copies.total() > 2]
+
+    @property
+    def altered(self) -> list[Name]:
+        return [name for name, copies in self.kept.items() if len(copies) > 1]
+
+    @property
+    def repeated(self) -> list[Name]:
+        return [n for n, copies in self.kept.items() if n[1] not in self.held and copies.total() == 2]
 
 
-class _Account:
-    """The sentences so far."""
+def _all_are_accounted_for(found: _Evidence) -> Wrong:
+    yield found.expected ^ found.rows.keys(), "letters are missing, or nobody planned them"
+    yield [name for name, rows in found.rows.items() if len(rows) > 1], "letters are there twice"
+    yield [n for n, state in found.states.items() if state not in ACCOUNTED], "letters are still open"
 
-    def __init__(self) -> None:
-        self.broken: dict[str, list[str]] = {}
 
-    def check(self, promise: str, wrong: Collection[object], what: str) -> int:
-        if wrong:
-            shown = ", ".join(map(str, sorted(map(str, wrong))[:5]))
-            self.broken.setdefault(promise, []).append(f"{len(wrong)} {what}: {shown}")
-        return len(wrong)
+def _what_is_sent_was_kept(found: _Evidence) -> Wrong:
+    yield found.lost, "lost letters"
+    may_have_come = {
+        name for name, (row, *_) in found.rows.items() if row.repeated_at or row.state in MAY_HAVE_COME
+    }
+    yield found.kept.keys() - may_have_come, "letters arrived and are said not to have"
+
+
+def _none_comes_too_often(found: _Evidence) -> Wrong:
+    yield found.held_twice, "letters came twice that are held"
+    yield found.too_often, "letters came more than twice"
+    yield found.altered, "repeated letters were not the same byte for byte"
+
+
+def _the_database_is_sound(found: _Evidence) -> Wrong:
+    yield [] if found.integrity == "ok" else [found.integrity], "complaint of the database"
+
+
+def _nobody_had_anothers(found: _Evidence) -> Wrong:
+    yield found.strangers, "letters were another's"
+
+
+def _every_dot_had_its_intent(found: _Evidence) -> Wrong:
+    yield [n for n, count in found.dots.items() if count > found.intents[n]], "dots came without an intent"
+
+
+_CHECKS: Mapping[str, Callable[[_Evidence], Wrong]] = {
+    "I1": _all_are_accounted_for,
+    "I2": _what_is_sent_was_kept,
+    "I3": _none_comes_too_often,
+    "I4": _the_database_is_sound,
+    "I5": _nobody_had_anothers,
+    "I6": _every_dot_had_its_intent,
+}
 
 
 def examine(
@@ -75,53 +143,51 @@ def examine(
     """All invariants. `expected` are the SHA-256 of the letters as they stand at the end, `former` of those that
     have left before something was changed.
     """
-    account = _Account()
-    rows, intents = _rows(database), _intents(database)
     names = {digest: name for name, digest in [*(former or {}).items(), *expected.items()]}
-    kept: Counter[tuple[Name, str]] = Counter()
-    strangers = []
+    kept, strangers = _kept(seen, names)
+    found = _Evidence(
+        expected=expected.keys(),
+        held=held,
+        rows=_rows(database),
+        intents=_intents(database),
+        dots=Counter(names[each.content] for each in only(seen, "dot") if each.content in names),
+        kept=kept,
+        strangers=strangers,
+        integrity=_integrity(database),
+    )
+    told = {
+        promise: [_sentence(*wrong) for wrong in check(found) if wrong[0]]
+        for promise, check in _CHECKS.items()
+    }
+    return Findings(
+        letters=len(expected),
+        states=Counter(found.states.values()),
+        lost=len(found.lost),
+        held_twice=len(found.held_twice),
+        repeated=len(found.repeated),
+        altered=len(found.altered) + len(found.too_often),
+        strangers=len(strangers),
+        is_sound=found.integrity == "ok",
+        broken={promise: sentences for promise, sentences in told.items() if sentences},
+    )
+
+
+def _sentence(wrong: Collection[object], what: str) -> str:
+    shown = ", ".join(sorted(map(str, wrong))[:5])
+    return f"{len(wrong)} {what}: {shown}"
+
+
+def _kept(seen: Sequence[Seen], names: Mapping[str, Name]) -> tuple[dict[Name, Counter[str]], list[str]]:
+    """The letters that the server kept, and a sentence for each that came to somebody else."""
+    kept: dict[Name, Counter[str]] = {}
+    strangers = list[str]()
     for each in only(seen, "kept"):
         name = names.get(each.content)
         if name is None or name[0] != each.reader:
             strangers.append(f"{each.reader} had {name[0] if name else 'unknown bytes'}")
         else:
-            kept[name, each.content] += 1
-    copies = Counter[Name]()
-    for (name, _), count in kept.items():
-        copies[name] += count
-    dots = Counter(names[each.content] for each in only(seen, "dot") if each.content in names)
-
-    doubled = [name for name, found in rows.items() if len(found) > 1]
-    account.check("I1", expected.keys() ^ rows.keys(), "letters are missing, or nobody planned them")
-    account.check("I1", doubled, "letters are there twice")
-    state = {name: found[0].state for name, found in rows.items()}
-    account.check("I1", [n for n, s in state.items() if s not in ACCOUNTED], "letters are still open")
-    lost = account.check("I2", [n for n, s in state.items() if s is S.SENT and not copies[n]], "lost letters")
-    may_have_come = {
-        n for n, found in rows.items() if found[0].repeated_at or found[0].state in MAY_HAVE_COME
-    }
-    account.check("I2", copies.keys() - may_have_come, "letters arrived and are said not to have")
-    twice = [name for name, count in copies.items() if name[1] in held and count > 1]
-    account.check("I3", twice, "letters came twice that are held")
-    often = [name for name, count in copies.items() if count > 2]
-    account.check("I3", often, "letters came more than twice")
-    altered = [n for n, c in copies.items() if c > 1 and max(k for (o, _), k in kept.items() if o == n) < c]
-    account.check("I3", altered, "repeated letters were not the same byte for byte")
-    integrity = _integrity(database)
-    account.check("I4", [] if integrity == "ok" else [integrity], "complaint of the database")
-    account.check("I5", strangers, "letters were another's")
-    account.check("I6", [n for n, count in dots.items() if count > intents[n]], "dots came without an intent")
-    return Findings(
-        letters=len(expected),
-        states=Counter(state.values()),
-        lost=lost,
-        held_twice=len(twice),
-        repeated=sum(count == 2 and name[1] not in held for name, count in copies.items()),
-        altered=len(altered) + len(often),
-        strangers=len(strangers),
-        is_sound=integrity == "ok",
-        broken=account.broken,
-    )
+            kept.setdefault(name, Counter())[each.content] += 1
+    return kept, strangers
 
 
 def _rows(database: Database) -> dict[Name, list[LetterRow]]:

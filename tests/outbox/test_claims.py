@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text
 
-from mailer.outbox import claims, doubts, letters, schema
+from mailer.delivery.pace import Domains
+from mailer.delivery.profiles import Limit
+from mailer.outbox import claims, doubts, letters, people, schema
 from mailer.outbox.claimed import ClaimedLetter
 from mailer.outbox.claims import Recovered
 from mailer.outbox.database import Database
@@ -48,12 +50,10 @@ def test_a_claim_carries_all_that_composing_needs(database: Database) -> None:
         mailing="session-reminder",
         anchor="session-1",
         due_at=DUE,
-        useful_until=USEFUL_UNTIL,
         dated_at=DUE,
         wording=WORDING,
         revision=1,
         attempts=0,
-        recipient_id=claimed.recipient_id,
         handle=f"{EVENT}/p000000@prosecution.example",
         address="p000000@prosecution.example",
         document=person(0).model_dump_json(),
@@ -71,6 +71,27 @@ def test_the_earliest_due_is_claimed_first_and_nothing_before_its_time(database:
     assert [each.due_at for each in claim(database, 3)] == [early.due_at, early.due_at, DUE]
     assert [each.due_at for each in claim(database)] == [DUE]
     assert [each.due_at for each in claim(database, now=later(minutes=5))] == [future.due_at] * 2
+
+
+def test_who_is_beyond_a_domains_share_is_passed_over_and_the_next_come_in_their_place(
+    database: Database,
+) -> None:
+    readers = [f"p{n}@prosecution.example" for n in range(6)] + [f"j{n}@court.example" for n in range(3)]
+    with database.writing() as c:
+        people.save_roster(c, EVENT, [person(0, address=each) for each in readers], NOW, str)
+        write_letters(c, [member.id for member in people.roster(c, EVENT)])
+    two_each = Domains(Limit(letters=100, seconds=3600.0)).at(0)
+
+    def shared_out(limit: int) -> list[str]:
+        with database.writing() as c:
+            return [each.address for each in claims.claim(c, "one", NOW, limit, LEASE, shares=two_each)]
+
+    assert shared_out(1) == readers[:1]
+    assert shared_out(2) == [readers[1], readers[6]]
+    assert [shared_out(100), shared_out(100)] == [[readers[7]], []]
+    rest = claim(database)
+    assert [each.address for each in rest] == [*readers[2:6], readers[8]]
+    assert {each.fence for each in rest} == {1}
 
 
 def test_what_is_not_an_owners_to_tell_is_an_error(database: Database) -> None:
@@ -141,9 +162,9 @@ def test_after_the_intent_a_lost_owner_leaves_a_doubt(database: Database) -> Non
     tell(database, told(claimed[0], H.INTENDED, digest=DIGEST))
     with database.writing() as c:
         assert claims.recover(c, NOW + LEASE) == Recovered(released=2, in_doubt=1)
-        (doubtful,) = doubts.in_doubt(c, EVENT)
-        assert doubts.in_doubt(c) == [doubtful]
-        assert doubts.in_doubt(c, "another") == []
+        (doubt,) = doubts.doubts(c, EVENT)
+        assert doubts.doubts(c, "another") == []
+    doubtful = doubt.letter
     assert (doubtful.id, doubtful.content, doubtful.reason) == (claimed[0].id, DIGEST, "its lease ran out")
     assert tell(database, told(claimed[0], H.ACCEPTED), now=NOW + LEASE) == []
 

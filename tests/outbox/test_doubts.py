@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from mailer.outbox import agendas, claims, doubts, ledger, occasions, people, schema
+from mailer.outbox import agendas, claims, doubts, ledger, letters, occasions, people, schema
 from mailer.outbox.database import Database
 from mailer.outbox.doubts import Doubt
 from mailer.outbox.letter import Happening, LetterState
@@ -90,7 +90,7 @@ def test_a_doubt_says_through_what_it_was_to_leave_and_since_when_nobody_knows(d
     (lost,) = lose(database)
     (doubt,) = doubts_of(database)
     with database.reading() as c:
-        (row,) = doubts.in_doubt(c, EVENT)
+        (row,) = letters.search(c, EVENT)
     assert doubt == Doubt(
         letter=row,
         useful_until=USEFUL_UNTIL,

@@ -1,6 +1,6 @@
 """What calendars were told, on both databases."""
 
-from mailer.outbox import agendas, ledger, occasions
+from mailer.outbox import agendas, ledger, letters, occasions
 from mailer.outbox.database import Database
 from mailer.outbox.letter import Happening
 from mailer.planning.due import Occasion
@@ -28,7 +28,8 @@ def test_what_was_sent_enters_the_ledger_and_the_newest_stays(database: Database
     tell(database, told(claimed, H.INTENDED), told(claimed, H.ACCEPTED, entries=entries))
     update = Occasion(due_at=NOW, mailing="update", anchor="session-1", useful_until=USEFUL_UNTIL)
     with database.writing() as c:
-        write_letters(c, [claimed.recipient_id], update)
+        (row,) = letters.search(c, EVENT)
+        write_letters(c, [row.recipient_id], update)
         agendas.keep_wording(c, "1" * 64, {})
         occasions.follow_version(c, EVENT, 2, "1" * 64)
     (second,) = claim(database)
@@ -38,7 +39,7 @@ def test_what_was_sent_enters_the_ledger_and_the_newest_stays(database: Database
         late = occasions.open_occasion(
             c, EVENT, Occasion(due_at=DUE, mailing="late", anchor="event", useful_until=USEFUL_UNTIL), NOW
         )
-        occasions.add_letters(c, late, [new_letter(claimed.recipient_id)])
+        occasions.add_letters(c, late, [new_letter(row.recipient_id)])
     (old,) = claim(database)
     stale = told(old, H.ACCEPTED, entries=(("session-1", "uid-2", 4),))
     tell(database, told(old, H.INTENDED), stale, now=later(seconds=40))

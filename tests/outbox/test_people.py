@@ -247,7 +247,7 @@ def test_a_letter_written_while_its_reader_unsubscribed_or_left_does_not_leave(d
     assert claimed.id == rows[2].id
     assert list(states(database).values()) == [S.SUPPRESSED, S.WITHDRAWN, S.CLAIMED]
     with database.writing() as c:
-        c.execute(gone.where(schema.recipient.c.id == claimed.recipient_id).values(unsubscribed_at=NOW))
+        c.execute(gone.where(schema.recipient.c.id == rows[2].recipient_id).values(unsubscribed_at=NOW))
     assert tell(database, told(claimed, H.INTENDED)) == []
     with database.writing() as c:
         claims.recover(c, NOW + LEASE)
@@ -258,6 +258,8 @@ def test_a_letter_written_while_its_reader_unsubscribed_or_left_does_not_leave(d
 def test_unsubscribing_and_intending_at_once_never_both_win(database: Database) -> None:
     begin(database, 20)
     claimed = claim(database, 20)
+    with database.reading() as c:
+        readers = [row.recipient_id for row in letters.search(c, EVENT)]
     start = threading.Barrier(2)
     intended: list[int] = []
 
@@ -269,9 +271,9 @@ def test_unsubscribing_and_intending_at_once_never_both_win(database: Database) 
     thread = threading.Thread(target=intend)
     thread.start()
     start.wait()
-    for each in reversed(claimed):
+    for reader in reversed(readers):
         with database.writing() as c:
-            people.unsubscribe(c, each.recipient_id, NOW)
+            people.unsubscribe(c, reader, NOW)
     thread.join()
     found = states(database)
     assert {each for each, state in found.items() if state is S.LEAVING} == set(intended)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mailer.delivery.profiles import named
+from mailer.delivery.profiles import guessed
 from mailer.outbox import pauses, slowdowns
 from mailer.outbox.pauses import EVERYTHING
 from mailer.outbox.schema import PausedBy, recipient
@@ -81,7 +81,7 @@ def test_what_holds_letters_up_is_told(desk: Desk) -> None:
 def test_what_is_leaving_has_its_end(desk: Desk) -> None:
     desk.clock.now = AGENDA_IS_DUE_AT
     desk.service.plan(desk.clock())
-    office = replace(desk.office, profile=named("microsoft365"))
+    office = replace(desk.office, profile=guessed("smtp.office365.com"))
     status = replace(desk, office=office).browser().get("/api/status").json()
     ends = {mailing["mailing"]: mailing["ends"] for mailing in status["mailings"] if mailing["ends"]}
     assert ends.keys() == {"agenda", "reminder"}
