@@ -73,7 +73,7 @@ class Carrier:
             await asyncio.gather(*(line.close(within=within) for line in tuple(self._lines)))
             self._report()
         finally:
-            self._loop.remove_reader(self._channel.fileno())
+            self._finish(None)
             self._channel.close()
 
     # ── what the desk says ───────────────────────────────────────────────────────────────────────────────────
@@ -108,6 +108,7 @@ class Carrier:
 
     def _finish(self, within: float | None) -> None:
         if not self._finished.done():
+            self._loop.remove_reader(self._channel.fileno())  # what comes now would be called about without end
             self._finished.set_result(within)
 
     def _let_go(self) -> None:
@@ -203,7 +204,8 @@ class Carrier:
             raise UnsafeLetter("a repetition must be byte-identical, and this one is not")
         self._in_hand[letter.key] = digest, composed.entries
         sender = self._route.sender.return_path_of(letter.id) or composed.return_path
-        return Parcel(letter.key, sender, recipient.address, composed.raw)
+        envelope_id = composed.message_id[1:].partition("@")[0]
+        return Parcel(letter.key, sender, recipient.address, composed.raw, envelope_id)
 
     def intend(self, line: Line, parcel: Parcel) -> None:
         self._asking[parcel.key] = line

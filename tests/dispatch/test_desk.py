@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from email import message_from_bytes
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from mailer.outbox.database import Database
 from mailer.outbox.letter import Happening, LetterState
 from tests.conference import PUBLISHED_AT
 from tests.delivery.hostile import (
+    EXTENSIONS,
     Act,
     HostileServer,
     Talk,
@@ -58,6 +60,21 @@ def test_every_letter_leaves_once_over_many_lines(database: Database, tray: tupl
     assert (done.sent, done.put_off, done.failed, done.unreachable) == (60, 0, 0, "")
     assert set(Counter(letter.recipient for letter, _ in tray[0].everything()).values()) == {1}
     assert {row.state for row in rows(service)} == {S.SENT}
+
+
+def test_a_server_that_reports_deliveries_is_told_what_to_call_the_letter(database: Database) -> None:
+    """RFC 3461 4.4: what comes back then names the letter by its Message-ID."""
+    service = written(database, 1)
+    with (
+        HostileServer(extensions=(*EXTENSIONS, "DSN")) as server,
+        desk_of(service, over(server.relay(), 1)) as desk,
+    ):
+        desk.work()
+
+    (letter,) = server.kept
+    message_id = message_from_bytes(letter)["Message-ID"]
+    assert f" ENVID={message_id[1:].partition('@')[0]}\r\n".encode() in server.in_clear
+    assert b" ORCPT=rfc822;" in server.in_clear
 
 
 class Played:
