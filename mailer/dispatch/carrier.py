@@ -108,7 +108,7 @@ class Carrier:
 
     def _finish(self, within: float | None) -> None:
         if not self._finished.done():
-            self._loop.remove_reader(self._channel.fileno())  # what comes now would be called about without end
+            self._loop.remove_reader(self._channel.fileno())  # or it would be called without end
             self._finished.set_result(within)
 
     def _let_go(self) -> None:

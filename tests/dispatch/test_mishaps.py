@@ -19,14 +19,15 @@ from mailer.delivery.outcome import Outcome
 from mailer.delivery.relay import Relay
 from mailer.delivery.tray import Tray, TrayServer
 from mailer.dispatch import desk as desks
+from mailer.dispatch.carrier import Carrier
 from mailer.dispatch.crew import Hired, InAProcess, InAThread
 from mailer.dispatch.desk import LEASE_FOR
-from mailer.dispatch.orders import Report, Route, hear, tell
+from mailer.dispatch.orders import Order, Report, Route, hear, tell
 from mailer.errors import StoreError
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import Happening, LetterState
 from tests.conference import EVENT, PUBLISHED_AT
-from tests.delivery.hostile import HostileServer, Talk
+from tests.delivery.hostile import HostileServer, Talk, keep_silent
 from tests.dispatch.floor import crowd, desk_of, over, rows, written
 
 H, S = Happening, LetterState
@@ -261,3 +262,42 @@ def test_a_letter_that_cannot_be_written_whatever_the_reason_keeps_no_other_from
     assert counted["sent"][0] == 19
     assert counted["deferred"][0] == 1
     assert counted["deferred"][1].startswith("not composed: ")
+
+
+def test_a_carrier_that_is_told_to_finish_is_called_about_nothing_that_comes_then(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An order that nobody reads any more would wake its loop without end, as long as a dot waits for its reply."""
+    calls, told, hired = list[None](), threading.Event(), list[InAThread]()
+    hear_more, finish = getattr(Carrier, "_hear"), getattr(Carrier, "_finish")  # noqa: B009 - to count them
+
+    def counted(carrier: Carrier) -> None:
+        calls.append(None)
+        hear_more(carrier)
+
+    def finishing(carrier: Carrier, within: float | None) -> None:
+        finish(carrier, within)
+        told.set()
+
+    def hire(route: Route) -> InAThread:
+        hired.append(InAThread(route))
+        return hired[-1]
+
+    monkeypatch.setattr(Carrier, "_hear", counted)
+    monkeypatch.setattr(Carrier, "_finish", finishing)
+    monkeypatch.setattr(desks, "FINISH_WITHIN", 0.5)
+    service, stop = written(database, 1), threading.Event()
+    with (
+        HostileServer({"dot": keep_silent}) as server,
+        desk_of(service, over(server.relay(), 1), hire=hire) as desk,
+    ):
+        work = threading.Thread(target=desk.work, args=[stop], daemon=True)
+        work.start()
+        while not server.dots:
+            work.join(0.01)
+        stop.set()
+        assert told.wait(SOON)
+        tell(hired[0].channel, Order())
+        work.join(SOON)
+
+    assert 0 < len(calls) < 100
