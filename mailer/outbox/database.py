@@ -27,6 +27,7 @@ from sqlalchemy.exc import (
     InternalError,
     OperationalError,
 )
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from mailer.errors import StoreError
 from mailer.outbox.schema import metadata
@@ -41,6 +42,8 @@ HEAD = "0004"
 VERSION_TABLE = "convenor_schema"
 _MIGRATION_LOCK = 0x436F6E76656E6F72  # pg_advisory_xact_lock takes any 64 bits that nobody else uses
 _PATIENCE_FOR = 10_000  # milliseconds
+_POOL = {"pool_size": 5, "max_overflow": 50, "pool_timeout": _PATIENCE_FOR / 1000}
+"""More connections than a service has threads, the pages' forty among them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,7 +241,8 @@ def _make_folder(address: URL) -> None:
 def _engine(address: URL) -> Engine:
     is_file = address.get_backend_name() == "sqlite"
     try:
-        engine = create_engine(address, **({"module": pysqlite3} if is_file else {"pool_pre_ping": True}))
+        driver: dict[str, Any] = {"module": pysqlite3} if is_file else {"pool_pre_ping": True}
+        engine = create_engine(address, **driver, **_POOL)
     except ModuleNotFoundError:
         raise StoreError("PostgreSQL needs one more package: pip install -e '.[postgres]'") from None
     event.listen(engine, "connect", _prepare_sqlite if is_file else _prepare_postgresql)
@@ -332,6 +336,11 @@ def _told_plainly(address: URL) -> Iterator[None]:
     """What the drivers say, as one StoreError; mistakes in our own statements stay what they are."""
     try:
         yield
+    except PoolTimeout as error:
+        raise StoreError(
+            f"the database {address.render_as_string(hide_password=True)} cannot be used "
+            "(all its connections are in use); try again when one is free"
+        ) from error
     except (OperationalError, InternalError, InterfaceError) as error:
         raise _unusable(address, error) from error
     except DatabaseError as error:

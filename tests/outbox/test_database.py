@@ -93,6 +93,19 @@ def test_reading_sees_one_moment(database: Database) -> None:
         assert c.scalar(text("SELECT count(*) FROM letter")) == 0
 
 
+def test_without_a_connection_left_it_is_said_and_nobody_waits_for_ever(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "mailer.outbox.database._POOL", {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.01}
+    )
+    opened = open_database(database_url)
+    in_use = pytest.raises(StoreError, match="all its connections are in use")
+    with opened.reading(), in_use, opened.reading():
+        pass
+    opened.close()
+
+
 def test_mistakes_in_statements_are_not_called_a_broken_database(database: Database) -> None:
     row = {"digest": "twice", "texts": "{}"}
     with pytest.raises(IntegrityError), database.writing() as c:
