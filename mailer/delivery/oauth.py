@@ -45,9 +45,9 @@ class AuthFailed(ConvenorError, PermissionError):  # noqa: N818 - it names what 
 
 
 class TokenUnavailable(ConvenorError, ConnectionError):  # noqa: N818
-    """No token at this moment, for the endpoint cannot be used; before `retry_at` it is not asked again."""
+    """No token at this moment, for the endpoint cannot be used; before `retry_at`, if any, it is not asked again."""
 
-    def __init__(self, message: str, *, retry_at: datetime) -> None:
+    def __init__(self, message: str, *, retry_at: datetime | None = None) -> None:
         self.retry_at = retry_at
         super().__init__(message)
 

@@ -133,6 +133,7 @@ def test_an_endpoint_that_is_away_is_left_alone_longer_each_time(account: Accoun
             source.token_now()
         with pytest.raises(TokenUnavailable, match="HTTP 503") as again:
             source.token_now()
+        assert away.value.retry_at
         assert (away.value.retry_at, len(account.server.asked)) == (again.value.retry_at, asked)
         rests.append((away.value.retry_at - account.now).total_seconds())
         account.now = away.value.retry_at

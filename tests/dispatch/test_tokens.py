@@ -221,3 +221,40 @@ def test_a_carrier_that_takes_anothers_place_is_told_the_token(database: Databas
     assert len(hired) == 2
     assert Counter(row.state for row in rows(service)) == {S.IN_DOUBT: 1, S.SENT: 3}
     assert office.signed_in_with() == ["one", "one"]
+
+
+def test_an_endpoint_that_takes_its_time_holds_up_no_letter_while_the_token_at_hand_holds(
+    database: Database, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.dispatch.signing_in.AWAITED_FOR", 0.1)
+    service = written(database, 20)
+    as_time_goes_by(office, 2, office.endpoint.may_answer.clear)
+    office.endpoint.gives("one", holds_for=300)
+    with office.desk(service, office.relay()) as desk:
+        done = desk.work()
+        asked = len(office.endpoint.asked)
+        office.endpoint.may_answer.set()
+
+    assert (done.sent, done.unreachable) == (20, "")
+    assert asked == 2
+
+
+def test_without_a_token_nothing_is_claimed_and_the_next_turn_of_work_goes_on(
+    database: Database, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.dispatch.signing_in.AWAITED_FOR", 0.1)
+    service = written(database, 2)
+    office.endpoint.may_answer.clear()
+    with office.desk(service, office.relay()) as desk:
+        waiting = desk.work()
+        assert {row.state for row in rows(service)} == {S.WAITING}
+        monkeypatch.setattr("mailer.dispatch.signing_in.AWAITED_FOR", 20.0)
+        office.endpoint.may_answer.set()
+        done = desk.work()
+
+    assert (waiting.sent, waiting.kind, waiting.unreachable) == (
+        0,
+        "token",
+        "the token endpoint takes its time",
+    )
+    assert (done.sent, len(office.endpoint.asked)) == (2, 1)
