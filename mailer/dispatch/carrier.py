@@ -136,8 +136,8 @@ class Carrier:
             self._spawn(self._open(self._token))
 
     async def _open(self, token: str) -> None:
-        """A line that is signed in with this token; where a newer one has come meanwhile, a refusal is no news. A server
-        that lets us have some lines and no more is content with those.
+        """A line that is signed in with this token; where a newer one has come meanwhile, a refusal is no news. If the
+        server lets us have some lines and no more, those will do.
         """
         try:
             line = await Line.open(self._route.relay, self, timeouts=self._route.timeouts, token=token)
