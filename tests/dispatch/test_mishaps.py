@@ -281,7 +281,10 @@ def test_whatever_goes_wrong_in_a_commit_leaves_no_line_waiting_for_its_answer(
     with desk_of(service, over(tray[1], 4)) as desk:
         with pytest.raises(RuntimeError, match="of our own"):
             desk.work()
-        desk.work()
+        work = threading.Thread(target=desk.work, daemon=True)
+        work.start()
+        work.join(SOON)
+        assert not work.is_alive()
 
     assert {row.state for row in rows(service)} == {S.SENT}
     assert copies(tray[0]) == {1}
