@@ -27,7 +27,7 @@ SETTLING = 10
 """Seconds between two looks at letters in doubt."""
 
 RELAY_RESTS_FOR = timedelta(seconds=15)
-"""How long a relay that could not be used is left alone at first; twice as long each time it fails again."""
+"""How long a relay that could not be used is left alone at first; twice as long each time it takes no letter."""
 
 RELAY_RESTS_AT_MOST = timedelta(minutes=15)
 
@@ -93,7 +93,8 @@ class Heartbeat:
             return
         done = self._parts.desk.work(self._stop)
         self.trouble = done.unreachable
-        self._troubles = min(self._troubles + 1, 10) if done.unreachable else 0
+        before = 0 if done.sent else self._troubles
+        self._troubles = min(before + 1, 10) if done.unreachable else 0
         rests_for = (
             min(RELAY_RESTS_FOR * 2 ** (self._troubles - 1), RELAY_RESTS_AT_MOST) if self._troubles else None
         )

@@ -49,6 +49,7 @@ class Carrier:
         self._proven: set[Line] = set()
         self._asking: dict[Key, Line] = {}
         self._opening = 0
+        self._most = route.lines  # as many as the server lets us have
         self._asked: list[tuple[Key, str]] = []
         self._accepted: list[tuple[Key, str, tuple[SentEntry, ...]]] = []
         self._ended: list[tuple[Key, Outcome]] = []
@@ -129,20 +130,24 @@ class Carrier:
             if not self._in_store:
                 return
             line.wake()
-        missing = min(self._route.lines - len(self._lines), self._in_store) - self._opening
+        missing = min(self._most - len(self._lines), self._in_store) - self._opening
         for _ in range(missing):
             self._opening += 1
             self._spawn(self._open(self._token))
 
     async def _open(self, token: str) -> None:
-        """A line that is signed in with this token; where a newer one has come meanwhile, a refusal is no news."""
+        """A line that is signed in with this token; where a newer one has come meanwhile, a refusal is no news. If the
+        server lets us have some lines and no more, those will do.
+        """
         try:
             line = await Line.open(self._route.relay, self, timeouts=self._route.timeouts, token=token)
         except RelayUnreachable as error:
             if error.kind == "auth" and token != self._token:
                 self._loop.call_soon(self._set_to_work)
-            else:
+            elif error.kind == "auth" or not (self._lines or self._opening > 1):
                 self._give_up(str(error), error.kind)
+            else:
+                self._most = max(1, self._most - 1)
             return
         finally:
             self._opening -= 1
@@ -283,6 +288,7 @@ class Carrier:
                 if line.idle and line in self._resting:
                     self._retire(line)
             self._resting = {line for line in self._lines if line.idle}
+            self._most = min(self._route.lines, self._most + 1)
             self._loop.call_later(QUIET_FOR, self._give_a_sign)
 
     def _report_soon(self) -> None:

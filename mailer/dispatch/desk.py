@@ -21,7 +21,6 @@ from mailer.dispatch.hand import Hand
 from mailer.dispatch.lessons import Lessons
 from mailer.dispatch.orders import Key, Order, Report
 from mailer.dispatch.signing_in import SigningIn
-from mailer.errors import StoreError
 from mailer.outbox import agendas, claims, doubts, pauses, tallies
 from mailer.outbox.claimed import Change, ClaimedLetter, SentEntry, WrittenFrom
 from mailer.outbox.database import Database, Transaction
@@ -174,7 +173,7 @@ class Desk:
                     self._renew(transaction, now)
                 shares = self._pace.domains(now.timestamp()) if wanted else None
                 orders = {hand: self._claim(transaction, hand, limit, shares, now) for hand, limit in wanted}
-        except StoreError:
+        except BaseException:
             self._hold_back(heard)
             raise
         self._untold.clear()

@@ -196,9 +196,9 @@ def happen(c: Connection, changes: Sequence[Change], now: datetime) -> list[Chan
     """Apply what owners say of their letters, many at once; returns what of it holds.
 
     It does not hold for whoever is fenced out: the letter has another fence or owner, or is in a state in
-    which this cannot happen. INTENDED moreover needs a lease still running, a reader who has not unsubscribed,
-    and a letter `written_from` what it still stands for: no dot may be sent for an intent that is not
-    returned. Told again, for nobody knew whether it was kept, it holds again. ACCEPTED enters `entries` into
+    which this cannot happen. INTENDED moreover needs a lease still running, an occasion still useful, a reader who
+    has not unsubscribed, and a letter `written_from` what it still stands for: no dot may be sent for an intent that
+    is not returned. Told again, for nobody knew whether it was kept, it holds again. ACCEPTED enters `entries` into
     the ledger.
 
     Raises:
@@ -229,6 +229,7 @@ _INTEND = f"""
 UPDATE letter SET state = '{_AFTER[H.INTENDED]}', intent_at = ?, content = ?, reply = ?
 WHERE id = ? AND fence = ? AND owner = ? AND state IN ({_written(states_before(H.INTENDED))}) AND lease_until > ?
   AND version = ? AND revision = ? AND wording = ?
+  AND EXISTS (SELECT 1 FROM occasion o WHERE o.id = occasion_id AND o.useful_until > ?)
   AND NOT EXISTS (SELECT 1 FROM recipient r WHERE r.id = recipient_id AND r.unsubscribed_at IS NOT NULL)"""  # noqa: S608
 _NEXT = ", next_attempt_at = coalesce(?, next_attempt_at)"
 _END = """
@@ -287,7 +288,17 @@ def _write(c: Connection, changes: Sequence[Change], now: datetime) -> bool:
 
 def _intent(change: Change, at: datetime | str) -> tuple[Any, ...]:
     written_from = change.written_from or (None, None, None)
-    return at, change.digest, change.reply, change.letter_id, change.fence, change.owner, at, *written_from
+    return (
+        at,
+        change.digest,
+        change.reply,
+        change.letter_id,
+        change.fence,
+        change.owner,
+        at,
+        *written_from,
+        at,
+    )
 
 
 class _Held(NamedTuple):
@@ -305,9 +316,9 @@ class _Held(NamedTuple):
 
 
 _HOLD = """
-SELECT l.id, l.owner, l.fence, l.state, l.lease_until > ? AND r.unsubscribed_at IS NULL, l.version, l.revision,
-       l.wording, l.content
-FROM letter l JOIN recipient r ON r.id = l.recipient_id WHERE l.id IN ({ids})"""
+SELECT l.id, l.owner, l.fence, l.state, l.lease_until > ? AND o.useful_until > ? AND r.unsubscribed_at IS NULL,
+       l.version, l.revision, l.wording, l.content
+FROM letter l JOIN recipient r ON r.id = l.recipient_id JOIN occasion o ON o.id = l.occasion_id WHERE l.id IN ({ids})"""
 
 
 def _sound(c: Connection, changes: Sequence[Change], now: datetime) -> tuple[list[Change], list[Change]]:
@@ -332,7 +343,7 @@ def _held(c: Connection, ids: Iterable[int], now: datetime) -> dict[int, _Held]:
     found: dict[int, _Held] = {}
     for chunk in chunks(sorted(ids)):
         query = _HOLD.format(ids=",".join(map(str, chunk)))
-        for row in fetch(c, query, (as_stored(c, now),)):
+        for row in fetch(c, query, (as_stored(c, now), as_stored(c, now))):
             found[row[0]] = _Held._make(row)
     return found
 

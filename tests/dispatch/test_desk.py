@@ -270,6 +270,21 @@ def test_a_relay_that_is_back_is_used_again_whatever_was_said_of_it_before(datab
     assert (done.sent, done.unreachable) == (40, "")
 
 
+def test_a_server_that_takes_few_connections_is_content_with_those(database: Database) -> None:
+    """The others are refused before the first letter leaves, and are no reason to leave the server alone."""
+    service, admitted = written(database, 60), threading.Semaphore(3)
+
+    def admit(talk: Talk) -> None:
+        if not admitted.acquire(blocking=False):
+            say_and_hang_up(b"421 4.7.0 too many connections\r\n")(talk)
+        talk.say(b"220 mx.example\r\n")
+
+    with HostileServer({"connect": admit}) as server, desk_of(service, over(server.relay(), 12)) as desk:
+        done = desk.work()
+
+    assert (done.sent, done.unreachable) == (60, "")
+
+
 def test_a_line_that_has_carried_its_share_says_goodbye_and_another_goes_on(database: Database) -> None:
     service = written(database, 25)
     with HostileServer() as server:

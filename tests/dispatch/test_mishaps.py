@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -24,6 +25,7 @@ from mailer.dispatch.crew import Hired, InAProcess, InAThread
 from mailer.dispatch.desk import LEASE_FOR
 from mailer.dispatch.orders import Order, Report, Route, hear, tell
 from mailer.errors import StoreError
+from mailer.outbox import pauses
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import Happening, LetterState
 from tests.conference import EVENT, PUBLISHED_AT
@@ -262,6 +264,30 @@ def test_a_letter_that_cannot_be_written_whatever_the_reason_keeps_no_other_from
     assert counted["sent"][0] == 19
     assert counted["deferred"][0] == 1
     assert counted["deferred"][1].startswith("not composed: ")
+
+
+def test_whatever_goes_wrong_in_a_commit_leaves_no_line_waiting_for_its_answer(
+    database: Database, tray: tuple[Tray, Relay], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, looks, held = written(database, 40), list[None](), pauses.held
+
+    def fail_once(*asked: Any) -> frozenset[str]:
+        looks.append(None)
+        if len(looks) == 4:
+            raise RuntimeError("a mistake of our own")
+        return held(*asked)
+
+    monkeypatch.setattr(pauses, "held", fail_once)
+    with desk_of(service, over(tray[1], 4)) as desk:
+        with pytest.raises(RuntimeError, match="of our own"):
+            desk.work()
+        work = threading.Thread(target=desk.work, daemon=True)
+        work.start()
+        work.join(SOON)
+        assert not work.is_alive()
+
+    assert {row.state for row in rows(service)} == {S.SENT}
+    assert copies(tray[0]) == {1}
 
 
 def test_a_carrier_that_is_told_to_finish_is_called_about_nothing_that_comes_then(

@@ -235,3 +235,12 @@ def test_of_two_intents_for_one_letter_only_that_of_the_newer_claim_holds(databa
         (again,) = claims.claim(c, "two", NOW + LEASE, 1, LEASE)
         asked = [told(each, H.INTENDED, digest=DIGEST) for each in (before, again)]
         assert claims.happen(c, asked, NOW + LEASE) == asked[1:]
+
+
+def test_a_letter_that_is_no_longer_useful_is_not_intended(database: Database) -> None:
+    begin(database, 1)
+    with database.writing() as c:
+        (one,) = claims.claim(c, "one", NOW, 1, USEFUL_UNTIL - NOW + LEASE)
+    assert tell(database, told(one, H.INTENDED, digest=DIGEST), now=USEFUL_UNTIL) == []
+    before = USEFUL_UNTIL - timedelta(seconds=1)
+    assert tell(database, told(one, H.INTENDED, digest=DIGEST), now=before) == [one.id]
