@@ -17,13 +17,13 @@ from benchmarks.contest import Standing
 
 TRIED = """## What was tried
 
-The mail server of this bench takes its share of the same cores. What no part accounts for is the larger half: each
-letter wakes an event loop and crosses the kernel several times. Nothing could be told from the machine's own
-unevenness for: uvloop in place of asyncio's loop; fewer garbage collections, or frozen objects; a larger page cache, rarer checkpoints of the WAL;
-waiting a little so that more letters share a commit; one carrier instead of two; twice as many lines; no index for
-the counts of the pages. What helped, and stayed: composing several letters in one go; letting content wait for its
-dot, so that the server wakes once; checking states without an `IN`; plain statements in place of composed ones; a
-Python that was built for speed."""
+The mail server of this bench takes its share of the same cores. What no part accounts for is the larger half:
+each letter wakes an event loop and crosses the kernel several times. Nothing could be told from the machine's
+own unevenness for: uvloop in place of asyncio's loop; fewer garbage collections, or frozen objects; a larger
+page cache, rarer checkpoints of the WAL; waiting a little so that more letters share a commit; one carrier
+instead of two; twice as many lines; no index for the counts of the pages. What helped, and stayed: composing
+several letters in one go; letting content wait for its dot, so that the server wakes once; checking states
+without an `IN`; plain statements in place of composed ones; a Python that was built for speed."""
 """How the figures came to be what they are; no number stands in it."""
 
 MEGABYTE = 1_000_000
