@@ -10,11 +10,13 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Event as Signal
 
+from mailer import calendars
 from mailer.agenda import changes
-from mailer.agenda.model import AgendaVersion, Event
+from mailer.agenda.model import OF_ITSELF, AgendaVersion, Event
+from mailer.agenda.upkeep import Upkeep
 from mailer.composition.composing import Composed, Sender, compose
 from mailer.composition.wording import Wording
 from mailer.delivery.oauth import TokenSource
@@ -24,7 +26,7 @@ from mailer.dispatch.crew import Hired, InAThread
 from mailer.dispatch.desk import Clock, Delivered, Desk
 from mailer.dispatch.orders import Route
 from mailer.errors import StoreError
-from mailer.outbox import agendas, claims, naming, occasions, people, tallies
+from mailer.outbox import agendas, claims, ledger, naming, occasions, people, tallies
 from mailer.outbox.claimed import ClaimedLetter
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import LetterState
@@ -40,6 +42,9 @@ from mailer.witnesses import THE_TRAY, TrayWitness, Witness
 SECOND = timedelta(seconds=1)
 """A version's time is kept in whole seconds (DTSTAMP has no others): it may have been published this much later."""
 
+CALENDARS_EVERY = timedelta(minutes=1)
+"""How often one looks whether every calendar is right though nothing has changed."""
+
 _STATE_OF = {
     Verdict.SEND: LetterState.WAITING,
     Verdict.SUPPRESS: LetterState.SUPPRESSED,
@@ -50,6 +55,15 @@ _STATE_OF = {
 def owner_name() -> str:
     """This process's name on the letters it claims."""
     return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
+
+
+@dataclass(kw_only=True)
+class _Looked:
+    """When the calendars were last looked at, after which change, and when the next letter about them is due."""
+
+    looked_at: datetime = field(default_factory=lambda: datetime.min.replace(tzinfo=UTC))
+    changed_at: datetime | None = None
+    next_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +82,7 @@ class Service:
     _versions: dict[tuple[str, int], AgendaVersion] = field(default_factory=dict, repr=False, compare=False)
     _wordings: dict[str, Wording] = field(default_factory=dict, repr=False, compare=False)
     _followed: dict[str, datetime] = field(default_factory=dict, repr=False, compare=False)
+    _calendars: _Looked = field(default_factory=_Looked, repr=False, compare=False)
 
     # ── publishing ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -96,6 +111,7 @@ class Service:
                 version = changes.next_version(version, event, now.replace(microsecond=0))
                 agendas.publish(transaction, version)
                 agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
+                occasions.withdraw_upkeep(transaction, event.key, "the agenda has changed again", now)
                 occasions.follow_version(transaction, event.key, version.number, self.texts.digest)
             if key := self.sender.signer.naming_to_keep:
                 naming.keep_naming_key(transaction, event.key, key)
@@ -124,15 +140,46 @@ class Service:
             for occasion in timetable:
                 if due.is_to_be_opened(version, occasion, now, opened_at.get(occasion.identity), changed_at):
                     self._expand(transaction, version, occasion, now)
+            if self._is_time_for_calendars(changed_at, now):
+                self._keep_calendars_right(transaction, version, changed_at, now)
             occasions.expire(transaction, now)
         self._followed[self.event] = changed_at
-        return due.next_due_at(timetable, now)
+        moments = (due.next_due_at(timetable, now), self._calendars.next_at)
+        return min(filter(None, moments), default=None)
+
+    def _is_time_for_calendars(self, changed_at: datetime, now: datetime) -> bool:
+        """After every change, when a letter is due, and once in a while: doubts end, and refusals come."""
+        seen = self._calendars
+        is_due = seen.next_at is not None and now >= seen.next_at
+        return (
+            seen.changed_at != changed_at
+            or is_due
+            or not (seen.looked_at <= now < seen.looked_at + CALENDARS_EVERY)
+        )
+
+    def _keep_calendars_right(
+        self, transaction: Transaction, version: AgendaVersion, changed_at: datetime, now: datetime
+    ) -> None:
+        agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
+        those = calendars.entries(version, self._version_in(transaction))
+        self._calendars.next_at = calendars.keep_right(transaction, self.event, those, self.texts.digest, now)
+        self._calendars.changed_at, self._calendars.looked_at = changed_at, now
+
+    def _version_in(self, transaction: Transaction) -> calendars.VersionOf:
+        def version(number: int) -> AgendaVersion:
+            if (self.event, number) not in self._versions:
+                self._versions[self.event, number] = agendas.version(transaction, self.event, number)
+            return self._versions[self.event, number]
+
+        return version
 
     def _follow(self, transaction: Transaction, timetable: Sequence[Occasion], now: datetime) -> None:
         """Have what was opened before follow the timetable as it is now."""
         planned = {occasion.identity: occasion for occasion in timetable}
         for stored in occasions.occasions(transaction, self.event):
             occasion = planned.get(stored.identity)
+            if stored.mailing in OF_ITSELF:
+                continue
             if occasion is None and not stored.withdrawn_at:
                 occasions.withdraw_occasion(transaction, stored.id, "the agenda has moved", now)
             elif occasion and occasion.useful_until != stored.useful_until:
@@ -156,6 +203,9 @@ class Service:
         agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
         occasion_id = occasions.open_occasion(transaction, version.event.key, occasion, now)
         members = people.members(transaction, version.event.key, occasion.mailing, occasion.anchor)
+        upkeep = calendars.upkeep_of_mailing(
+            transaction, version, self._version_in(transaction), occasion, now
+        )
 
         def judged() -> Iterator[NewLetter]:
             for member in members:
@@ -168,6 +218,7 @@ class Service:
                         version=version.number,
                         wording=self.texts.digest,
                         dated_at=due.dated_at(occasion, now),
+                        upkeep=upkeep.get(member.id),
                     )
 
         occasions.add_letters(transaction, occasion_id, judged())
@@ -216,6 +267,11 @@ class Service:
     def compose(self, letter: ClaimedLetter | LetterRow) -> Composed:
         """The bytes of a letter as it is written down: the delivery function, and so the preview."""
         version, texts = self._kept(letter.event, letter.version, letter.wording)
+        upkeep = self._kept_upkeep(letter.upkeep) if letter.upkeep else None
+        earlier = {
+            number: self._kept(letter.event, number, letter.wording)[0]
+            for number in (upkeep.versions if upkeep else ())
+        }
         return compose(
             version=version,
             mailing=version.event.mailing(letter.mailing),
@@ -225,7 +281,13 @@ class Service:
             dated_at=letter.dated_at,
             texts=texts,
             sender=self.sender,
+            upkeep=upkeep,
+            earlier=earlier,
         )
+
+    def _kept_upkeep(self, digest: str) -> Upkeep:
+        with self.database.reading() as transaction:
+            return ledger.kept_upkeep(transaction, digest)
 
     def _kept(self, event: str, number: int, digest: str) -> tuple[AgendaVersion, Wording]:
         """A published version and a kept wording. Neither ever changes, so each is read once."""

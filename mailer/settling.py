@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from mailer.agenda.model import CalendarPart, Mailing
+from mailer import calendars
+from mailer.agenda.model import UNASKED, CalendarPart, Mailing
 from mailer.composition.composing import Composed
 from mailer.errors import ConvenorError, UnsafeLetter, WordingError
 from mailer.outbox import agendas, doubts
@@ -77,8 +78,13 @@ ALTERED = Decision(
 )
 
 
-def decide(doubt: Doubt, mailing: Mailing, evidence: Evidence, now: datetime) -> Decision:
-    """What becomes of a letter in doubt at `now`: evidence first, then patience, then the policy of its kind."""
+def decide(
+    doubt: Doubt, mailing: Mailing, evidence: Evidence, now: datetime, *, is_superseded: bool = False
+) -> Decision:
+    """What becomes of a letter in doubt at `now`: evidence first, then patience, then the policy of its kind.
+
+    One whose entry says what the agenda no longer does `is_superseded`: a late copy would undo what came after it.
+    """
     if evidence.found:
         return Decision(verdict=Verdict.FOUND, reason=f"found in {evidence.found}")
     if evidence.not_found:
@@ -90,7 +96,7 @@ def decide(doubt: Doubt, mailing: Mailing, evidence: Evidence, now: datetime) ->
     policy, why = next((policy, why) for fits, policy, why in POLICIES if fits(mailing))
     if policy is Policy.HOLD:
         return Decision(verdict=Verdict.HOLD, reason=why)
-    if obstacle := _obstacle(doubt, now):
+    if obstacle := _obstacle(doubt, now, is_superseded=is_superseded):
         return Decision(verdict=Verdict.HOLD, reason=obstacle)
     due_at = doubt.doubted_at + evidence.comes_within
     if now < due_at:
@@ -100,10 +106,12 @@ def decide(doubt: Doubt, mailing: Mailing, evidence: Evidence, now: datetime) ->
     return Decision(verdict=Verdict.REPEAT, reason=why)
 
 
-def _obstacle(doubt: Doubt, now: datetime) -> str:
+def _obstacle(doubt: Doubt, now: datetime, *, is_superseded: bool) -> str:
     """Why a letter that could be repeated is not, whoever asks for it; nothing if it may be."""
     if doubt.letter.repeated_at:
         return "it has been repeated once already"
+    if is_superseded:
+        return "the agenda has changed since, and a newer letter says so"
     if not doubt.is_asked:
         return "its occasion or its reader is gone"
     if doubt.useful_until <= now:
@@ -133,6 +141,7 @@ def settle_doubts(
     with database.reading() as transaction:
         doubted = doubts.doubts(transaction, event)
         mailings = _mailings(transaction, event, doubted)
+        superseded = calendars.superseded(transaction, event, [doubt.letter for doubt in doubted])
     if not doubted:
         return Settled()
     composed = {doubt.letter.id: _composed(compose, doubt.letter) for doubt in doubted}
@@ -142,7 +151,9 @@ def settle_doubts(
     for doubt in doubted:
         letter, paper = doubt.letter, composed[doubt.letter.id]
         heard = evidence[paper.message_id] if paper else Evidence()
-        decision = decide(doubt, mailings[letter.version, letter.mailing], heard, now)
+        decision = decide(
+            doubt, mailings[letter.version, letter.mailing], heard, now, is_superseded=letter.id in superseded
+        )
         if decision.verdict is Verdict.REPEAT and not _is_the_same(letter, paper):
             decision = ALTERED
         decided.append((doubt, decision))
@@ -166,7 +177,7 @@ def _mailings(
     return {
         (number, mailing.key): mailing
         for number, version in versions.items()
-        for mailing in version.event.mailings
+        for mailing in (*UNASKED.values(), *version.event.mailings)
     }
 
 
@@ -220,11 +231,14 @@ def open_doubts(database: Database, event: str, compose: Compose, now: datetime)
     with database.reading() as transaction:
         doubted = doubts.doubts(transaction, event)
         mailings = _mailings(transaction, event, doubted)
+        superseded = calendars.superseded(transaction, event, [doubt.letter for doubt in doubted])
     shown = []
     for doubt in doubted:
         letter = doubt.letter
         composed = _composed(compose, letter)
-        decision = decide(doubt, mailings[letter.version, letter.mailing], Evidence(), now)
+        decision = decide(
+            doubt, mailings[letter.version, letter.mailing], Evidence(), now, is_superseded=letter.id in superseded
+        )
         message_id = composed.message_id if composed else ""
         shown.append(OpenDoubt(doubt=doubt, message_id=message_id, decision=decision))
     return shown
@@ -240,13 +254,14 @@ def settle_by_hand(
     """
     with database.reading() as transaction:
         doubted = {doubt.letter.id: doubt for doubt in doubts.doubts(transaction, event)}
+        superseded = calendars.superseded(transaction, event, [doubt.letter for doubt in doubted.values()])
     if strangers := sorted(said.keys() - doubted.keys()):
         raise ConvenorError(f"not in doubt: {', '.join(map(str, strangers))}; nothing was changed")
     composed = {letter_id: _composed(compose, doubted[letter_id].letter) for letter_id in said}
     for letter_id in sorted(each for each, happening in said.items() if happening is Happening.REPEATED):
         doubt = doubted[letter_id]
         altered = "" if _is_the_same(doubt.letter, composed[letter_id]) else ALTERED.reason
-        if obstacle := _obstacle(doubt, now) or altered:
+        if obstacle := _obstacle(doubt, now, is_superseded=letter_id in superseded) or altered:
             raise ConvenorError(f"letter {letter_id} is not repeated: {obstacle}; nothing was changed")
     with database.writing() as transaction:
         for letter_id, happening in said.items():

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
+import tzdata
+
 
 @cache
 def zone_names() -> frozenset[str]:
@@ -16,6 +18,11 @@ def zone_names() -> frozenset[str]:
     names = importlib.resources.files("tzdata").joinpath("zones").read_text("utf-8").split()
     regional = (name for name in names if "/" in name and not name.startswith(("Etc/", "SystemV/", "US/")))
     return frozenset({*regional, "UTC"})
+
+
+def tzdata_version() -> str:
+    """Which edition of the zones' rules is read, such as `2026c`."""
+    return str(tzdata.IANA_VERSION)
 
 
 def use_packaged_tzdata() -> None:

@@ -3,9 +3,11 @@
 Values only: whoever needs another event copies one of these with `model_copy(update=...)`.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from mailer.agenda.model import (
+    ABOUT_ENTRIES,
     AgendaVersion,
     CalendarPart,
     Event,
@@ -16,6 +18,7 @@ from mailer.agenda.model import (
     SessionKind,
     Venue,
 )
+from mailer.agenda.upkeep import Cause, Told, Upkeep
 from mailer.composition.links import Links
 from mailer.recipients.model import Recipient, Role
 
@@ -287,6 +290,42 @@ def version(event: Event = EVENT, *, number: int = 1, published_at: datetime = P
         first_published_at=PUBLISHED_AT,
         sequences={"event": 0, **{session.key: 0 for session in event.sessions}},
     )
+
+
+def _before(event: Event) -> Event:
+    """What the event was before it changed to what it is: another session, another hour, another house."""
+    first, *others = event.sessions
+    moved = first.model_copy(update={"starts_at": first.starts_at - timedelta(minutes=15)})
+    gone = Session(key="gone", title="A session that is off", starts_at=event.ends_at, ends_at=event.ends_at)
+    venue = event.venue.model_copy(update={"name": "The old house"})
+    return event.model_copy(update={"sessions": (moved, *others, gone), "venue": venue})
+
+
+def facts_of(kind: MailingKind, of: AgendaVersion) -> dict[str, Any]:
+    """What composing a letter of this kind takes besides its reader: `mailing`, `anchor`, `upkeep` and `earlier`."""
+    if kind not in ABOUT_ENTRIES:
+        mailing = next(each for each in of.event.mailings if each.kind is kind)
+        return {
+            "mailing": mailing,
+            "anchor": "session-2" if kind is MailingKind.SESSION_REMINDER else "event",
+        }
+    off = kind is MailingKind.CANCELLATION
+    told = (
+        Told(anchor="event", version=0, sequence=1, asked=True, cancelled=off),
+        Told(
+            anchor=of.event.sessions[0].key,
+            version=0 if off else of.number,
+            sequence=1,
+            asked=False,
+            cancelled=off,
+        ),
+    )
+    return {
+        "mailing": of.event.mailing(kind.value),
+        "anchor": "event",
+        "upkeep": Upkeep(cause=Cause.AGENDA, since=0, stamped_at=PUBLISHED_AT, told=told),
+        "earlier": {0: version(_before(of.event), number=0)},
+    }
 
 
 def links(event: Event = EVENT) -> Links:

@@ -212,7 +212,7 @@ def test_a_copy_in_the_sent_folder_shows_that_it_was_sent(stage: Stage, lost: in
     composed = compose(stage.row())
     assert stage.settle(sent_folder(composed.message_id)) == Settled(found=1)
     assert (stage.row().state, stage.row().reason) == (S.SENT, "found in the Sent folder")
-    assert stage.uids() == [uid for _, uid, _ in composed.entries]
+    assert stage.uids() == [entry[1] for entry in composed.entries]
 
 
 @pytest.mark.parametrize(("is_kept", "state"), [(True, S.SENT), (False, S.WAITING)])
@@ -270,7 +270,9 @@ def test_an_answer_settles_it(stage: Stage) -> None:
     stage.write("reminder")
     stage.lose()
     with stage.database.writing() as c:
-        people.record_answer(c, stage.row().recipient_id, "event", "accepted", stage.now + MINUTE, "page")
+        people.record_answer(
+            c, stage.row().recipient_id, "event", "accepted", stage.now + MINUTE, "page", sequence=0
+        )
     assert stage.settle(after=2 * MINUTE) == Settled(found=1)
     assert stage.row().state is S.SENT
 

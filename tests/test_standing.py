@@ -43,7 +43,7 @@ def test_counts_add_up_when_some_unsubscribed_and_some_declined(database: Databa
     with database.writing() as transaction:
         one, other, *_ = people.roster(transaction, EVENT.key)
         people.unsubscribe(transaction, one.id, PUBLISHED_AT)
-        people.record_answer(transaction, other.id, "event", "declined", PUBLISHED_AT, "page")
+        people.record_answer(transaction, other.id, "event", "declined", PUBLISHED_AT, "page", sequence=0)
     service.plan(STARTS_AT - timedelta(hours=12))
 
     stands = standing(database, EVENT.key, STARTS_AT - timedelta(hours=12))

@@ -33,6 +33,7 @@ LETTER = LetterRow(
     id=7, occasion_id=1, event="conference", mailing="invitation", anchor="event", due_at=NOW, recipient_id=3,
     handle="h", recipient=PRACTITIONER, version=1, wording="w", dated_at=NOW, state=LetterState.IN_DOUBT, reason="",
     attempts=1, next_attempt_at=NOW, intent_at=NOW, settled_at=None, repeated_at=None, content="", reply="",
+    upkeep=None,
 )  # fmt: skip
 DOUBT = Doubt(
     letter=LETTER,

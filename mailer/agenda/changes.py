@@ -1,22 +1,38 @@
 """What differs between two states of an agenda, and whether it matters to a calendar.
 
-Gives sentences for the organiser and SEQUENCE numbers for the calendar; who is told, and how, is not decided here.
+Gives sentences for the organiser, SEQUENCE numbers for the calendar, and what an entry says as far as a change of it is
+concerned. Who is told, and how, is not decided here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from mailer import wallclock
 from mailer.agenda.model import AgendaVersion, Event, Mailing, Organiser, RecipientList, Session, Venue
 from mailer.agenda.rules import EVENT
 
 SIGNIFICANT = ("starts_at", "ends_at", "room")
 """Properties of a session that a calendar must be told of by a higher SEQUENCE (RFC 5546 3.2.2.1)."""
 
-SIGNIFICANT_OF_EVENT = ("starts_at", "ends_at", "venue", "timezone")
-"""The same, of the event as a whole; a new venue or zone is a change of every session too."""
+SIGNIFICANT_ELSEWHERE = ("venue", "timezone", "cancelled")
+"""Properties of the event that are a change of every session too."""
+
+SIGNIFICANT_OF_EVENT = ("starts_at", "ends_at", *SIGNIFICANT_ELSEWHERE)
+"""The same, of the event as a whole."""
+
+WORDED = ("title", "blocks", "points", "chair", "speakers")
+"""Properties of a session that its entry says, and for which nobody is asked again."""
+
+WORDED_ELSEWHERE = ("title", "language", "organiser")
+"""Properties of the event that the entry of every session says, too."""
+
+WORDED_OF_EVENT = ("summary", *WORDED_ELSEWHERE)
+
+IN_THE_PROGRAMME = ("starts_at", "ends_at", "end_assumed", "title")
+"""Properties of every session that the entry of the event says, in the programme."""
 
 
 Items = Sequence[Session] | Sequence[Mailing]
@@ -25,8 +41,23 @@ Items = Sequence[Session] | Sequence[Mailing]
 class ChangeKind(StrEnum):
     ADDED = "added"
     REMOVED = "removed"
+    CANCELLED = "cancelled"
+    REINSTATED = "reinstated"
     MOVED = "moved"
+    RELOCATED = "relocated"
+    RENAMED = "renamed"
     REWORDED = "reworded"
+
+
+_KINDS = {
+    "starts_at": ChangeKind.MOVED,
+    "ends_at": ChangeKind.MOVED,
+    "timezone": ChangeKind.MOVED,
+    "room": ChangeKind.RELOCATED,
+    "venue": ChangeKind.RELOCATED,
+    "title": ChangeKind.RENAMED,
+}
+"""What a change of a field of the event or a session is called; of any other it is `reworded`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,22 +86,86 @@ def next_version(latest: AgendaVersion | None, event: Event, now: datetime) -> A
     if latest is None:
         sequences = dict.fromkeys((EVENT, *(session.key for session in event.sessions)), 0)
         return AgendaVersion(
-            event=event, number=1, published_at=now, first_published_at=now, sequences=sequences
-        )
+            event=event, number=1, published_at=now, first_published_at=now, sequences=sequences,
+            clocks=_clocks(event), tzdata=wallclock.tzdata_version(),
+        )  # fmt: skip
     return AgendaVersion(
         event=event,
         number=latest.number + 1,
         published_at=now,
         first_published_at=latest.first_published_at,
         sequences=_sequences(latest, event),
+        clocks=_clocks(event),
+        tzdata=wallclock.tzdata_version(),
     )
+
+
+def significant(event: Event, anchor: str) -> tuple[object, ...] | None:
+    """What an entry says that matters to a calendar; None where nothing takes place: cancelled, or never planned.
+
+    Two states of an agenda whose entries differ in nothing else ask nobody anything.
+    """
+    if event.cancelled:
+        return None
+    if anchor == EVENT:
+        return tuple(getattr(event, name) for name in SIGNIFICANT_OF_EVENT)
+    found = next((session for session in event.sessions if session.key == anchor), None)
+    if found is None:
+        return None
+    here = tuple(getattr(found, name) for name in SIGNIFICANT)
+    return *here, *(getattr(event, name) for name in SIGNIFICANT_ELSEWHERE)
+
+
+def worded(event: Event, anchor: str) -> tuple[object, ...]:
+    """What else an entry says. Raises KeyError for a session the agenda does not hold."""
+    if anchor == EVENT:
+        programme = tuple(
+            tuple(getattr(session, name) for name in IN_THE_PROGRAMME) for session in event.sessions
+        )
+        return programme, *(getattr(event, name) for name in WORDED_OF_EVENT)
+    session = event.session(anchor)
+    here = tuple(getattr(session, name) for name in WORDED)
+    return *here, *(getattr(event, name) for name in WORDED_ELSEWHERE)
+
+
+def follow_the_clocks(version: AgendaVersion) -> Event:
+    """The version's event with every session at the hour the venue's clock showed when it was published.
+
+    The same event, unless the rules of its zone have changed since (a new tzdata); then what was agreed is the hour
+    on the wall, and the instant has moved.
+    """
+    zone = version.event.zone
+
+    def now(session: Session) -> Session:
+        if session.key not in version.clocks:
+            return session
+        shown = _clock(session, zone)
+        if shown == version.clocks[session.key]:
+            return session
+        starts, ends = (
+            datetime.fromisoformat(each).replace(tzinfo=zone) for each in version.clocks[session.key]
+        )
+        return session.model_copy(
+            update={"starts_at": starts.astimezone(UTC), "ends_at": ends.astimezone(UTC)}
+        )
+
+    return version.event.model_copy(update={"sessions": tuple(map(now, version.event.sessions))})
+
+
+def _clocks(event: Event) -> dict[str, tuple[str, str]]:
+    return {session.key: _clock(session, event.zone) for session in event.sessions}
+
+
+def _clock(session: Session, zone: ZoneInfo) -> tuple[str, str]:
+    starts, ends = (at.astimezone(zone).replace(tzinfo=None) for at in (session.starts_at, session.ends_at))
+    return starts.isoformat(), ends.isoformat()
 
 
 def _sequences(latest: AgendaVersion, event: Event) -> Mapping[str, int]:
     """A session that was dropped keeps its number, one higher: reinstated, it is newer than its cancellation."""
     old = {session.key: session for session in latest.event.sessions}
     new = {session.key: session for session in event.sessions}
-    elsewhere = _differ(latest.event, event, ("venue", "timezone"))
+    elsewhere = _differ(latest.event, event, SIGNIFICANT_ELSEWHERE)
     sequences = dict(latest.sequences)
     for key in old.keys() | new.keys():
         before, after = old.get(key), new.get(key)
@@ -96,7 +191,9 @@ def _of_event(old: Event | None, new: Event) -> Iterator[Change]:
         if name in {"sessions", "mailings"}:
             before, after = _orders(before, after)
         if before != after:
-            kind = ChangeKind.MOVED if name in SIGNIFICANT_OF_EVENT else ChangeKind.REWORDED
+            kind = _KINDS.get(name, ChangeKind.REWORDED)
+            if name == "cancelled":
+                kind = ChangeKind.CANCELLED if new.cancelled else ChangeKind.REINSTATED
             yield Change(
                 kind=kind, what="event", anchor=EVENT, field=name,
                 before=_shown(before, new.zone), after=_shown(after, new.zone),
@@ -117,16 +214,17 @@ def _of_items(what: str, old: Items, new: Items, zone: ZoneInfo) -> Iterator[Cha
         else:
             yield Change(kind=ChangeKind.ADDED, what=what, anchor=item.key, after=item.title)
     for item in before.values():
-        yield Change(kind=ChangeKind.REMOVED, what=what, anchor=item.key, before=item.title)
+        kind = ChangeKind.CANCELLED if what == "session" else ChangeKind.REMOVED
+        yield Change(kind=kind, what=what, anchor=item.key, before=item.title)
 
 
 def _of_fields(what: str, old: Session | Mailing, new: Session | Mailing, zone: ZoneInfo) -> Iterator[Change]:
     for name in type(new).model_fields:
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
-            significant = isinstance(new, Session) and name in SIGNIFICANT
+            kinds = _KINDS if isinstance(new, Session) else {}
             yield Change(
-                kind=ChangeKind.MOVED if significant else ChangeKind.REWORDED,
+                kind=kinds.get(name, ChangeKind.REWORDED),
                 what=what, anchor=new.key, field=name, before=_shown(before, zone), after=_shown(after, zone),
             )  # fmt: skip
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from mailer import wallclock
 from mailer.agenda import rules
 from mailer.agenda.document import MailingTable, SessionTable
-from mailer.agenda.model import CalendarPart, MailingKind, Session, SessionKind
+from mailer.agenda.model import UNASKED, CalendarPart, MailingKind, Session, SessionKind
 from mailer.agenda.rules import Clock, Rule
 from mailer.recipients import audience
 from mailer.recipients.audience import nearest
@@ -65,6 +65,11 @@ def of_mailings(
     """Problems of the mailings. `kinds`: session key -> kind; `zone`: the venue's, if it is known."""
     yield from _doubled(mailings)
     for path, mailing in mailings:
+        if mailing.key in UNASKED:
+            yield (
+                f"{path}.key",
+                f"'{mailing.key}' is what Convenor calls letters of its own; choose another key",
+            )
         for name, problem in _of_mailing(mailing, kinds, zone):
             yield f"{path}.{name}", problem
 

@@ -4,8 +4,9 @@ from datetime import date
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
-from mailer.agenda.model import CalendarPart, Key, Line, MailingKind, SessionKind
+from mailer.agenda.model import OF_ITSELF, CalendarPart, Key, Line, MailingKind, SessionKind
 
 Text = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
 """Text of several lines, without other control characters."""
@@ -15,6 +16,16 @@ Number = Annotated[int, Field(strict=True)]
 
 Day = Annotated[str, BeforeValidator(lambda day: str(day) if isinstance(day, date) else day)]
 """A day in quotes, or as TOML's own date."""
+
+
+def _of_the_file(kind: object) -> object:
+    """A kind that an agenda file may name."""
+    *most, last = (f"'{each}'" for each in MailingKind if each not in OF_ITSELF)
+    if kind not in set(MailingKind) - set(OF_ITSELF):
+        raise PydanticCustomError(
+            "enum", "is none of {expected}", {"expected": f"{', '.join(most)} or {last}"}
+        )
+    return kind
 
 
 class _Table(BaseModel):
@@ -42,6 +53,8 @@ class EventTable(_Table):
     date: Day
     example: Annotated[bool, Field(strict=True)] = False
     assumed_minutes: Number = Field(default=15, ge=1, le=24 * 60)
+    cancelled: Annotated[bool, Field(strict=True)] = False
+    quiet_minutes: Number = Field(default=10, ge=0, le=24 * 60)
     venue: VenueTable
     organiser: OrganiserTable
 
@@ -64,7 +77,7 @@ class SessionTable(_Table):
 
 class MailingTable(_Table):
     key: Key
-    kind: MailingKind
+    kind: Annotated[MailingKind, BeforeValidator(_of_the_file)]
     title: Line
     audience: Text
     when: Text

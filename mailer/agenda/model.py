@@ -74,7 +74,15 @@ class MailingKind(StrEnum):
     PRACTICAL = "practical"
     SESSION_REMINDER = "session-reminder"
     REPORT = "report"
+    UPDATE = "update"
+    CANCELLATION = "cancellation"
 
+
+ABOUT_ENTRIES = (MailingKind.UPDATE, MailingKind.CANCELLATION)
+"""Kinds of letters that make calendars right."""
+
+OF_ITSELF = ABOUT_ENTRIES
+"""Kinds that no agenda file names: such letters leave because of a change or an answer, when there is one."""
 
 REMINDERS = frozenset({MailingKind.REMINDER, MailingKind.SESSION_REMINDER})
 """Kinds whose moment matters: never sent to somebody who joined after it, held when in doubt."""
@@ -146,6 +154,25 @@ class Mailing(_Frozen):
         return self.kind in REMINDERS
 
 
+def _of_itself(kind: MailingKind, title: str, calendar: CalendarPart) -> Mailing:
+    return Mailing(
+        key=kind.value, kind=kind, title=title, audience="everyone", when="as soon as published",
+        useful_until="the event ends", calendar=calendar,
+    )  # fmt: skip
+
+
+UNASKED: Mapping[str, Mailing] = {
+    mailing.key: mailing
+    for mailing in (
+        _of_itself(MailingKind.UPDATE, "What has changed", CalendarPart.EVENT),
+        _of_itself(MailingKind.CANCELLATION, "What will not take place", CalendarPart.EVENT),
+    )
+}
+"""The mailings of every event that stand in no agenda file, by their key. Whom they reach and when is not said here:
+the ledger and the answers say it, letter by letter.
+"""
+
+
 class RecipientList(_Frozen):
     """One file of people, relative to the agenda file, and the role of those whose row names none."""
 
@@ -154,7 +181,10 @@ class RecipientList(_Frozen):
 
 
 class Event(_Frozen):
-    """The conference. `sessions` are in the order of their start."""
+    """The conference. `sessions` are in the order of their start.
+
+    A change waits for `quiet_minutes` after it was published, so that those after it are told with it.
+    """
 
     key: Key
     title: Line
@@ -167,6 +197,8 @@ class Event(_Frozen):
     mailings: tuple[Mailing, ...]
     recipient_lists: tuple[RecipientList, ...] = ()
     example: bool = False
+    cancelled: bool = False
+    quiet_minutes: int = 10
 
     @property
     def zone(self) -> ZoneInfo:
@@ -185,15 +217,16 @@ class Event(_Frozen):
         return {session.key: session for session in self.sessions}[key]
 
     def mailing(self, key: str) -> Mailing:
-        """Raises KeyError for a key the event does not hold."""
-        return {mailing.key: mailing for mailing in self.mailings}[key]
+        """Raises KeyError for a key the event does not hold; those of `UNASKED` every event does."""
+        return {**UNASKED, **{mailing.key: mailing for mailing in self.mailings}}[key]
 
 
 class AgendaVersion(_Frozen):
     """An immutable, numbered, published state of the agenda.
 
     `sequences` maps `event` and each session key to its iCalendar SEQUENCE: the number of material changes
-    since it was first published (RFC 5545 3.8.7.4).
+    since it was first published (RFC 5545 3.8.7.4). `clocks` maps each session key to what the venue's clock showed at
+    its start and end (ISO 8601, no offset) by the zone rules `tzdata` of the day.
     """
 
     event: Event
@@ -201,3 +234,5 @@ class AgendaVersion(_Frozen):
     published_at: Instant
     first_published_at: Instant
     sequences: Mapping[str, int]
+    clocks: Mapping[str, tuple[str, str]] = {}
+    tzdata: str = ""

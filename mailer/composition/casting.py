@@ -5,13 +5,14 @@ UIDs and its ATTENDEE. Words are left to `sheet`; whether what comes out is righ
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes
 from typing import NamedTuple
 
 from mailer.agenda.model import AgendaVersion, Event, Mailing
 from mailer.agenda.rules import EVENT
+from mailer.agenda.upkeep import Upkeep
 from mailer.composition import ical, message, placeholders, typesetting
 from mailer.composition.links import Links, Signer
 from mailer.composition.marks import Marker, Marks
@@ -24,8 +25,10 @@ from mailer.recipients.model import Recipient, Role
 SEED = 16
 """Digits of the Message-ID that determine a letter's boundaries."""
 
-Entry = tuple[str, str, int]
-"""A calendar entry that a reader holds: its anchor, UID and SEQUENCE."""
+Entry = tuple[str, str, int, bool, bool, datetime]
+"""A calendar entry that a reader holds: its anchor, UID and SEQUENCE, whether its reader is asked, whether it is now
+cancelled, and its DTSTAMP.
+"""
 
 
 class Letter(NamedTuple):
@@ -52,6 +55,20 @@ class Occasion:
     texts: Wording
     signer: Signer
     base_url: str
+    upkeep: Upkeep | None = None
+    earlier: Mapping[int, AgendaVersion] = field(default_factory=dict)
+
+    @property
+    def former_hours(self) -> set[datetime]:
+        """Moments of earlier versions, which a letter may name."""
+        events = [version.event for version in self.earlier.values()]
+        return {at for event in events for each in event.sessions for at in (each.starts_at, each.ends_at)}
+
+    @property
+    def answer(self) -> str:
+        """What the reader is known to have answered, as the entry that is asked about has it."""
+        told = self.upkeep.told if self.upkeep else ()
+        return next((each.answer for each in told if each.asked), "")
 
     @property
     def event(self) -> Event:
@@ -87,23 +104,31 @@ class Cast:
         letter = plainly(stand_in, _DATE, Wording(texts=wordless))
         self._domain = organiser.address.rpartition("@")[2]
         self._sender = Mailbox(name=organiser.name, address=organiser.address)
-        self._entries = [(anchor, uid[_UID_MARK:], sequence) for anchor, uid, sequence in letter.entries]
+        self._entries = [
+            (anchor, uid[_UID_MARK:], sequence, asked, cancelled, stamped_at)
+            for anchor, uid, sequence, asked, cancelled, stamped_at in letter.entries
+        ]
         self._marker = Marker(
             occasion.signer,
             occasion.event.key,
             (occasion.mailing.key, occasion.anchor, occasion.due_at.isoformat()),
-            [anchor for anchor, _, _ in self._entries],
+            [entry[0] for entry in self._entries],
         )
+        self._answer = occasion.answer
         marks = self._marker.marks(_STAND_IN.address, None)
         self._headers = message_from_bytes(letter.head).keys()
-        calendar = message.read_back(letter.head + letter.body).calendar
-        self._calendar = _Calendar(calendar.content, marks) if calendar else None
+        whole = message.read_back(letter.head + letter.body)
+        calendar, beside = whole.calendar, whole.beside
+        self._calendar = _Calendar(calendar.content, marks, self._answer) if calendar else None
+        self._beside = _Calendar(beside.content, marks, "") if beside else None
         words = {
             _line(typesetting.plain(_TEXT, rtl=placeholders.direction_of(language) == "rtl")): TEXT,
             _line(_HTML): HTML,
         }
         if calendar:
             words[message.base64_lines(calendar.content)] = Place(Slot.CALENDAR)
+        if beside:
+            words[message.base64_lines(beside.content)] = Place(Slot.BESIDE)
         self.frame = _frame(letter, marks, words)
         self._dated: tuple[datetime, bytes] = (_DATE, message.date_line(_DATE))
 
@@ -130,14 +155,17 @@ class Cast:
             page,
             unsubscribe,
             self._calendar.filled(name, address, marks) if self._calendar else b"",
+            self._beside.filled(name, address, marks) if self._beside else b"",
         )
         head, body = sheet.filled(values, filling)
         if quick is None or not is_sure:
             message.check(head, self._sender, Mailbox(name=name, address=address), self._headers)
         entries = tuple(
             [
-                (anchor, uid.decode() + ending, sequence)
-                for (anchor, ending, sequence), uid in zip(self._entries, uids, strict=True)
+                (anchor, uid.decode() + ending, sequence, asked, cancelled, stamped_at)
+                for (anchor, ending, sequence, asked, cancelled, stamped_at), uid in zip(
+                    self._entries, uids, strict=True
+                )
             ]
         )
         return Letter(head, body, f"<{message_id.decode()}@{self._domain}>", entries)
@@ -156,8 +184,10 @@ class _Calendar:
     columns it may begin in.
     """
 
-    def __init__(self, content: bytes, marks: Marks) -> None:
-        pieces = cut(content, {ical.attendee_line(_MAILBOX.name, _MAILBOX.address): Place(0)})
+    def __init__(self, content: bytes, marks: Marks, answer: str) -> None:
+        self._answer = answer
+        asked = ical.attendee_line(_MAILBOX.name, _MAILBOX.address, answer)
+        pieces = cut(content, {asked: Place(0)})
         places = {marks.page: Place(1)} | {uid: Place(2 + number) for number, uid in enumerate(marks.uids)}
         pieces = cut_again(pieces, places, CALENDAR_FOLD)
         octets = [piece if isinstance(piece, bytes) else b"" for piece in pieces]
@@ -170,7 +200,7 @@ class _Calendar:
         self._stretches = [_stretch(octets[longest], column) for column in range(_LINE)]
 
     def filled(self, name: str, address: str, marks: Marks) -> bytes:
-        values = (ical.attendee_line(name, address), marks.page, *marks.uids)
+        values = (ical.attendee_line(name, address, self._answer), marks.page, *marks.uids)
         opening = self._opening.filled(values)
         first, lines, last = self._stretches[len(opening) % _LINE]
         return b"".join(

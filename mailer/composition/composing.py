@@ -6,18 +6,20 @@ repeated or audited later. `compose` does it the plain way; a `Composer`, for ma
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 
 from mailer.agenda.model import AgendaVersion, CalendarPart, Event, Mailing
 from mailer.agenda.rules import EVENT
+from mailer.agenda.upkeep import Upkeep
 from mailer.composition import ical, message, placeholders, wording
-from mailer.composition.casting import SEED, Letter, Occasion, parted
+from mailer.composition.casting import SEED, Entry, Letter, Occasion, parted
 from mailer.composition.dkim import DkimKey, signatures, signers
-from mailer.composition.invitation import CalendarMessage, calendar_message
+from mailer.composition.invitation import CalendarMessage, Method, Status, calendar_message, messages_for
 from mailer.composition.links import Links, Signer
 from mailer.composition.message import CalendarFile, Mailbox, Message
 from mailer.composition.skeleton import Skeleton
@@ -47,14 +49,14 @@ class Sender:
 class Composed(NamedTuple):
     """A letter ready to leave.
 
-    `entries` are the calendar entries that its reader holds from now on, as (anchor, UID, SEQUENCE). What people
-    look at is read back from the bytes when somebody asks.
+    `entries` are the calendar entries that its reader holds from now on. What people look at is read back from the
+    bytes when somebody asks.
     """
 
     raw: bytes
     message_id: str
     return_path: str
-    entries: tuple[tuple[str, str, int], ...]
+    entries: tuple[Entry, ...]
 
     @property
     def subject(self) -> str:
@@ -76,6 +78,11 @@ class Composed(NamedTuple):
     def calendar(self) -> CalendarFile | None:
         return message.read_back(self.raw).calendar
 
+    @property
+    def beside(self) -> CalendarFile | None:
+        """The second calendar file, for what asks nobody."""
+        return message.read_back(self.raw).beside
+
 
 class Composer:
     """Composes letters, and remembers what those of an occasion share. It is one thread's."""
@@ -95,6 +102,8 @@ class Composer:
         dated_at: datetime,
         texts: Wording,
         handle: str | None = None,
+        upkeep: Upkeep | None = None,
+        earlier: Mapping[int, AgendaVersion] = MappingProxyType({}),
     ) -> Composed:
         """The bytes that `compose` gives; `handle`, the reader's name in links, saves working it out.
 
@@ -102,22 +111,37 @@ class Composer:
             WordingError: a template cannot be rendered for this reader.
             UnsafeLetter: a name or title would have become a header of its own.
         """
-        skeleton = self._skeleton(version, mailing, anchor, due_at, texts)
+        skeleton = self._skeleton(
+            version=version, mailing=mailing, anchor=anchor, due_at=due_at, texts=texts, upkeep=upkeep,
+            earlier=earlier,
+        )  # fmt: skip
         letter = skeleton.letter(recipient, dated_at, handle)
         if letter is None:
             letter = _plainly(skeleton.occasion, recipient, dated_at, texts)
         return _ready(version.event, letter, self.sender, dated_at)
 
     def _skeleton(
-        self, version: AgendaVersion, mailing: Mailing, anchor: str, due_at: datetime, texts: Wording
+        self,
+        *,
+        version: AgendaVersion,
+        mailing: Mailing,
+        anchor: str,
+        due_at: datetime,
+        texts: Wording,
+        upkeep: Upkeep | None = None,
+        earlier: Mapping[int, AgendaVersion] = MappingProxyType({}),
     ) -> Skeleton:
         hour = due_at if due_at.tzinfo is UTC else due_at.isoformat()
-        key = (version.event.key, version.number, mailing.key, anchor, hour, texts.digest)
+        does = upkeep.digest if upkeep else ""
+        key = (version.event.key, version.number, mailing.key, anchor, hour, texts.digest, does)
         skeleton = self._skeletons.get(key)
         if skeleton and _is_same(skeleton.occasion, version, mailing):
             self._skeletons.move_to_end(key)
             return skeleton
-        occasion = _occasion(version, mailing, anchor, due_at, texts, self.sender)
+        occasion = Occasion(
+            version=version, mailing=mailing, anchor=anchor, due_at=due_at, texts=texts,
+            signer=self.sender.signer, base_url=self.sender.base_url, upkeep=upkeep, earlier=earlier,
+        )  # fmt: skip
         self._skeletons[key] = Skeleton(occasion, partial(_plainly, occasion))
         if len(self._skeletons) > MOST_SKELETONS:
             self._skeletons.popitem(last=False)
@@ -141,14 +165,21 @@ def compose(
     dated_at: datetime,
     texts: Wording,
     sender: Sender,
+    upkeep: Upkeep | None = None,
+    earlier: Mapping[int, AgendaVersion] = MappingProxyType({}),
 ) -> Composed:
     """The letter that `recipient` gets of `mailing` at the occasion (`anchor`, `due_at`), dated `dated_at`.
+
+    With `upkeep` it carries what that says, in the place of what the mailing says; `earlier` has the versions it names.
 
     Raises:
         WordingError: a template cannot be rendered for this reader.
         UnsafeLetter: a name or title would have become a header of its own.
     """
-    occasion = _occasion(version, mailing, anchor, due_at, texts, sender)
+    occasion = Occasion(
+        version=version, mailing=mailing, anchor=anchor, due_at=due_at, texts=texts, signer=sender.signer,
+        base_url=sender.base_url, upkeep=upkeep, earlier=earlier,
+    )  # fmt: skip
     return _ready(version.event, _plainly(occasion, recipient, dated_at, texts), sender, dated_at)
 
 
@@ -160,20 +191,6 @@ def _ready(event: Event, letter: Letter, sender: Sender, dated_at: datetime) -> 
         by = signers(address.rpartition("@")[2], sender.dkim)
         raw = signatures(by, head, body, dated_at) + raw
     return Composed(raw, message_id, address, entries)
-
-
-def _occasion(
-    version: AgendaVersion, mailing: Mailing, anchor: str, due_at: datetime, texts: Wording, sender: Sender
-) -> Occasion:
-    return Occasion(
-        version=version,
-        mailing=mailing,
-        anchor=anchor,
-        due_at=due_at,
-        texts=texts,
-        signer=sender.signer,
-        base_url=sender.base_url,
-    )
 
 
 def _plainly(of: Occasion, recipient: Recipient, dated_at: datetime, texts: Wording) -> Letter:
@@ -194,19 +211,38 @@ def _plainly(of: Occasion, recipient: Recipient, dated_at: datetime, texts: Word
         links=links,
         language=language,
         due_at=of.due_at,
+        upkeep=of.upkeep,
+        earlier=of.earlier,
     )
     words = wording.render(texts, mailing.kind, context, recipient.language, event.language)
-    calendar = calendar_message(
+    calendars = _calendars(
+        of, recipient, lambda a: signer.uid(event.key, a, recipient.address, domain), links
+    )
+    written = _message(of, recipient, dated_at, words, calendars, links)
+    return Letter(*parted(message.write(written)), written.message_id, _entries(of, calendars))
+
+
+def _calendars(
+    of: Occasion, recipient: Recipient, uid_for: Callable[[str], str], links: Links
+) -> tuple[CalendarMessage, ...]:
+    """What the letter carries: what its upkeep says, or else its mailing."""
+    if of.upkeep:
+        return messages_for(
+            upkeep=of.upkeep,
+            earlier={of.version.number: of.version, **of.earlier},
+            recipient=recipient,
+            uid_for=uid_for,
+            links=links,
+        )
+    usual = calendar_message(
         version=of.version,
-        part=mailing.calendar,
+        part=of.mailing.calendar,
         anchor=of.anchor,
         recipient=recipient,
-        uid_for=lambda anchor: signer.uid(event.key, anchor, recipient.address, domain),
+        uid_for=uid_for,
         links=links,
     )
-    written = _message(of, recipient, dated_at, words, calendar, links)
-    entries = _entries(of, calendar) if calendar else ()
-    return Letter(*parted(message.write(written)), written.message_id, entries)
+    return (usual,) if usual else ()
 
 
 def _message(
@@ -214,11 +250,12 @@ def _message(
     recipient: Recipient,
     dated_at: datetime,
     words: Words,
-    calendar: CalendarMessage | None,
+    calendars: Sequence[CalendarMessage],
     links: Links,
 ) -> Message:
     organiser = of.event.organiser
     message_id = message_id_of(of.signer, of.event, of.mailing.key, of.anchor, of.due_at, recipient)
+    files = [*map(_file, calendars), None, None]
     return Message(
         sender=Mailbox(name=organiser.name, address=organiser.address),
         reader=Mailbox(name=recipient.name, address=recipient.address),
@@ -229,26 +266,40 @@ def _message(
         html=words.html,
         language=words.language,
         seed=message_id[1 : 1 + SEED],
-        calendar=_file(of.mailing, calendar) if calendar else None,
+        calendar=files[0],
+        beside=files[1],
         headers=_headers(of.version, of.mailing, links),
     )
 
 
-def _file(mailing: Mailing, calendar: CalendarMessage) -> CalendarFile:
-    is_agenda = mailing.calendar is CalendarPart.SESSIONS
+def _file(calendar: CalendarMessage) -> CalendarFile:
     return CalendarFile(
         method=calendar.method.value,
         content=ical.write(calendar),
-        name="agenda.ics" if is_agenda else "invite.ics",
+        name=FILE_NAMES[calendar.method],
     )
 
 
-def _entries(of: Occasion, calendar: CalendarMessage) -> tuple[tuple[str, str, int], ...]:
-    is_agenda = of.mailing.calendar is CalendarPart.SESSIONS
-    anchors = [session.key for session in of.event.sessions] if is_agenda else [of.anchor]
+FILE_NAMES = {Method.REQUEST: "invite.ics", Method.PUBLISH: "agenda.ics", Method.CANCEL: "cancel.ics"}
+
+
+def _entries(of: Occasion, calendars: Sequence[CalendarMessage]) -> tuple[Entry, ...]:
+    """In the order in which they stand in the files."""
+    if of.upkeep:
+        told = sorted(of.upkeep.told, key=lambda each: not each.asked)
+        anchors = [each.anchor for each in told]
+    elif of.mailing.calendar is CalendarPart.SESSIONS:
+        anchors = [session.key for session in of.event.sessions]
+    else:
+        anchors = [of.anchor]
+    held = [entry for calendar in calendars for entry in calendar.entries]
     return tuple(
-        (anchor, entry.uid, entry.sequence) for anchor, entry in zip(anchors, calendar.entries, strict=True)
-    )
+        (
+            anchor, entry.uid, entry.sequence, entry.attendee is not None,
+            entry.status is Status.CANCELLED, entry.stamped_at,
+        )
+        for anchor, entry in zip(anchors, held, strict=bool(held))
+    )  # fmt: skip
 
 
 def message_id_of(

@@ -19,7 +19,7 @@ from mailer.errors import Problem
 
 FUNCTIONS = frozenset({"caller"})
 LOOP = frozenset({"first", "last", "index"})
-LISTS = {"sessions": "session", "chosen_sessions": "session"}
+LISTS = {"sessions": "session", "chosen_sessions": "session", "changes": "changes"}
 """Lists of the context, and the placeholder whose fields their items have."""
 
 ROOTS = frozenset(name.partition(".")[0] for name in PLACEHOLDERS)

@@ -23,7 +23,8 @@ _UNCLEAN_NAME = re.compile(r'[",;:^=\\’]|^ |  | $')
 _ESCAPED = {"\\": r"\\", ";": r"\;", ",": r"\,", "\n": r"\n"}
 _ADDRESS_CHARACTERS = "!$'*+@"
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_.~!$'*+-]+@[A-Za-z0-9.-]+")
-_ASKED = "CUTYPE=INDIVIDUAL;PARTSTAT=NEEDS-ACTION;ROLE=REQ-PARTICIPANT;RSVP=TRUE"
+_ASKED = "CUTYPE=INDIVIDUAL;PARTSTAT={};ROLE=REQ-PARTICIPANT;RSVP=TRUE"
+_UNANSWERED = "NEEDS-ACTION"
 _FOLDED_AT = 74  # octets of content: the library counts the blank of a fold as one of 75, and does so in the first line
 
 
@@ -77,12 +78,13 @@ def address_uri(address: str) -> str:
     return f"mailto:{quote(address, safe=_ADDRESS_CHARACTERS)}"
 
 
-def attendee_line(name: str, address: str) -> bytes:
+def attendee_line(name: str, address: str, answer: str = "") -> bytes:
     """The ATTENDEE line of an entry, folded, with its CRLF: the octets `write` has there, without the library."""
     uri = f"mailto:{address}" if _PLAIN_ADDRESS.fullmatch(address) else address_uri(address)
     common_name = clean_name(name)
     named = f"CN={common_name};" if common_name else ""
-    return _folded(f"ATTENDEE;{named}{_ASKED}:{uri}".encode())
+    asked = _ASKED.format(_partstat(answer))
+    return _folded(f"ATTENDEE;{named}{asked}:{uri}".encode())
 
 
 def _folded(octets: bytes) -> bytes:
@@ -138,7 +140,13 @@ def _user(user: CalendarUser, **parameters: str) -> icalendar.vCalAddress:
 
 
 def _invited(user: CalendarUser) -> icalendar.vCalAddress:
-    return _user(user, CUTYPE="INDIVIDUAL", ROLE="REQ-PARTICIPANT", PARTSTAT="NEEDS-ACTION", RSVP="TRUE")
+    partstat = _partstat(user.answer)
+    return _user(user, CUTYPE="INDIVIDUAL", ROLE="REQ-PARTICIPANT", PARTSTAT=partstat, RSVP="TRUE")
+
+
+def _partstat(answer: str) -> str:
+    """RFC 5545 3.2.12."""
+    return answer.upper() or _UNANSWERED
 
 
 @lru_cache

@@ -7,7 +7,7 @@ One REQUEST is one entry for one person: several entries in one show as one, or 
 whole agenda goes out as PUBLISH.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +19,7 @@ from babel.dates import format_date
 
 from mailer.agenda.model import AgendaVersion, CalendarPart, Event, Session
 from mailer.agenda.rules import EVENT
+from mailer.agenda.upkeep import Told, Upkeep
 from mailer.composition.links import Links
 from mailer.recipients.model import Recipient
 
@@ -38,10 +39,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class CalendarUser:
-    """Who invites or who is invited (RFC 5545 3.3.3)."""
+    """Who invites or who is invited (RFC 5545 3.3.3). `answer` is what somebody invited is known to have answered."""
 
     name: str
     address: str
+    answer: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +143,42 @@ def calendar_message(
             return CalendarMessage(method=Method.PUBLISH, entries=unasked)
 
 
+def messages_for(
+    *,
+    upkeep: Upkeep,
+    earlier: Mapping[int, AgendaVersion],
+    recipient: Recipient,
+    uid_for: Callable[[str], str],
+    links: Links,
+) -> tuple[CalendarMessage, ...]:
+    """What a letter carries that makes its reader's entries right: the one that is asked about or cancelled first, and
+    all that ask nobody in one PUBLISH (RFC 5546 3.2.1), those that are off among them as cancelled.
+
+    `earlier` has the versions that `upkeep` names.
+    """
+
+    def entry(told: Told) -> Entry:
+        made = entry_for(
+            version=earlier[told.version],
+            anchor=told.anchor,
+            recipient=recipient,
+            uid_for=uid_for,
+            links=links,
+        )
+        attendee = replace(made.attendee, answer=told.answer) if made.attendee and told.asked else None
+        numbered = replace(made, sequence=told.sequence, stamped_at=upkeep.stamped_at, attendee=attendee)
+        return replace(numbered, status=Status.CANCELLED, description="") if told.cancelled else numbered
+
+    found = [
+        CalendarMessage(method=Method.CANCEL if told.cancelled else Method.REQUEST, entries=(entry(told),))
+        for told in upkeep.told
+        if told.asked
+    ]
+    if shown := tuple(entry(told) for told in upkeep.told if not told.asked):
+        found.append(CalendarMessage(method=Method.PUBLISH, entries=shown))
+    return tuple(found)
+
+
 def entry_for(
     *, version: AgendaVersion, anchor: str, recipient: Recipient, uid_for: Callable[[str], str], links: Links
 ) -> Entry:
@@ -153,7 +191,7 @@ def entry_for(
     session = None if anchor == EVENT else event.session(anchor)
     return Entry(
         uid=uid_for(anchor),
-        sequence=version.sequences[anchor],
+        sequence=version.sequences.get(anchor, 0),
         stamped_at=version.published_at,
         summary=session.title if session else event.title,
         description=_session_text(event, session, links) if session else _event_text(event, links),
@@ -166,26 +204,6 @@ def entry_for(
         url=links.page,
         transparent=bool(session and not session.blocks),
     )
-
-
-def cancellation(entry: Entry, *, stamped_at: datetime) -> CalendarMessage:
-    """The CANCEL of an entry its reader holds: the next number, and nothing left to answer (RFC 5546 3.2.5).
-
-    `entry` is the one last sent, with its attendee, even where it went out as PUBLISH.
-
-    Raises:
-        ValueError: the entry names no attendee, whom a cancellation must.
-    """
-    if entry.attendee is None:
-        raise ValueError("a cancellation names the attendee whose entry it is")
-    cancelled = replace(
-        entry,
-        sequence=entry.sequence + 1,
-        stamped_at=stamped_at,
-        status=Status.CANCELLED,
-        description="",
-    )
-    return CalendarMessage(method=Method.CANCEL, entries=(cancelled,))
 
 
 def _location(event: Event, session: Session | None) -> str:

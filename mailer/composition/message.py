@@ -66,7 +66,9 @@ class CalendarFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """Everything a message says. `seed` determines the MIME boundaries; `headers` are put in as they are."""
+    """Everything a message says. `seed` determines the MIME boundaries; `headers` are put in as they are; `beside` is a
+    second calendar file, for what asks nobody.
+    """
 
     sender: Mailbox
     reader: Mailbox
@@ -78,6 +80,7 @@ class Message:
     language: str
     seed: str
     calendar: CalendarFile | None = None
+    beside: CalendarFile | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -203,14 +206,14 @@ def _body(message: Message) -> bytes:
     alternatives = [_words("plain", message.text), _words("html", message.html)]
     if not message.calendar:
         return _multipart("alternative", f"=_0_{message.seed}", alternatives)
-    attached = _attached(message.calendar)
+    attached = [_attached(each) for each in (message.calendar, message.beside) if each]
     if message.calendar.is_invitation:
         kind = f'text/calendar; method={message.calendar.method}; charset="UTF-8"'
         alternatives.append(_base64(kind, message.calendar.content))
     return _multipart(
         "mixed",
         f"=_0_{message.seed}",
-        [_multipart("alternative", f"=_1_{message.seed}", alternatives), attached],
+        [_multipart("alternative", f"=_1_{message.seed}", alternatives), *attached],
     )
 
 
@@ -325,6 +328,10 @@ class ReadBack:
     text: str
     html: str
     calendar: CalendarFile | None
+    beside: CalendarFile | None = None
+
+
+_IN_AN_INVITATION = 2  # parts that hold it: among the alternatives, and as a file
 
 
 @lru_cache(maxsize=2)
@@ -337,7 +344,8 @@ def read_back(raw: bytes) -> ReadBack:
         language=str(message["Content-Language"]),
         text=_read_words(text),
         html=_read_words(html),
-        calendar=_read_calendar(others) if others else None,
+        calendar=_read_calendar(others[:_IN_AN_INVITATION]) if others else None,
+        beside=_read_calendar(others[_IN_AN_INVITATION:]) if others[_IN_AN_INVITATION:] else None,
     )
 
 

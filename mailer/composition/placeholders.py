@@ -10,11 +10,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import product
+from types import MappingProxyType
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 
 from mailer.agenda.model import (
+    ABOUT_ENTRIES,
     AgendaVersion,
     CalendarPart,
     Event,
@@ -26,6 +30,7 @@ from mailer.agenda.model import (
     Venue,
 )
 from mailer.agenda.rules import EVENT
+from mailer.agenda.upkeep import Cause, Told, Upkeep
 from mailer.composition.links import Links
 from mailer.recipients.model import Recipient, Role, state_name
 
@@ -83,6 +88,29 @@ PLACEHOLDERS: Mapping[str, str] = {
     "session.is_break": "Whether it is a break.",
     "session.chosen": "Whether this reader chose it.",
     "session.entry_link": "The address of the session as a calendar file for this reader.",
+    "upkeep.cause": "Why a letter about entries comes: agenda, choice, left or correction; nothing in other letters.",
+    "upkeep.is_asked": "Whether its reader is asked to answer anew.",
+    "upkeep.has_more": "Whether a second calendar file is attached, agenda.ics, with the sessions that changed.",
+    "changes": "What differs from what the reader was last told; empty in letters that tell of no change.",
+    "changes.kind": "added, cancelled or changed.",
+    "changes.is_event": "Whether it is about the conference as a whole.",
+    "changes.moved": "Whether its hours are others.",
+    "changes.relocated": "Whether its place is another.",
+    "changes.renamed": "Whether its title is another.",
+    "changes.reworded": "Whether its points, its chair or its speakers are others.",
+    "changes.title": "The title, as it is now (or was, if it is cancelled).",
+    "changes.before": "How it was: title, starts, ends, end_assumed and place; nothing if it is new.",
+    "changes.before.title": "The title it had.",
+    "changes.before.starts": "When it was to start.",
+    "changes.before.ends": "When it was to end.",
+    "changes.before.end_assumed": "Whether the agenda gave it no end.",
+    "changes.before.place": "Where it was to be, in one line.",
+    "changes.after": "How it is now; nothing if it is cancelled.",
+    "changes.after.title": "The title it has.",
+    "changes.after.starts": "When it starts.",
+    "changes.after.ends": "When it ends.",
+    "changes.after.end_assumed": "Whether the agenda gives it no end.",
+    "changes.after.place": "Where it is, in one line.",
     "language": "The language this letter is written in, such as fr.",
     "direction": "ltr or rtl: which way that language is written.",
 }
@@ -125,11 +153,14 @@ def context(
     links: Links,
     language: str,
     due_at: datetime,
+    upkeep: Upkeep | None = None,
+    earlier: Mapping[int, AgendaVersion] = MappingProxyType({}),
 ) -> dict[str, Value]:
     """The value of every placeholder for one reader.
 
     Args:
         anchor: what the occasion hangs on: `event`, or a session's key.
+        upkeep: what the letter does to entries, if it is about them; `earlier` has the versions it names.
         language: the one the letter will be written in (`wording.choose_language`).
 
     Raises:
@@ -138,7 +169,7 @@ def context(
     event, zone = version.event, recipient.timezone or version.event.timezone
     clocks = _Clocks(venue=event.zone, own=ZoneInfo(zone))
     sessions = [_session(session, event, recipient, links, clocks) for session in event.sessions]
-    hangs_on = None if anchor == EVENT else event.session(anchor)
+    hangs_on = None if anchor == EVENT else _found(anchor, version, upkeep, earlier)
     starts = clocks.moment(event.starts_at)
     return {
         "recipient": _recipient(recipient, language) | {"timezone": zone, "own_time": starts.own is not None},
@@ -153,8 +184,115 @@ def context(
         "sessions": sessions,
         "chosen_sessions": [session for session in sessions if session["chosen"]],
         "session": hangs_on and _session(hangs_on, event, recipient, links, clocks),
+        "upkeep": _upkeep(upkeep),
+        "changes": _changes(version, anchor, upkeep, earlier, clocks),
         "language": language,
         "direction": direction_of(language),
+    }
+
+
+def _found(
+    anchor: str, version: AgendaVersion, upkeep: Upkeep | None, earlier: Mapping[int, AgendaVersion]
+) -> Session:
+    """The session as it is, or as its reader knew it if it is off."""
+    told = {each.anchor: each.version for each in upkeep.told} if upkeep else {}
+    agenda = version
+    if all(session.key != anchor for session in version.event.sessions):
+        agenda = earlier.get(told.get(anchor, 0), version)
+    return agenda.event.session(anchor)
+
+
+def _upkeep(upkeep: Upkeep | None) -> dict[str, Value]:
+    if upkeep is None:
+        return {"cause": "", "is_asked": False, "has_more": False}
+    return {
+        "cause": upkeep.cause.value,
+        "is_asked": any(each.asked and not each.cancelled and not each.answer for each in upkeep.told),
+        "has_more": len({each.asked for each in upkeep.told}) > 1,
+    }
+
+
+def _changes(
+    version: AgendaVersion,
+    anchor: str,
+    upkeep: Upkeep | None,
+    earlier: Mapping[int, AgendaVersion],
+    clocks: "_Clocks",
+) -> list[dict[str, Value]]:
+    """The event first, where it differs as a whole, then its sessions in the order of time."""
+    known = earlier.get(upkeep.since) if upkeep else None
+    if known is None or known.event == version.event:
+        return []
+    both = (known.event, version.event)
+    starts = {session.key: session.starts_at for event in both for session in event.sessions}
+    anchors = [EVENT, *sorted(starts, key=lambda key: (starts[key], key))] if anchor == EVENT else [anchor]
+    told = [
+        _change(*(_state_of(event, each, clocks, alone=anchor != EVENT) for event in both))
+        for each in anchors
+    ]
+    return [
+        {"is_event": each == EVENT, **change} for each, change in zip(anchors, told, strict=True) if change
+    ]
+
+
+class _State(NamedTuple):
+    """What a letter shows of one state of an entry, and by what two states differ."""
+
+    shown: dict[str, Value]
+    facts: dict[str, object]
+
+
+_FACTS = ("moved", "relocated", "renamed", "reworded")
+
+
+def _change(before: _State | None, after: _State | None) -> dict[str, Value] | None:
+    now = after or before
+    if now is None or (before and after and before.facts == after.facts):
+        return None
+    kind = "changed" if before and after else "added" if after else "cancelled"
+    return {
+        "kind": kind,
+        "title": now.shown["title"],
+        **{fact: bool(before and after and before.facts[fact] != after.facts[fact]) for fact in _FACTS},
+        "before": before and before.shown,
+        "after": after and after.shown,
+    }
+
+
+def _state_of(event: Event, anchor: str, clocks: "_Clocks", *, alone: bool) -> _State | None:
+    """Nothing where nothing takes place. A session told of by itself tells of the venue, too."""
+    if event.cancelled:
+        return None
+    if anchor == EVENT:
+        place: object = event.venue.one_line
+        return _State(
+            _shown(event.title, event.starts_at, event.ends_at, event.venue.one_line, clocks),
+            dict(
+                zip(
+                    _FACTS, ((event.starts_at, event.ends_at), place, event.title, event.summary), strict=True
+                )
+            ),
+        )
+    session = next((each for each in event.sessions if each.key == anchor), None)
+    if session is None:
+        return None
+    place = (session.room, event.venue) if alone else session.room
+    words = (session.points, session.chair, session.speakers, session.blocks)
+    facts = ((session.starts_at, session.ends_at, session.end_assumed), place, session.title, words)
+    room = session.room or event.venue.room
+    shown = _shown(session.title, session.starts_at, session.ends_at, room or event.venue.name, clocks)
+    return _State(shown | {"end_assumed": session.end_assumed}, dict(zip(_FACTS, facts, strict=True)))
+
+
+def _shown(
+    title: str, starts_at: datetime, ends_at: datetime, place: str, clocks: "_Clocks"
+) -> dict[str, Value]:
+    return {
+        "title": _line(title),
+        "starts": clocks.moment(starts_at),
+        "ends": clocks.moment(ends_at),
+        "end_assumed": False,
+        "place": _line(place),
     }
 
 
@@ -247,11 +385,12 @@ def _line(text: str) -> str:
 
 
 def samples(kind: MailingKind, language: str) -> Iterator[dict[str, Value]]:
-    """Contexts to try a template on: every role; bare and full values; the venue's clock and others."""
+    """Contexts to try a template on: every role; bare and full values; the venue's clock and others; for letters about
+    changes, every cause and sort of change.
+    """
     for role in Role:
         for zone, full in ((None, False), ("Asia/Tashkent", True), ("Pacific/Honolulu", True)):
             version = _sample_version(kind, full=full, days=1 if zone is None else 2)
-            anchor = "session-1" if kind is MailingKind.SESSION_REMINDER else EVENT
             recipient = Recipient(
                 address="reader@delegation.example",
                 given_name="Ana",
@@ -268,15 +407,60 @@ def samples(kind: MailingKind, language: str) -> Iterator[dict[str, Value]]:
                 unsubscribe="https://convenor.example/u/sample",
                 entries={"session-1": "https://convenor.example/r/sample/session-1.ics"} if full else {},
             )
-            yield context(
-                version=version,
-                mailing=version.event.mailings[0],
-                anchor=anchor,
-                recipient=recipient,
-                links=links,
-                language=language,
-                due_at=_SAMPLE_DAY,
-            )
+            for anchor, state, upkeep in _sample_occasions(kind, version):
+                yield context(
+                    version=state,
+                    mailing=version.event.mailings[0],
+                    anchor=anchor,
+                    recipient=recipient,
+                    links=links,
+                    language=language,
+                    due_at=_SAMPLE_DAY,
+                    upkeep=upkeep,
+                    earlier={0: version},
+                )
+
+
+def _sample_occasions(
+    kind: MailingKind, version: AgendaVersion
+) -> Iterator[tuple[str, AgendaVersion, Upkeep | None]]:
+    """Anchor, agenda and upkeep of letters of this kind."""
+    if kind not in ABOUT_ENTRIES:
+        yield "session-1" if kind is MailingKind.SESSION_REMINDER else EVENT, version, None
+        return
+    cancelled = kind is MailingKind.CANCELLATION
+    for anchor, cause in product((EVENT, "session-1"), Cause):
+        told = (
+            Told(anchor=anchor, version=0, sequence=1, asked=True, cancelled=cancelled),
+            Told(anchor="break", version=0, sequence=1, asked=False, cancelled=cancelled),
+        )
+        state = (
+            version
+            if cause is Cause.LEFT
+            else _changed_sample(version, cancelled=cancelled and anchor == EVENT)
+        )
+        yield anchor, state, Upkeep(cause=cause, since=0, stamped_at=_SAMPLE_DAY, told=told)
+
+
+def _changed_sample(version: AgendaVersion, *, cancelled: bool) -> AgendaVersion:
+    """Something of everything: a session that moved, one that is off, a new one; another title and another house."""
+    event, hour = version.event, timedelta(hours=1)
+    registration, session, _, closing = event.sessions
+    sessions = (
+        registration.model_copy(update={"room": "Room 2"}),
+        session.model_copy(
+            update={
+                "title": "Another",
+                "starts_at": session.starts_at + hour,
+                "ends_at": session.ends_at + hour,
+            }
+        ),
+        closing,
+        closing.model_copy(update={"key": "dinner", "title": "Dinner"}),
+    )
+    venue = event.venue.model_copy(update={"name": "Another house"})
+    changed = event.model_copy(update={"sessions": sessions, "venue": venue, "cancelled": cancelled})
+    return version.model_copy(update={"event": changed})
 
 
 _SAMPLE_DAY = datetime(2030, 6, 4, 8, 0, tzinfo=UTC)

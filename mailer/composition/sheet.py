@@ -40,6 +40,7 @@ class Slot(IntEnum):
     PAGE = 5
     UNSUBSCRIBE = 6
     CALENDAR = 7
+    BESIDE = 8
 
 
 TEXT, HTML = Place(-1), Place(-2)

@@ -70,7 +70,7 @@ class Skeleton:
     def __init__(self, occasion: Occasion, plainly: Plainly) -> None:
         self.occasion, self._plainly = occasion, plainly
         self._links = occasion.stand_in_links
-        self._clocks = Clocks(occasion.version, occasion.due_at)
+        self._clocks = Clocks(occasion.version, occasion.due_at, *occasion.former_hours)
         self._tongues: dict[str, _Tongue | None] = {}
         self._spoken: dict[str | None, _Tongue | None] = {}
         self._is_traceable = not any(
@@ -127,6 +127,8 @@ class Skeleton:
             links=self._links,
             language=language,
             due_at=self.occasion.due_at,
+            upkeep=self.occasion.upkeep,
+            earlier=self.occasion.earlier,
         )
         return tracing.trace(self.occasion.texts, self.occasion.mailing.kind, language, values, real)
 

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 
 from mailer import wallclock
 from mailer.agenda.model import AgendaVersion
+from mailer.agenda.upkeep import Upkeep
 from mailer.composition.composing import Composer
 from mailer.composition.wording import Wording
 from mailer.delivery.admission import RelayUnreachable
@@ -42,6 +43,7 @@ class Carrier:
         self._composer = Composer(route.sender)
         self._versions: dict[tuple[str, int], AgendaVersion] = {}
         self._wordings: dict[str, Wording] = {}
+        self._upkeeps: dict[str, Upkeep] = {}
         self._stock: deque[ClaimedLetter] = deque()
         self._composed: deque[Parcel] = deque()
         self._in_hand: dict[Key, tuple[str, tuple[SentEntry, ...]]] = {}
@@ -91,6 +93,7 @@ class Carrier:
     def _obey(self, order: Order) -> None:
         self._versions.update(order.versions)
         self._wordings.update({digest: Wording(texts=texts) for digest, texts in order.wordings.items()})
+        self._upkeeps.update(order.upkeeps)
         self._token = order.token or self._token
         for key in order.go:
             if line := self._asking.pop(key, None):
@@ -194,6 +197,7 @@ class Carrier:
     def _parcel(self, letter: ClaimedLetter) -> Parcel:
         recipient = letter.recipient
         version = self._versions[letter.event, letter.version]
+        upkeep = self._upkeeps[letter.upkeep] if letter.upkeep else None
         composed = self._composer.compose(
             version=version,
             mailing=version.event.mailing(letter.mailing),
@@ -203,6 +207,8 @@ class Carrier:
             dated_at=letter.dated_at,
             texts=self._wordings[letter.wording],
             handle=letter.handle,
+            upkeep=upkeep,
+            earlier={n: self._versions[letter.event, n] for n in upkeep.versions} if upkeep else {},
         )
         digest = hashlib.sha256(composed.raw).hexdigest()
         if letter.repeats not in {None, digest}:

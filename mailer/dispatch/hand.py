@@ -47,7 +47,7 @@ class Hand:
         for letter in order.letters:
             self.holds[letter.key] = letter
         self.wants -= len(order.letters)
-        self.told_of |= set(order.versions) | set(order.wordings)
+        self.told_of |= set(order.versions) | set(order.wordings) | set(order.upkeeps)
         if not self.is_gone:
             with suppress(OSError):
                 tell(self.hired.channel, order)

@@ -7,6 +7,7 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from mailer.agenda.model import AgendaVersion
+from mailer.agenda.upkeep import Upkeep
 from mailer.composition.composing import Sender
 from mailer.delivery.line import Timeouts
 from mailer.delivery.outcome import Outcome
@@ -39,7 +40,7 @@ Key = tuple[int, int]
 class Order(NamedTuple):
     """What a carrier is to do.
 
-    `letters` are to be carried; `versions` and `wordings` are what they are written from and were not told
+    `letters` are to be carried; `versions`, `wordings` and `upkeeps` are what they are written from and were not told
     before. `go` and `withhold` answer for intents: only after `go` may a dot leave. After `let_go` whatever no line has
     begun with is given back; after `finish_within` (seconds) all is, and the carrier ends. New lines sign in with
     `token`.
@@ -48,6 +49,7 @@ class Order(NamedTuple):
     letters: tuple[ClaimedLetter, ...] = ()
     versions: Mapping[tuple[str, int], AgendaVersion] = {}
     wordings: Mapping[str, Mapping[str, str]] = {}
+    upkeeps: Mapping[str, Upkeep] = {}
     go: tuple[Key, ...] = ()
     withhold: tuple[Key, ...] = ()
     let_go: bool = False

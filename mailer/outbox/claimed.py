@@ -10,8 +10,10 @@ from typing import NamedTuple
 from mailer.outbox.letter import Happening
 from mailer.recipients.model import Recipient
 
-SentEntry = tuple[str, str, int]
-"""A calendar object that a letter carries: `event` or a session's key, its UID and SEQUENCE."""
+SentEntry = tuple[str, str, int, bool, bool, datetime]
+"""A calendar object that a letter carries: `event` or a session's key, its UID and SEQUENCE, whether its reader is
+asked (REQUEST) or shown (PUBLISH), whether it is cancelled by it, and its DTSTAMP.
+"""
 
 WrittenFrom = tuple[int, int, str]
 """What a letter was written from: agenda version, the recipient's revision, the wording's digest."""
@@ -21,8 +23,9 @@ class ClaimedLetter(NamedTuple):
     """A letter and all that composing it needs; it is `owner`'s until the lease ends.
 
     `fence` grows with every claim. `attempts` are those that ended earlier. `address` is the reader's, in lower
-    case, and `document` what the list says of them, in JSON. `repeats` is set when this copy may be the second:
-    the SHA-256 that its bytes must have.
+    case, and `document` what the list says of them, in JSON. `repeats` is set when this copy may be the second: the
+    SHA-256 that its bytes must have. `upkeep` is the digest of what it does to entries that are held, where that is not
+    what its mailing says.
     """
 
     id: int
@@ -41,6 +44,7 @@ class ClaimedLetter(NamedTuple):
     address: str
     document: str
     repeats: str | None
+    upkeep: str | None = None
 
     @property
     def key(self) -> tuple[int, int]:

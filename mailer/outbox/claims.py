@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import ColumnElement, Connection, and_
 
+from mailer.agenda.model import MailingKind
 from mailer.errors import StoreError
 from mailer.outbox.claimed import Change, ClaimedLetter
 from mailer.outbox.database import as_moment, as_stored, fetch, many, run
@@ -33,6 +34,8 @@ from mailer.outbox.people import LEFT, UNSUBSCRIBED
 from mailer.outbox.schema import letter
 
 S, H = LetterState, Happening
+
+CANCELLATION = MailingKind.CANCELLATION.value
 
 TOLD_BY_OWNER = frozenset({H.RELEASED, H.INTENDED, H.ACCEPTED, H.PUT_OFF, H.REFUSED, H.LOST})
 _AFTER = {happening: after(min(states_before(happening)), happening) for happening in TOLD_BY_OWNER}
@@ -85,9 +88,9 @@ def claim(
     while len(claimed) < limit:
         wanted = min(limit - len(claimed), CHUNK)
         rows = [_Ready._make(row) for row in fetch(c, *_ready(c, now, wanted, event, shares))]
-        asked = [row for row in rows if row.left_at is None and row.unsubscribed_at is None]
+        asked = [row for row in rows if row.is_asked]
         if len(asked) < len(rows):
-            _stop(c, [row for row in rows if row.left_at or row.unsubscribed_at], now)
+            _stop(c, [row for row in rows if not row.is_asked], now)
         if shares:
             asked = [row for row in asked if shares.take(row.domain)]
         if asked:
@@ -120,16 +123,22 @@ class _Ready(NamedTuple):
     repeated_at: datetime | str | None
     left_at: datetime | str | None
     unsubscribed_at: datetime | str | None
+    upkeep: str | None
 
     @property
     def domain(self) -> str:
         return self.address[self.address.find("@") + 1 :]
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether its reader may have it: who has left is only told that the entries they hold are void."""
+        return self.unsubscribed_at is None and (self.left_at is None or self.mailing == CANCELLATION)
+
 
 _READY = f"""
 SELECT l.id, l.fence, o.event, l.version, o.mailing, o.anchor, o.due_at, l.dated_at, l.wording,
        l.revision, l.attempts, r.handle, r.address_key, v.document, l.content, l.repeated_at, r.left_at,
-       r.unsubscribed_at
+       r.unsubscribed_at, l.upkeep
 FROM letter l
 JOIN occasion o ON o.id = l.occasion_id
 JOIN recipient r ON r.id = l.recipient_id
@@ -189,6 +198,7 @@ def _claimed(row: _Ready, owner: str) -> ClaimedLetter:
         row.address,
         row.document,
         row.content if row.repeated_at else None,
+        row.upkeep,
     )
 
 

@@ -36,7 +36,7 @@ Transaction = Connection
 """What the functions of the outbox are given: a connection within `reading()` or `writing()`."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration: the schema this program speaks."""
 
 VERSION_TABLE = "convenor_schema"
@@ -328,7 +328,7 @@ def _upgrade(connection: Connection) -> None:
 
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    command.upgrade(config, "head")
+    command.upgrade(config, HEAD)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, or_, select
 
+from mailer.agenda.model import MailingKind
 from mailer.outbox.claimed import SentEntry
 from mailer.outbox.ledger import enter
 from mailer.outbox.letter import Happening, LetterState
@@ -58,11 +59,17 @@ def doubts(c: Connection, event: str) -> list[Doubt]:
             useful_until=row.useful_until,
             through=through[row.id].note if row.id in through else "",
             doubted_at=lost[row.id].at if row.id in lost else row.intent_at,
-            is_asked=not (row.withdrawn_at or row.left_at or row.unsubscribed_at),
+            is_asked=_is_asked(row),
             answered_at=answered.get(row.id),
         )
         for row in rows
     ]
+
+
+def _is_asked(row: Any) -> bool:
+    """Who has left is told all the same that what they hold is void."""
+    has_left = row.left_at and row.mailing != MailingKind.CANCELLATION
+    return not (row.withdrawn_at or has_left or row.unsubscribed_at)
 
 
 def _doubtful(event: str) -> Select[Any]:

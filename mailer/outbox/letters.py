@@ -38,6 +38,7 @@ class LetterRow:
     repeated_at: datetime | None
     content: str | None
     reply: str
+    upkeep: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

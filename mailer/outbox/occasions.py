@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, literal, select, update
 
+from mailer.agenda.model import ABOUT_ENTRIES
 from mailer.outbox.database import insert
 from mailer.outbox.letter import UNSENT, Happening, LetterState
 from mailer.outbox.moving import chunks, locked, move, rewrite
@@ -40,7 +41,10 @@ class StoredOccasion:
 
 @dataclass(frozen=True, kw_only=True)
 class NewLetter:
-    """What an occasion holds for one member: to be sent (`waiting`), or `suppressed` or `missed` and why."""
+    """What an occasion holds for one member: to be sent (`waiting`), or `suppressed` or `missed` and why.
+
+    `upkeep` is the digest of what it does to entries that are held, if that is not what its mailing says.
+    """
 
     member_id: int
     version: int
@@ -48,6 +52,7 @@ class NewLetter:
     dated_at: datetime
     state: LetterState = LetterState.WAITING
     reason: str = ""
+    upkeep: str | None = None
 
 
 def occasions(c: Connection, event: str) -> list[StoredOccasion]:
@@ -113,10 +118,20 @@ def withdraw_letters(
     )
 
 
+def withdraw_upkeep(c: Connection, event: str, reason: str, now: datetime) -> int:
+    """What was to be told of entries by an agenda that is no longer in force stays unsaid; how many letters that is."""
+    about_entries = and_(occasion.c.event == event, occasion.c.mailing.in_(ABOUT_ENTRIES))
+    ids = c.scalars(select(occasion.c.id).where(about_entries, occasion.c.id.in_(_unsent())))
+    return sum(withdraw_occasion(c, each, reason, now) for each in ids.all())
+
+
+def _unsent() -> Select[tuple[int]]:
+    return select(letter.c.occasion_id).where(in_states(UNSENT))
+
+
 def with_unsent(c: Connection, event: str) -> list[StoredOccasion]:
     """The occasions of which letters wait to be sent."""
-    unsent = select(letter.c.occasion_id).where(in_states(UNSENT))
-    query = select(occasion).where(occasion.c.event == event, occasion.c.id.in_(unsent))
+    query = select(occasion).where(occasion.c.event == event, occasion.c.id.in_(_unsent()))
     return [StoredOccasion(**row) for row in c.execute(query.order_by(occasion.c.id)).mappings()]
 
 
@@ -157,6 +172,7 @@ def _add_alike(c: Connection, occasion_id: int, due_at: datetime, new: NewLetter
         "next_attempt_at": due_at,
         "fence": 0,
         "reply": "",
+        "upkeep": new.upkeep,
     }
     values = [literal(value, letter.c[name].type) for name, value in same.items()]
     readers = select(recipient.c.id, recipient.c.revision, *values).where(recipient.c.id.in_(ids))

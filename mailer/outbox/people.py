@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, or_, select, update
 
+from mailer.agenda.rules import EVENT
 from mailer.errors import StoreError
 from mailer.outbox.database import insert
 from mailer.outbox.letter import UNSENT, Happening, LetterState
 from mailer.outbox.moving import CHUNK, chunks, locked, move, rewrite
 from mailer.outbox.schema import (
     Answer,
+    entry,
     holds_place,
     in_states,
     letter,
@@ -50,12 +52,14 @@ class RosterChange:
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerGiven:
-    """One line of a recipient's answers; `source` says how it came."""
+    """One line of a recipient's answers; `source` says how it came, `sequence` to which state of the entry."""
 
     anchor: str
     answer: Answer
     at: datetime
     source: str
+    sequence: int
+    comment: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,11 +245,34 @@ def _listed(c: Connection, event: str) -> Iterator[Sequence[Row[Any]]]:
 
 
 def _with_answers(c: Connection, rows: Sequence[Row[Any]]) -> Iterator[tuple[Row[Any], dict[str, str]]]:
-    given: dict[int, dict[str, str]] = {}
-    query = select(answered).where(answered.c.recipient_id.between(rows[0].id, rows[-1].id))
-    for each in c.execute(query.order_by(answered.c.at, answered.c.id)):
-        given.setdefault(each.recipient_id, {})[each.anchor] = each.answer.value
+    given = _standing(c, answered.c.recipient_id.between(rows[0].id, rows[-1].id))
     return ((row, given.get(row.id, {})) for row in rows)
+
+
+def standing_answers(c: Connection, ids: Sequence[int]) -> dict[int, dict[str, str]]:
+    """The answers of these people that hold, by anchor."""
+    return _standing(c, answered.c.recipient_id.in_(ids))
+
+
+def _standing(c: Connection, whose: ColumnElement[bool]) -> dict[int, dict[str, str]]:
+    given: dict[int, dict[str, str]] = {}
+    query = select(answered, entry.c.sequence_sent.label("asked")).outerjoin(entry, ITS_ENTRY).where(whose)
+    for each in c.execute(query.order_by(answered.c.at, answered.c.id)):
+        if still_holds(each.answer, each.anchor, each.sequence, each.asked):
+            given.setdefault(each.recipient_id, {})[each.anchor] = each.answer.value
+    return given
+
+
+ITS_ENTRY = and_(entry.c.recipient_id == answered.c.recipient_id, entry.c.anchor == answered.c.anchor)
+
+
+def still_holds(answer: Answer, anchor: str, sequence: int, asked: int | None) -> bool:
+    """Whether an answer to this SEQUENCE is one to what was last asked (RFC 5546 2.1.5).
+
+    A refusal holds until it is taken back: who was asked again and is silent is not pressed. A session that somebody
+    chose stays chosen when it moves.
+    """
+    return sequence >= (asked or 0) or answer is Answer.DECLINED or anchor != EVENT
 
 
 def _had_due_at(
@@ -310,6 +337,12 @@ def unsubscribed(c: Connection, event: str) -> int:
 
 
 def _answer_counts(c: Connection, event: str) -> dict[str, dict[Answer, int]]:
+    """The last answer of each that holds."""
+    held = or_(
+        answered.c.sequence >= func.coalesce(entry.c.sequence_sent, 0),
+        answered.c.answer == Answer.DECLINED,
+        answered.c.anchor != EVENT,
+    )
     by_age = func.row_number().over(
         partition_by=(answered.c.recipient_id, answered.c.anchor),
         order_by=(answered.c.at.desc(), answered.c.id.desc()),
@@ -317,7 +350,8 @@ def _answer_counts(c: Connection, event: str) -> dict[str, dict[Answer, int]]:
     last = (
         select(answered.c.anchor, answered.c.answer, by_age.label("age"))
         .join(recipient, recipient.c.id == answered.c.recipient_id)
-        .where(recipient.c.event == event, recipient.c.left_at.is_(None))
+        .outerjoin(entry, ITS_ENTRY)
+        .where(recipient.c.event == event, recipient.c.left_at.is_(None), held)
         .subquery()
     )
     query = select(last.c.anchor, last.c.answer, func.count()).where(last.c.age == 1)
@@ -335,22 +369,31 @@ def record_answer(
     at: datetime,
     source: str,
     *,
+    sequence: int,
+    comment: str = "",
     noted_at: datetime | None = None,
 ) -> bool:
     """Add to a recipient's answers, unless it says what the last one says; returns whether it was added.
 
-    `at` is when it was given, `noted_at` when we learnt of it, if later. The last answer is the one given
-    last, in whatever order they come in. Raises ValueError for a word that is no answer.
+    `at` is when it was given, `noted_at` when we learnt of it, if later; `sequence` is that of the entry it answers.
+    The last answer is the one given last, in whatever order they come in. Raises ValueError for a word that is no
+    answer.
     """
     given = Answer(answer)
     this = select(recipient.c.event).where(recipient.c.id == recipient_id)
     event = c.execute(this.with_for_update()).scalar_one()
     same = select(answered).where(answered.c.recipient_id == recipient_id, answered.c.anchor == anchor)
     last = c.execute(same.order_by(answered.c.at.desc(), answered.c.id.desc()).limit(1)).one_or_none()
+    says = (given, sequence, comment)
     heard = same.where(answered.c.at == at, answered.c.answer == given)
-    if (last is not None and last.answer is given) or c.execute(heard).first() is not None:
+    if (last is not None and (last.answer, last.sequence, last.comment) == says) or c.execute(
+        heard
+    ).first() is not None:
         return False
-    row = {"recipient_id": recipient_id, "anchor": anchor, "answer": given, "at": at, "source": source}
+    row = {
+        "recipient_id": recipient_id, "anchor": anchor, "answer": given, "at": at, "source": source,
+        "sequence": sequence, "comment": comment,
+    }  # fmt: skip
     c.execute(answered.insert(), row)
     _touch(c, event, noted_at or at)
     return True
@@ -358,7 +401,8 @@ def record_answer(
 
 def answers(c: Connection, recipient_id: int) -> list[AnswerGiven]:
     """All that a recipient answered, the oldest first."""
-    query = select(answered.c.anchor, answered.c.answer, answered.c.at, answered.c.source)
+    said = answered.c
+    query = select(said.anchor, said.answer, said.at, said.source, said.sequence, said.comment)
     query = query.where(answered.c.recipient_id == recipient_id).order_by(answered.c.at, answered.c.id)
     return [AnswerGiven(**row) for row in c.execute(query).mappings()]
 

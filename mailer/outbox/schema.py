@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ColumnElement,
@@ -169,8 +170,11 @@ answer = Table(
     Column("answer", _one_of(Answer, "answer"), nullable=False),
     Column("at", Instant, nullable=False),
     Column("source", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("comment", Text, nullable=False),
     Index(None, "recipient_id", "anchor"),
 )
+"""What people answered, and to which SEQUENCE of the entry."""
 
 entry = Table(
     "entry",
@@ -181,8 +185,24 @@ entry = Table(
     Column("sequence_sent", Integer, nullable=False),
     Column("version_sent", Integer, nullable=False),
     Column("sent_at", Instant, nullable=False),
+    Column("asked", Boolean, nullable=False),
+    Column("cancelled", Boolean, nullable=False),
+    Column("stamped_at", Instant, nullable=False),
+    Column("right_for", Integer, nullable=False),
 )
-"""The ledger: what each recipient's calendar was last told of the event or a session."""
+"""The ledger: what each recipient's calendar was last told of the event or a session.
+
+One that was `asked` came as a REQUEST (once is enough), the others as PUBLISH; `stamped_at` is the DTSTAMP. `right_for`
+is the newest agenda version of which it is known that the entry says what it has.
+"""
+
+upkeep = Table(
+    "upkeep",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("document", Text, nullable=False),
+)
+"""What letters do to entries that their readers hold; many letters do the same."""
 
 occasion = Table(
     "occasion",
@@ -235,6 +255,7 @@ letter = Table(
     Column("repeated_at", Instant),
     Column("content", Text),
     Column("reply", Text, nullable=False),
+    Column("upkeep", Text, ForeignKey(upkeep.c.digest)),
     ForeignKeyConstraint(
         ["recipient_id", "revision"], [recipient_revision.c.recipient_id, recipient_revision.c.number]
     ),

@@ -82,8 +82,8 @@ def test_a_moved_session_says_from_when_to_when() -> None:
 @pytest.mark.parametrize(
     ("facts", "kind", "before", "after"),
     [
-        ({"room": "B 12"}, ChangeKind.MOVED, "", "B 12"),
-        ({"title": "Lunch"}, ChangeKind.REWORDED, "Lunch break", "Lunch"),
+        ({"room": "B 12"}, ChangeKind.RELOCATED, "", "B 12"),
+        ({"title": "Lunch"}, ChangeKind.RENAMED, "Lunch break", "Lunch"),
         ({"kind": SessionKind.SESSION}, ChangeKind.REWORDED, "break", "session"),
         ({"speakers": ("A", "B")}, ChangeKind.REWORDED, "", "A; B"),
     ],
@@ -104,7 +104,7 @@ def test_a_change_of_a_session_is_told_in_its_words(
         (
             "venue",
             conference.VENUE.model_copy(update={"room": None, "name": "Hofburg"}),
-            ChangeKind.MOVED,
+            ChangeKind.RELOCATED,
             conference.VENUE.one_line,
             "Hofburg, Minoritenplatz 9, 1010 Vienna",
         ),
@@ -137,9 +137,9 @@ def test_what_is_added_and_removed_stands_in_the_order_of_the_agendas() -> None:
     found = differences(EVENT, sessions(added, without=["opening", "break-2", "lunch"]))
     assert [(change.kind, change.anchor, change.before, change.after) for change in found] == [
         (ChangeKind.ADDED, "session-2b", "", "Session II b"),
-        (ChangeKind.REMOVED, "opening", "Opening session", ""),
-        (ChangeKind.REMOVED, "lunch", "Lunch break", ""),
-        (ChangeKind.REMOVED, "break-2", "Coffee break", ""),
+        (ChangeKind.CANCELLED, "opening", "Opening session", ""),
+        (ChangeKind.CANCELLED, "lunch", "Lunch break", ""),
+        (ChangeKind.CANCELLED, "break-2", "Coffee break", ""),
     ]
 
 

@@ -8,6 +8,7 @@ folded, quoted-printable is `quopri`'s and not `email.quoprimime`'s, and no line
 import base64
 import quopri
 import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.generator import BytesGenerator
 from email.header import Header
@@ -16,12 +17,12 @@ from email.policy import compat32
 from email.utils import format_datetime
 from io import BytesIO
 
-from mailer.agenda.model import AgendaVersion, CalendarPart, Mailing
+from mailer.agenda.model import AgendaVersion, Mailing
 from mailer.agenda.rules import EVENT
+from mailer.agenda.upkeep import Upkeep
 from mailer.composition import ical, placeholders, wording
 from mailer.composition.composing import Sender
-from mailer.composition.invitation import calendar_message
-from mailer.composition.links import Links
+from mailer.composition.invitation import CalendarMessage, Method, calendar_message, messages_for
 from mailer.composition.wording import Wording
 from mailer.recipients.model import Recipient
 
@@ -36,6 +37,8 @@ def composed(
     dated_at: datetime,
     texts: Wording,
     sender: Sender,
+    upkeep: Upkeep | None = None,
+    earlier: Mapping[int, AgendaVersion] | None = None,
 ) -> bytes:
     """The whole message, CRLF throughout."""
     event, signer = version.event, sender.signer
@@ -51,6 +54,8 @@ def composed(
         links=links,
         language=language,
         due_at=due_at,
+        upkeep=upkeep,
+        earlier=earlier or {},
     )
     words = wording.render(texts, mailing.kind, values, language)
     digest = signer.digest(
@@ -75,8 +80,24 @@ def composed(
     headers.append("MIME-Version: 1.0")
     seed = message_id[1:17]
     parts = [_words("plain", words.text), _words("html", words.html)]
-    file = _calendar(version, mailing, anchor, recipient, sender, links)
-    body = _mime(seed, parts, mailing, file) if file else _multipart("alternative", f"=_0_{seed}", parts)
+
+    def uid_for(of: str) -> str:
+        return signer.uid(event.key, of, recipient.address, domain)
+
+    if upkeep:
+        known = {version.number: version, **(earlier or {})}
+        files = messages_for(upkeep=upkeep, earlier=known, recipient=recipient, uid_for=uid_for, links=links)
+    else:
+        one = calendar_message(
+            version=version,
+            part=mailing.calendar,
+            anchor=anchor,
+            recipient=recipient,
+            uid_for=uid_for,
+            links=links,
+        )
+        files = (one,) if one else ()
+    body = _mime(seed, parts, files) if files else _multipart("alternative", f"=_0_{seed}", parts)
     written = BytesIO()
     BytesGenerator(
         written, mangle_from_=False, policy=compat32.clone(linesep="\r\n", max_line_length=0)
@@ -84,33 +105,19 @@ def composed(
     return "".join(f"{header}\r\n" for header in headers).encode() + written.getvalue()
 
 
-def _calendar(
-    version: AgendaVersion, mailing: Mailing, anchor: str, recipient: Recipient, sender: Sender, links: Links
-) -> bytes:
-    event = version.event
-    calendar = calendar_message(
-        version=version,
-        part=mailing.calendar,
-        anchor=anchor,
-        recipient=recipient,
-        uid_for=lambda of: sender.signer.uid(
-            event.key, of, recipient.address, event.organiser.address.partition("@")[2]
-        ),
-        links=links,
-    )
-    return ical.write(calendar) if calendar else b""
-
-
-def _mime(seed: str, parts: list[Message], mailing: Mailing, file: bytes) -> Message:
-    if mailing.calendar is CalendarPart.SESSIONS:
-        attached = _file(
-            'text/calendar; method=PUBLISH; charset="UTF-8"; name="agenda.ics"', file, "agenda.ics"
-        )
-    else:
-        parts = [*parts, _file('text/calendar; method=REQUEST; charset="UTF-8"', file)]
-        attached = _file('application/ics; name="invite.ics"', file, "invite.ics")
+def _mime(seed: str, parts: list[Message], files: Sequence[CalendarMessage]) -> Message:
+    attached = []
+    for file in files:
+        octets = ical.write(file)
+        if file.method is Method.PUBLISH:
+            kind = 'text/calendar; method=PUBLISH; charset="UTF-8"; name="agenda.ics"'
+            attached.append(_file(kind, octets, "agenda.ics"))
+        else:
+            name = "cancel.ics" if file.method is Method.CANCEL else "invite.ics"
+            parts = [*parts, _file(f'text/calendar; method={file.method}; charset="UTF-8"', octets)]
+            attached.append(_file(f'application/ics; name="{name}"', octets, name))
     alternative = _multipart("alternative", f"=_1_{seed}", parts)
-    return _multipart("mixed", f"=_0_{seed}", [alternative, attached])
+    return _multipart("mixed", f"=_0_{seed}", [alternative, *attached])
 
 
 def _multipart(subtype: str, boundary: str, parts: list[Message]) -> Message:

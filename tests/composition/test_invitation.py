@@ -5,15 +5,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailer.agenda.model import CalendarPart
+from mailer.agenda.upkeep import Cause, Told, Upkeep
 from mailer.composition.invitation import (
     LABELS,
+    CalendarMessage,
     CalendarUser,
     Entry,
     Method,
     Status,
     calendar_message,
-    cancellation,
     entry_for,
+    messages_for,
 )
 from tests.conference import (
     EVENT,
@@ -149,15 +151,38 @@ def test_a_moved_session_carries_its_number_its_stamp_and_its_room() -> None:
     assert found.location.startswith("Room 2, Federal Ministry")
 
 
-def test_a_cancellation_is_the_same_entry_with_the_next_number() -> None:
-    held, now = replace(entry(), sequence=4), datetime(2027, 2, 1, tzinfo=UTC)
-    message = cancellation(held, stamped_at=now)
-    assert message.method is Method.CANCEL
-    assert message.entries == (
-        replace(held, sequence=5, stamped_at=now, status=Status.CANCELLED, description=""),
+def told(anchor: str = "session-1", **facts: object) -> Told:
+    return Told.model_validate({"anchor": anchor, "version": 1, "sequence": 5, "asked": True, **facts})
+
+
+def messages(*what: Told) -> tuple[CalendarMessage, ...]:
+    upkeep = Upkeep(cause=Cause.AGENDA, since=1, stamped_at=NOW, told=what)
+    return messages_for(
+        upkeep=upkeep, earlier={1: version()}, recipient=PRACTITIONER, uid_for=UID_FOR, links=links()
     )
 
 
-def test_a_cancellation_names_its_attendee() -> None:
-    with pytest.raises(ValueError, match="attendee"):
-        cancellation(replace(entry(), attendee=None), stamped_at=PUBLISHED_AT)
+NOW = datetime(2027, 2, 1, tzinfo=UTC)
+
+
+def test_a_cancellation_is_the_same_entry_with_its_number_and_nothing_to_read() -> None:
+    held = replace(entry(), sequence=5, stamped_at=NOW)
+    cancelled = replace(held, status=Status.CANCELLED, description="")
+    assert messages(told(cancelled=True)) == (CalendarMessage(method=Method.CANCEL, entries=(cancelled,)),)
+
+
+def test_an_update_says_what_its_reader_has_answered() -> None:
+    ((message,)) = messages(told(answer="tentative"))
+    attendee = CalendarUser(name=PRACTITIONER.name, address=PRACTITIONER.address, answer="tentative")
+    assert message.method is Method.REQUEST
+    assert message.entries == (replace(entry(), sequence=5, stamped_at=NOW, attendee=attendee),)
+
+
+def test_what_asks_nobody_goes_into_one_file_beside_what_asks() -> None:
+    found = messages(
+        told("event"), told("session-1", asked=False), told("session-2", asked=False, cancelled=True)
+    )
+    assert [(m.method, [(e.status, e.attendee is None) for e in m.entries]) for m in found] == [
+        (Method.REQUEST, [(Status.CONFIRMED, False)]),
+        (Method.PUBLISH, [(Status.CONFIRMED, True), (Status.CANCELLED, True)]),
+    ]

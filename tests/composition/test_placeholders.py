@@ -18,8 +18,12 @@ def values(
     **changes: Any,
 ) -> dict[str, Any]:
     event = conference.EVENT.model_copy(update=changes)
+    version = conference.version(event)
+    about = conference.facts_of(MailingKind.UPDATE, version)
     return context(
-        version=conference.version(event),
+        version=version,
+        upkeep=about["upkeep"],
+        earlier=about["earlier"],
         mailing=event.mailings[0],
         anchor=anchor,
         recipient=recipient,
@@ -31,8 +35,11 @@ def values(
 
 def names(value: object, prefix: str = "") -> Iterator[str]:
     """The dotted names of a context: of values, of lists, and of a session itself (it may be nothing)."""
+    if prefix == "changes":
+        yield prefix
+        value = next((item for item in value if item["before"] and item["after"]), value)  # type: ignore[attr-defined]
     if isinstance(value, dict):
-        if prefix == "session":
+        if prefix in {"session", "changes.before", "changes.after"}:
             yield prefix
         for key, inner in value.items():
             yield from names(inner, f"{prefix}.{key}" if prefix else key)
@@ -59,7 +66,9 @@ def test_samples_have_the_same_names_as_real_letters() -> None:
     for kind in MailingKind:
         for sample in samples(kind, "en"):
             known = set(PLACEHOLDERS) if sample["session"] else set(names(values()))
-            assert set(names(sample)) == known, kind
+            pairs = [item for item in sample["changes"] if item["before"] and item["after"]]  # type: ignore[attr-defined]
+            told = {name for name in known if pairs or not name.startswith("changes.")}
+            assert set(names(sample)) == told, kind
 
 
 def test_there_is_no_session_where_the_occasion_hangs_on_the_event() -> None:

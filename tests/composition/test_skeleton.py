@@ -194,11 +194,9 @@ def test_a_composers_letter_is_the_one_written_with_the_standard_library(
     recipient: Recipient, agenda: str, kind: MailingKind, words: str, base: str, late: int
 ) -> None:
     composer, version = COMPOSERS[base], AGENDAS[agenda]
-    mailing = next(mailing for mailing in version.event.mailings if mailing.kind == kind)
     facts = FACTS | {
         "version": version,
-        "mailing": mailing,
-        "anchor": anchor_of(mailing),
+        **conference.facts_of(kind, version),
         "recipient": recipient,
         "texts": WORDS[words],
         "dated_at": DUE_AT + timedelta(minutes=late),
@@ -215,14 +213,22 @@ def test_of_all_those_readers_most_were_composed_from_a_skeleton() -> None:
             for mailing in version.event.mailings:
                 for recipient in conference.RECIPIENTS:
                     anchor = anchor_of(mailing)
-                    skeleton = composer._skeleton(version, mailing, anchor, DUE_AT, TEXTS)
+                    skeleton = composer._skeleton(
+                        version=version, mailing=mailing, anchor=anchor, due_at=DUE_AT, texts=TEXTS
+                    )
                     assert skeleton.letter(recipient, DUE_AT), (mailing.key, recipient.address)
 
 
 def test_every_kind_in_every_language_is_composed_from_a_skeleton(composer: Composer) -> None:
     for language in ("en", "fr", "ar", "de"):
         for mailing in EVENT.mailings:
-            skeleton = composer._skeleton(conference.version(), mailing, anchor_of(mailing), DUE_AT, GERMAN)
+            skeleton = composer._skeleton(
+                version=conference.version(),
+                mailing=mailing,
+                anchor=anchor_of(mailing),
+                due_at=DUE_AT,
+                texts=GERMAN,
+            )
             assert skeleton.letter(person(language=language), DUE_AT), (mailing.key, language)
 
 

@@ -27,12 +27,13 @@ def written(
     event: Event = conference.EVENT,
     number: int = 1,
 ) -> Words:
-    mailing = next(mailing for mailing in event.mailings if mailing.kind == kind)
+    version = conference.version(event, number=number)
+    facts = conference.facts_of(MailingKind(kind), version)
+    mailing = facts["mailing"]
     language = wording.choose_language(WORDING, mailing.kind, recipient.language, event.language)
     values = context(
-        version=conference.version(event, number=number),
-        mailing=mailing,
-        anchor="session-2" if kind == "session-reminder" else "event",
+        version=version,
+        **facts,
         recipient=recipient,
         links=conference.links(event),
         language=language,

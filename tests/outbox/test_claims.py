@@ -28,6 +28,7 @@ from tests.outbox.world import (
     later,
     list_people,
     person,
+    sent,
     statements,
     states,
     tell,
@@ -208,7 +209,7 @@ def test_a_thousand_letters_take_a_handful_of_statements(database: Database) -> 
     assert len(claimed) == 1000
     intended = [told(each, H.INTENDED, digest=DIGEST) for each in claimed]
     assert statements(database, lambda c: claims.happen(c, intended, NOW)) <= 10
-    accepted = [told(each, H.ACCEPTED, entries=(("event", f"u{each.id}", 0),)) for each in claimed]
+    accepted = [told(each, H.ACCEPTED, entries=(sent("event", f"u{each.id}", 0),)) for each in claimed]
     assert statements(database, lambda c: claims.happen(c, accepted, NOW)) <= 10
     assert set(states(database).values()) == {S.SENT}
 

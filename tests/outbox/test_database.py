@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from mailer.errors import StoreError
-from mailer.outbox import agendas, schema
+from mailer.outbox import agendas, ledger, pauses, people, schema
 from mailer.outbox import database as database_module
 from mailer.outbox.database import HEAD, MIGRATIONS, VERSION_TABLE, Database, open_database
 from tests.outbox.world import begin, how_many
@@ -126,6 +127,52 @@ def test_migrations_and_tables_agree(database_url: str) -> None:
         schema.metadata.create_all(c)
         assert described(c) == by_migrations
     migrated.close()
+
+
+FIRST_RELEASE = """
+INSERT INTO agenda_version VALUES ('c', 1, '2027-01-11 08:00:00', '{}');
+INSERT INTO wording VALUES ('w', '{}');
+INSERT INTO recipient VALUES (1, 'c', 'a@b.example', 'h', NULL, 1, '2027-01-01 00:00:00', NULL, NULL);
+INSERT INTO recipient_revision VALUES (1, 1, '{}', '2027-01-01 00:00:00');
+INSERT INTO answer VALUES (1, 1, 'event', 'accepted', '2027-01-12 00:00:00', 'page');
+INSERT INTO answer VALUES (2, 1, 'session-1', 'declined', '2027-01-12 00:00:00', 'page');
+INSERT INTO entry VALUES (1, 'event', 'u1', 3, 1, '2027-01-11 09:00:00');
+INSERT INTO entry VALUES (1, 'session-1', 'u2', 0, 1, '2027-01-11 09:00:00');
+INSERT INTO occasion VALUES
+    (1, 'c', 'm', 'event', '2027-01-11 08:00:00', '2027-03-10 08:00:00', '2027-01-11 08:00:00', NULL, NULL, '');
+INSERT INTO letter VALUES (1, 1, 1, 1, 1, 'w', '2027-01-11 08:00:00', 'waiting', '', 0, '2027-01-11 08:00:00', NULL,
+    NULL, 0, NULL, NULL, NULL, NULL, '')"""
+"""What somebody had who began with the first release."""
+
+
+def test_a_database_of_the_first_release_is_brought_along(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as then:
+        then.setattr(database_module, "HEAD", "0001")
+        old = open_database(database_url)
+    with old.writing() as c:
+        for statement in FIRST_RELEASE.split(";\n"):
+            c.execute(text(statement))
+    old.close()
+    brought_along = open_database(database_url)
+    published_at, sent_at = (datetime(2027, 1, 11, hour, tzinfo=UTC) for hour in (8, 9))
+    with brought_along.writing() as c:
+        assert [
+            (e.anchor, e.asked, e.cancelled, e.stamped_at, e.right_for, e.sent_at)
+            for e in ledger.ledger(c, "c")
+        ] == [
+            ("event", True, False, published_at, 1, sent_at),
+            ("session-1", False, False, published_at, 1, sent_at),
+        ]
+        assert [(each.anchor, each.sequence, each.comment) for each in people.answers(c, 1)] == [
+            ("event", 3, ""),
+            ("session-1", 0, ""),
+        ]
+        pauses.pause(c, "c", "m", "", sent_at)
+        assert (pauses.unsent(c, "c"), how_many(brought_along)) == (1, 1)
+        c.execute(schema.entry.delete())
+    brought_along.close()
 
 
 def described(c: Connection) -> dict[str, list[str]]:

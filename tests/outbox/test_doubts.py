@@ -19,6 +19,7 @@ from tests.outbox.world import (
     begin,
     claim,
     person,
+    sent,
     statements,
     states,
     tell,
@@ -48,7 +49,7 @@ def test_a_doubt_is_repeated_once_with_the_same_bytes(database: Database) -> Non
     tell(database, told(second, H.INTENDED, digest=DIGEST), told(second, H.LOST))
     with database.writing() as c:
         assert not doubts.settle(c, first.id, H.REPEATED, NOW, "again")
-        assert doubts.settle(c, first.id, H.FOUND, NOW, "in the relay's log", entries=[("event", "u", 3)])
+        assert doubts.settle(c, first.id, H.FOUND, NOW, "in the relay's log", entries=[sent("event", "u", 3)])
         (kept,) = ledger.ledger(c, EVENT)
     assert (kept.uid, kept.sequence_sent) == ("u", 3)
     assert states(database) == {first.id: S.SENT}
@@ -83,7 +84,7 @@ def answer(
     database: Database, reader: int, after: timedelta, *, source: str = "page", anchor: str = "event"
 ) -> None:
     with database.writing() as c:
-        people.record_answer(c, reader, anchor, "accepted", NOW + after, source)
+        people.record_answer(c, reader, anchor, "accepted", NOW + after, source, sequence=0)
 
 
 def test_a_doubt_says_through_what_it_was_to_leave_and_since_when_nobody_knows(database: Database) -> None:

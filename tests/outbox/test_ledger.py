@@ -13,6 +13,7 @@ from tests.outbox.world import (
     claim,
     later,
     new_letter,
+    sent,
     tell,
     told,
     write_letters,
@@ -24,7 +25,7 @@ H = Happening
 def test_what_was_sent_enters_the_ledger_and_the_newest_stays(database: Database) -> None:
     begin(database, 1)
     (claimed,) = claim(database)
-    entries = (("event", "uid-1", 0), ("session-1", "uid-2", 4))
+    entries = (sent("event", "uid-1", 0), sent("session-1", "uid-2", 4))
     tell(database, told(claimed, H.INTENDED), told(claimed, H.ACCEPTED, entries=entries))
     update = Occasion(due_at=NOW, mailing="update", anchor="session-1", useful_until=USEFUL_UNTIL)
     with database.writing() as c:
@@ -33,7 +34,7 @@ def test_what_was_sent_enters_the_ledger_and_the_newest_stays(database: Database
         agendas.keep_wording(c, "1" * 64, {})
         occasions.follow_version(c, EVENT, 2, "1" * 64)
     (second,) = claim(database)
-    changed = told(second, H.ACCEPTED, entries=(("session-1", "uid-2", 5),))
+    changed = told(second, H.ACCEPTED, entries=(sent("session-1", "uid-2", 5),))
     tell(database, told(second, H.INTENDED), changed, now=later(seconds=30))
     with database.writing() as c:
         late = occasions.open_occasion(
@@ -41,7 +42,7 @@ def test_what_was_sent_enters_the_ledger_and_the_newest_stays(database: Database
         )
         occasions.add_letters(c, late, [new_letter(row.recipient_id)])
     (old,) = claim(database)
-    stale = told(old, H.ACCEPTED, entries=(("session-1", "uid-2", 4),))
+    stale = told(old, H.ACCEPTED, entries=(sent("session-1", "uid-2", 4),))
     tell(database, told(old, H.INTENDED), stale, now=later(seconds=40))
     with database.reading() as c:
         found = [
@@ -54,6 +55,6 @@ def test_what_was_sent_enters_the_ledger_and_the_newest_stays(database: Database
 def test_a_refused_letter_enters_nothing(database: Database) -> None:
     begin(database, 1)
     (claimed,) = claim(database)
-    tell(database, told(claimed, H.INTENDED), told(claimed, H.REFUSED, entries=(("event", "u", 0),)))
+    tell(database, told(claimed, H.INTENDED), told(claimed, H.REFUSED, entries=(sent("event", "u", 0),)))
     with database.reading() as c:
         assert ledger.ledger(c, EVENT) == []

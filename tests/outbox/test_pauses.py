@@ -1,14 +1,12 @@
 """Holding letters back and stopping them, on both databases."""
 
-from datetime import timedelta
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from mailer.outbox import occasions, pauses
-from mailer.outbox.database import Database, fetch, open_database
+from mailer.outbox.database import Database, fetch
 from mailer.outbox.letter import Happening, LetterState
 from mailer.outbox.pauses import EQUAL_REFUSALS, EVERYTHING, NOT_PAUSED, Pause, is_held, words_of
 from mailer.outbox.schema import PausedBy
@@ -19,7 +17,6 @@ from tests.outbox.world import (
     NOW,
     REMINDER,
     USEFUL_UNTIL,
-    begin,
     claim,
     later,
     list_people,
@@ -223,25 +220,6 @@ def test_there_is_nothing_to_stop_before_an_occasion_is_opened(database: Databas
 
 
 # ── from the release before ──────────────────────────────────────────────────────────────────────────────────
-
-
-LATER = ("event_key", "database_identity", "installation")
-
-
-def test_a_database_of_the_release_before_keeps_its_letters_and_can_be_paused(database_url: str) -> None:
-    before = open_database(database_url)
-    begin(before, 3)
-    with before.writing() as c:
-        for table in ("pause", "refusal", "stopped_occasion", "slowdown", *LATER):
-            c.execute(text(f"DROP TABLE {table}"))
-        c.execute(text("DROP INDEX ix_recipient_unsubscribed"))
-        c.execute(text("UPDATE convenor_schema SET version_num = '0001'"))
-    before.close()
-    brought_along = open_database(database_url)
-    with brought_along.writing() as c:
-        pauses.pause(c, EVENT, KEY, "", NOW + timedelta(minutes=1))
-        assert pauses.unsent(c, EVENT) == 3
-    brought_along.close()
 
 
 def test_a_stopped_occasion_takes_no_letters(database: Database) -> None:

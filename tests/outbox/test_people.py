@@ -146,8 +146,8 @@ def test_members_come_with_their_answers_and_what_they_have(database: Database) 
         write_letters(c, [one, two], earlier)
         write_letters(c, [one])
         write_letters(c, [three], other)
-        people.record_answer(c, two, "event", "accepted", NOW, "page")
-        people.record_answer(c, two, "session-1", "declined", NOW, "page")
+        people.record_answer(c, two, "event", "accepted", NOW, "page", sequence=0)
+        people.record_answer(c, two, "session-1", "declined", NOW, "page", sequence=0)
         people.unsubscribe(c, three, NOW)
         found = list(people.members(c, EVENT, REMINDER.mailing, REMINDER.anchor))
     answers = {"event": "accepted", "session-1": "declined"}
@@ -178,7 +178,7 @@ def test_a_handle_names_one_person(database: Database) -> None:
     save(database, person(0), person(1))
     with database.writing() as c:
         member = people.roster(c, EVENT)[1]
-        people.record_answer(c, member.id, "event", "tentative", NOW, "page")
+        people.record_answer(c, member.id, "event", "tentative", NOW, "page", sequence=0)
         found = people.member_by_handle(c, handle_of(person(1).address))
         assert people.member_by_handle(c, "h-nobody") is None
     assert found == (
@@ -202,17 +202,20 @@ def test_answers_are_kept_and_the_one_given_last_counts(database: Database) -> N
             ("declined", 9, False),
         ]
         for answer, minute, kept in given:
-            assert people.record_answer(c, one, "event", answer, later(minutes=minute), "reply") is kept
-        people.record_answer(c, two, "event", "accepted", NOW, "page", noted_at=later(hours=2))
+            assert (
+                people.record_answer(c, one, "event", answer, later(minutes=minute), "reply", sequence=0)
+                is kept
+            )
+        people.record_answer(c, two, "event", "accepted", NOW, "page", sequence=0, noted_at=later(hours=2))
         assert people.answers(c, one) == [
-            AnswerGiven(anchor="event", answer=answer, at=later(minutes=minute), source="reply")
+            AnswerGiven(anchor="event", answer=answer, at=later(minutes=minute), source="reply", sequence=0)
             for answer, minute in [(Answer.ACCEPTED, 1), (Answer.TENTATIVE, 3), (Answer.DECLINED, 5)]
         ]
         assert people.roster(c, EVENT)[0].answers == {"event": "declined"}
         assert people.counts(c, EVENT).answers == {"event": {Answer.DECLINED: 1, Answer.ACCEPTED: 1}}
         assert people.changed_at(c, EVENT) == later(hours=2)
         with pytest.raises(ValueError, match="maybe"):
-            people.record_answer(c, one, "event", "maybe", NOW, "reply")
+            people.record_answer(c, one, "event", "maybe", NOW, "reply", sequence=0)
 
 
 def test_unsubscribing_during_the_run_stops_all_but_what_is_leaving(database: Database) -> None:

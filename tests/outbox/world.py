@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, event, func, select, update
 
 from mailer.outbox import agendas, claims, occasions, people, schema
-from mailer.outbox.claimed import Change, ClaimedLetter
+from mailer.outbox.claimed import Change, ClaimedLetter, SentEntry
 from mailer.outbox.database import Database
 from mailer.outbox.letter import OWNED, Happening, LetterState
 from mailer.outbox.occasions import NewLetter
@@ -48,6 +48,11 @@ def list_people(c: Connection, count: int, event_key: str = EVENT) -> list[int]:
         lambda address: f"{event_key}/{address}",
     )
     return [member.id for member in people.roster(c, event_key)]
+
+
+def sent(anchor: str, uid: str, sequence: int, *, asked: bool = True, cancelled: bool = False) -> SentEntry:
+    """An entry as a letter carried it."""
+    return anchor, uid, sequence, asked, cancelled, DUE
 
 
 def new_letter(member_id: int, state: LetterState = LetterState.WAITING, reason: str = "") -> NewLetter:

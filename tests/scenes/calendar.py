@@ -6,7 +6,8 @@ from pathlib import Path
 
 from mailer.agenda.model import AgendaVersion, CalendarPart, Event, Session, SessionKind
 from mailer.agenda.rules import EVENT as WHOLE_EVENT
-from mailer.composition.invitation import CalendarMessage, calendar_message, cancellation, entry_for
+from mailer.agenda.upkeep import Cause, Told, Upkeep
+from mailer.composition.invitation import CalendarMessage, calendar_message, messages_for
 from mailer.composition.links import Signer
 from mailer.recipients.model import Recipient
 from tests.conference import EVENT, EXPERT, FOCAL_POINT, PRACTITIONER, PUBLISHED_AT, SESSIONS, links, version
@@ -92,15 +93,15 @@ def two_days_in_french() -> AgendaVersion:
 
 
 def cancelled() -> CalendarMessage:
-    agenda = version()
-    held = entry_for(
-        version=agenda,
-        anchor="session-2",
+    off = Told(anchor="session-2", version=1, sequence=1, asked=True, cancelled=True)
+    (message,) = messages_for(
+        upkeep=Upkeep(cause=Cause.AGENDA, since=1, stamped_at=PUBLISHED_AT + timedelta(days=3), told=(off,)),
+        earlier={1: version()},
         recipient=PRACTITIONER,
         uid_for=lambda anchor: uid(anchor, PRACTITIONER),
         links=links(),
     )
-    return cancellation(held, stamped_at=PUBLISHED_AT + timedelta(days=3))
+    return message
 
 
 def scenes() -> dict[str, CalendarMessage]:

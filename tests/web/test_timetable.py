@@ -123,7 +123,7 @@ def test_a_lowered_pace_delays_and_the_end_of_what_is_leaving_are_told(desk: Des
 def test_answers_are_counted_and_nobody_is_named(desk: Desk) -> None:
     with desk.database.writing() as transaction:
         first, second = people.roster(transaction, EVENT.key)[:2]
-        people.record_answer(transaction, first.id, WHOLE_EVENT, "accepted", desk.clock(), "page")
+        people.record_answer(transaction, first.id, WHOLE_EVENT, "accepted", desk.clock(), "page", sequence=0)
         people.unsubscribe(transaction, second.id, desk.clock())
     page = desk.browser().get("/").text
     told = words(page)

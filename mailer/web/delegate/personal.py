@@ -65,7 +65,10 @@ def routes(office: Office) -> APIRouter:
         if given not in [[("answer", str(offered))] for offered, _ in CHOICES]:
             return _shown(came, now, status=422, asks_again=True)
         with office.database.writing() as transaction:
-            people.record_answer(transaction, came.member.id, EVENT, given[0][1], now, source="page")
+            people.record_answer(
+                transaction, came.member.id, EVENT, given[0][1], now, "page",
+                sequence=came.version.sequences[EVENT],
+            )  # fmt: skip
         return RedirectResponse(request.url.path.removesuffix("/answer"), 303, headers=dict(pages.PERSONAL))
 
     @router.get("/r/{token}/all.ics")

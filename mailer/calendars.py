@@ -1,0 +1,359 @@
+"""Keeps calendars right: what the ledger says is held, compared with the agenda in force, becomes letters.
+
+Joins `planning.entries`, which decides, and the outbox, which keeps. Whoever calls says in which transaction, and when.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from mailer.agenda import changes
+from mailer.agenda.model import AgendaVersion
+from mailer.agenda.upkeep import Upkeep
+from mailer.outbox import agendas, ledger, occasions
+from mailer.outbox.database import Transaction
+from mailer.outbox.ledger import UnderWay
+from mailer.outbox.letter import LetterState
+from mailer.outbox.letters import LetterRow
+from mailer.outbox.occasions import NewLetter
+from mailer.planning import due
+from mailer.planning.due import Occasion
+from mailer.planning.entries import Effect, Entries, EntryLetter, Held, Holder, carried
+
+VersionOf = Callable[[int], AgendaVersion]
+"""A published version by its number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanting:
+    """Somebody whose entries are not right, and the letters that make them so."""
+
+    holder: Holder
+    letters: tuple[EntryLetter, ...]
+
+
+def versions_in(transaction: Transaction, event: str) -> VersionOf:
+    """Published versions, each read once."""
+    read: dict[int, AgendaVersion] = {}
+
+    def version(number: int) -> AgendaVersion:
+        if number not in read:
+            read[number] = agendas.version(transaction, event, number)
+        return read[number]
+
+    return version
+
+
+class _Earlier(dict[int, AgendaVersion]):
+    """Versions as they are asked for."""
+
+    def __init__(self, version_of: VersionOf, latest: AgendaVersion) -> None:
+        super().__init__({latest.number: latest})
+        self._version_of = version_of
+
+    def __missing__(self, number: int) -> AgendaVersion:
+        self[number] = self._version_of(number)
+        return self[number]
+
+    def get(self, number: int, default: object = None) -> AgendaVersion:
+        return self[number]
+
+
+def entries(latest: AgendaVersion, version_of: VersionOf) -> Entries:
+    return Entries(latest=latest, earlier=_Earlier(version_of, latest))
+
+
+def wanting(
+    transaction: Transaction, event: str, those: Entries, ids: Iterable[int], leaving: frozenset[int] = frozenset()
+) -> Iterator[Wanting]:
+    """Those of these people whose entries are not right by the agenda of `those`, one after the other.
+
+    What is on its way already is left out: it is written from the agenda in force, or its end is waited for. Who is
+    `leaving` will be off the list when that agenda is published.
+    """
+    suspected = list(ids)
+    moving = _under_way(transaction, event, suspected, those)
+    for known in ledger.holders(transaction, event, suspected):
+        busy, doubted = moving.get(known.id, ((), ()))
+        left_at = known.left_at or (those.latest.published_at if known.id in leaving else None)
+        holder = replace(those.with_doubts(known, doubted), left_at=left_at)
+        letters = those.letters(holder)
+        if letters:
+            free = tuple(each for each in letters if not _touches(each, busy))
+            yield Wanting(holder=holder, letters=free)
+
+
+def keep_right(
+    transaction: Transaction, event: str, those: Entries, wording: str, now: datetime
+) -> datetime | None:
+    """Write down the letters that are due of those that make entries right; when the next of them will be."""
+    number = those.latest.number
+    for kind in ledger.unchecked(transaction, event, number):
+        anchor, version, cancelled = kind
+        if those.are_right(anchor, version, cancelled=cancelled):
+            ledger.mark_right(transaction, event, kind, number)
+    suspected = ledger.suspects(transaction, event, number)
+    new: dict[Occasion, list[NewLetter]] = {}
+    later: list[datetime] = []
+    unconcerned = set(suspected)
+    for each in wanting(transaction, event, those, suspected):
+        unconcerned.discard(each.holder.id)
+        for letter in each.letters:
+            if letter.occasion.due_at > now:
+                later.append(letter.occasion.due_at)
+            else:
+                new.setdefault(letter.occasion, []).append(
+                    _new_letter(transaction, each.holder, letter, number, wording, now)
+                )
+    ledger.leave_as_they_are(transaction, sorted(unconcerned), number)
+    _write_down(transaction, event, new, now)
+    return min(later, default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consequence:
+    """What publishing does to one entry, and in whose calendars."""
+
+    anchor: str
+    effect: Effect
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consequences:
+    """Everything that publishing does to calendars: by entry and effect, and in how many letters. `sample` is one of
+    those, and who gets it.
+    """
+
+    changes: tuple[Consequence, ...] = ()
+    letters: int = 0
+    due_at: datetime | None = None
+    sample: tuple[str, EntryLetter] | None = None
+
+
+def consequences(
+    transaction: Transaction, draft: AgendaVersion, version_of: VersionOf, leaving: Sequence[str]
+) -> Consequences:
+    """What publishing this version would do, with these addresses off the list."""
+    event, those = draft.event.key, entries(draft, version_of)
+    kinds = ledger.unchecked(transaction, event, draft.number)
+    wrong = [kind for kind in kinds if not those.are_right(kind[0], kind[1], cancelled=kind[2])]
+    gone = frozenset(ledger.ids_of(transaction, event, leaving))
+    suspected = sorted({*ledger.suspects(transaction, event, draft.number, wrong), *gone})
+    named = ledger.addresses(transaction, suspected)
+    found: dict[tuple[str, Effect], list[str]] = {}
+    letters: list[tuple[str, EntryLetter]] = []
+    for each in wanting(transaction, event, those, suspected, gone):
+        address = named[each.holder.id]
+        letters += [(address, letter) for letter in each.letters]
+        for step in (step for letter in each.letters for step in letter.steps):
+            found.setdefault((step.told.anchor, step.effect), []).append(address)
+    return Consequences(
+        changes=tuple(
+            Consequence(anchor=anchor, effect=effect, addresses=tuple(addresses))
+            for (anchor, effect), addresses in found.items()
+        ),
+        letters=len(letters),
+        due_at=min((letter.occasion.due_at for _, letter in letters), default=None),
+        sample=letters[0] if letters else None,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stale:
+    """Entries of one person that are not right, and that nothing is on its way to: why, and the letter that would."""
+
+    holder: Holder
+    address: str
+    letter: EntryLetter
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """How the calendars stand: by anchor how many entries are held and right; how many letters are to come by
+    themselves, and what will not right itself. `moved_by_rules` are sessions whose instant the zone's new rules moved.
+    """
+
+    version: AgendaVersion
+    counted: Mapping[str, tuple[int, int]]
+    to_come: int
+    stale: tuple[Stale, ...]
+    moved_by_rules: tuple[str, ...]
+
+
+def overview(
+    transaction: Transaction, latest: AgendaVersion, version_of: VersionOf, now: datetime
+) -> Overview:
+    """Compare what everybody holds with the agenda in force."""
+    event, those = latest.event.key, entries(latest, version_of)
+    suspected = ledger.suspects(transaction, event, latest.number)
+    named = ledger.addresses(transaction, suspected)
+    ended: dict[Occasion, dict[int, str]] = {}
+    to_come, stale = 0, []
+    for each in wanting(transaction, event, those, suspected):
+        for letter in each.letters:
+            if letter.occasion not in ended:
+                ended[letter.occasion] = ledger.ended_at(transaction, event, letter.occasion)
+            why = ended[letter.occasion].get(each.holder.id)
+            if why is None:
+                to_come += 1
+            else:
+                address = named[each.holder.id]
+                stale.append(Stale(holder=each.holder, address=address, letter=letter, why=why))
+    by_clock = {session.key: session for session in changes.follow_the_clocks(latest).sessions}
+    return Overview(
+        version=latest,
+        counted=ledger.counted(transaction, event, latest.number),
+        to_come=to_come,
+        stale=tuple(stale),
+        moved_by_rules=tuple(s.key for s in latest.event.sessions if by_clock[s.key] != s),
+    )
+
+
+def heal(
+    transaction: Transaction, latest: AgendaVersion, stale: Iterable[Stale], wording: str, now: datetime
+) -> int:
+    """Write the letters that make these entries right once more, due now; how many those were."""
+    letters = [(each.holder, _due(each.letter, now)) for each in stale]
+    return _write_now(transaction, latest, letters, wording, now)
+
+
+def correct(
+    transaction: Transaction, latest: AgendaVersion, version_of: VersionOf, ids: Iterable[int], wording: str, now: datetime
+) -> int:
+    """Tell these people anew all that they hold, as newer than anything they were told; how many letters that is."""
+    those, at = entries(latest, version_of), _whole_second(now)
+    letters = [
+        (holder, letter)
+        for holder in ledger.holders(transaction, latest.event.key, ids)
+        for letter in those.correction(holder, at)
+    ]
+    return _write_now(transaction, latest, letters, wording, now)
+
+
+def _write_now(
+    transaction: Transaction,
+    latest: AgendaVersion,
+    letters: Iterable[tuple[Holder, EntryLetter]],
+    wording: str,
+    now: datetime,
+) -> int:
+    new: dict[Occasion, list[NewLetter]] = {}
+    for holder, letter in letters:
+        one = _new_letter(transaction, holder, letter, latest.number, wording, now)
+        new.setdefault(letter.occasion, []).append(one)
+    return _write_down(transaction, latest.event.key, new, now)
+
+
+def _due(letter: EntryLetter, now: datetime) -> EntryLetter:
+    at = _whole_second(now)
+    return replace(
+        letter,
+        occasion=replace(letter.occasion, due_at=at),
+        upkeep=letter.upkeep.model_copy(update={"stamped_at": at}),
+    )
+
+
+def _whole_second(now: datetime) -> datetime:
+    """DTSTAMP has no fractions."""
+    return now.replace(microsecond=0)
+
+
+def _new_letter(
+    transaction: Transaction, holder: Holder, letter: EntryLetter, number: int, wording: str, now: datetime
+) -> NewLetter:
+    """One letter as it is written down, and what it does to entries kept."""
+    state, reason = LetterState.WAITING, ""
+    if holder.unsubscribed:
+        state, reason = LetterState.SUPPRESSED, "unsubscribed"
+    elif now >= letter.occasion.useful_until:
+        state, reason = LetterState.MISSED, "was due while the service was not running"
+    return NewLetter(
+        member_id=holder.id,
+        state=state,
+        reason=reason,
+        version=number,
+        wording=wording,
+        dated_at=due.dated_at(letter.occasion, now),
+        upkeep=ledger.keep_upkeep(transaction, letter.upkeep),
+    )
+
+
+def _write_down(
+    transaction: Transaction, event: str, new: Mapping[Occasion, Sequence[NewLetter]], now: datetime
+) -> int:
+    """Open the occasions and add what they do not hold yet; how many letters that were."""
+    return sum(
+        occasions.add_letters(
+            transaction, occasions.open_occasion(transaction, event, occasion, now), letters
+        )
+        for occasion, letters in sorted(new.items())
+    )
+
+
+def upkeep_of_mailing(
+    transaction: Transaction, latest: AgendaVersion, version_of: VersionOf, occasion: Occasion, now: datetime
+) -> dict[int, str]:
+    """For whom a mailing's calendar part has to be another than everybody's: recipient -> digest of their upkeep."""
+    mailing, event = latest.event.mailing(occasion.mailing), latest.event.key
+    ids = sorted(ledger.uneven(transaction, event, latest.sequences))
+    if not ids:
+        return {}
+    those = entries(latest, version_of)
+    stamped_at = max(latest.published_at, now.replace(microsecond=0))
+    found = {
+        holder.id: those.for_mailing(holder, mailing.calendar, occasion.anchor, stamped_at)
+        for holder in ledger.holders(transaction, event, ids)
+    }
+    return {each: ledger.keep_upkeep(transaction, upkeep) for each, upkeep in found.items() if upkeep}
+
+
+def superseded(transaction: Transaction, event: str, written: Iterable[LetterRow]) -> frozenset[int]:
+    """Which of these letters carry an entry that says what the agenda no longer does."""
+    rows = list(written)
+    latest = agendas.latest(transaction, event) if rows else None
+    if latest is None:
+        return frozenset()
+    those = entries(latest, versions_in(transaction, event))
+    read = {row.upkeep: ledger.kept_upkeep(transaction, row.upkeep) for row in rows if row.upkeep}
+    return frozenset(
+        row.id
+        for row in rows
+        if any(
+            not those.are_right(anchor, held.version, cancelled=held.cancelled)
+            for anchor, held in _brings(row, those, read).items()
+        )
+    )
+
+
+Moving = dict[int, tuple[list[str], list[tuple[str, Held]]]]
+"""By recipient: the anchors that a letter on its way is about, and what a letter in doubt may have brought."""
+
+
+def _under_way(transaction: Transaction, event: str, ids: Sequence[int], those: Entries) -> Moving:
+    moving: Moving = {}
+    read: dict[str, Upkeep] = {}
+    for row in ledger.under_way(transaction, event, ids):
+        if row.upkeep and row.upkeep not in read:
+            read[row.upkeep] = ledger.kept_upkeep(transaction, row.upkeep)
+        brings = _brings(row, those, read)
+        busy, doubted = moving.setdefault(row.recipient_id, ([], []))
+        if row.state is LetterState.IN_DOUBT:
+            doubted += brings.items()
+        else:
+            busy += brings
+    return moving
+
+
+def _brings(row: UnderWay | LetterRow, those: Entries, upkeeps: Mapping[str, Upkeep]) -> dict[str, Held]:
+    version = those.earlier[row.version]
+    upkeep = upkeeps[row.upkeep] if row.upkeep else None
+    try:
+        return carried(version, version.event.mailing(row.mailing), row.anchor, upkeep)
+    except KeyError:  # the mailing is gone: so is its unsent letter, or soon will be
+        return {}
+
+
+def _touches(letter: EntryLetter, busy: Iterable[str]) -> bool:
+    return bool({told.anchor for told in letter.upkeep.told} & set(busy))

@@ -1,0 +1,342 @@
+"""Which calendar entries are no longer right, and what makes them so: held + agenda + choices -> what to tell whom.
+
+Pure, and level-triggered: it does not ask what was done, but compares what each calendar holds with what it should.
+So it is right after any sequence of edits and any loss of letters. What an entry says is composition's; who holds
+what, the outbox knows.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from mailer.agenda.changes import significant, worded
+from mailer.agenda.model import AgendaVersion, CalendarPart, Event, Mailing, MailingKind
+from mailer.agenda.rules import EVENT
+from mailer.agenda.upkeep import Cause, Told, Upkeep
+from mailer.planning.due import Occasion
+
+MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
+
+ACCEPTED, DECLINED = "accepted", "declined"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """What a calendar was last told of one entry: from which version, with which SEQUENCE, and how.
+
+    One `in_doubt` may not have arrived: nobody knows.
+    """
+
+    version: int
+    sequence: int
+    asked: bool
+    cancelled: bool = False
+    in_doubt: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What a person said on their page of a session: that they want it, or no longer do."""
+
+    wanted: bool
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """Somebody with entries. `answers` are those that still hold, by anchor, `choices` the last ones, by session."""
+
+    id: int
+    joined_at: datetime
+    left_at: datetime | None = None
+    unsubscribed: bool = False
+    held: Mapping[str, Held] = field(default_factory=dict)
+    answers: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+
+
+class Effect(StrEnum):
+    """What a change does to one entry in one calendar."""
+
+    REQUEST = "request"  # its reader is told, and asked
+    CANCEL = "cancel"
+    REWORD = "reword"  # its reader is told, and not asked again
+    CHANGE = "change"  # of an entry that asks nobody
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One entry to be told, why, and when."""
+
+    told: Told
+    effect: Effect
+    cause: Cause
+    due_at: datetime
+    since: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntryLetter:
+    """A letter that somebody is to get because of their entries, and the occasion it belongs to."""
+
+    occasion: Occasion
+    upkeep: Upkeep
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entries:
+    """The agenda in force, and by number those that people may have been told of."""
+
+    latest: AgendaVersion
+    earlier: Mapping[int, AgendaVersion]
+
+    @property
+    def event(self) -> Event:
+        return self.latest.event
+
+    def are_right(self, anchor: str, version: int, *, cancelled: bool) -> bool:
+        """Whether all entries last told of from `version` say what is in force, whoever holds them and wants them."""
+        if cancelled or significant(self.event, anchor) is None:
+            return cancelled and significant(self.event, anchor) is None
+        return self._says(version, anchor) == self._says(self.latest.number, anchor)
+
+    def with_doubts(self, holder: Holder, doubted: Iterable[tuple[str, Held]]) -> Holder:
+        """The holder with what may have arrived besides: it counts where it says another thing than the agenda."""
+        held = dict(holder.held)
+        for anchor, may_hold in doubted:
+            known = held.get(anchor)
+            if self.are_right(anchor, may_hold.version, cancelled=may_hold.cancelled):
+                continue
+            if known is None or known.version <= may_hold.version:
+                sequence = max(may_hold.sequence, known.sequence if known else 0)
+                held[anchor] = replace(may_hold, sequence=sequence)
+        return replace(holder, held=held)
+
+    def steps(self, holder: Holder) -> Iterator[Step]:
+        """What makes this person's entries right, in the agenda's order; nothing where they are."""
+        chosen = [key for key, choice in holder.choices.items() if choice.wanted]
+        for anchor in sorted({*holder.held, *chosen}, key=self._place):
+            if step := self._step(holder, anchor, holder.held.get(anchor)):
+                yield step
+
+    def letters(self, holder: Holder) -> list[EntryLetter]:
+        """The letters that tell it: each asks about one entry at most; what asks nobody goes with the event's."""
+        letters = self._gathered(holder, self.steps(holder))
+        return [each for each in letters if each.occasion.due_at < each.occasion.useful_until]
+
+    def correction(self, holder: Holder, now: datetime) -> list[EntryLetter]:
+        """The letters that tell everything they hold anew, as a newer state, whatever the ledger says was told.
+
+        For a calendar that is known to be wrong though the ledger calls it right.
+        """
+        steps = []
+        for anchor in sorted(holder.held, key=self._place):
+            held = holder.held[anchor]
+            step = self._step(holder, anchor, held) or self._again(holder, anchor, held)
+            anew = {"sequence": max(step.told.sequence, held.sequence + 1), "answer": ""}
+            told = step.told.model_copy(update=anew)
+            steps.append(replace(step, told=told, cause=Cause.CORRECTION, due_at=now))
+        return self._gathered(holder, steps)
+
+    def for_mailing(
+        self, holder: Holder, part: CalendarPart, anchor: str, stamped_at: datetime
+    ) -> Upkeep | None:
+        """What a mailing's own calendar part has to tell this person instead of the usual, if it is not the usual:
+        an entry that was cancelled for them needs a newer number, and one they took off stays off.
+        """
+        anchors = _carried(self.event, part, anchor)
+        if all(self._is_usual(holder.held.get(each), each) for each in anchors):
+            return None
+        told = tuple(
+            Told(anchor=each, version=self.latest.number, asked=part is not CalendarPart.SESSIONS,
+                 sequence=self._number(each, holder.held.get(each)))
+            for each in anchors
+            if self._is_wanted(holder, each, holder.held.get(each))
+        )  # fmt: skip
+        return Upkeep(cause=Cause.AGENDA, since=self.latest.number, stamped_at=stamped_at, told=told)
+
+    # ── one entry ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _step(self, holder: Holder, anchor: str, held: Held | None) -> Step | None:
+        if not self._is_wanted(holder, anchor, held):
+            return None if held is None or held.cancelled else self._cancelling(holder, anchor, held)
+        if held is None:
+            return self._telling(holder, anchor, held, Effect.REQUEST)
+        after = significant(self.event, anchor)
+        before = None if held.cancelled else self._significant(held.version, anchor)
+        if before != after:
+            return self._telling(holder, anchor, held, Effect.REQUEST if held.asked else Effect.CHANGE)
+        if self._worded(held.version, anchor) != worded(self.event, anchor):
+            if holder.answers.get(anchor) == DECLINED:
+                return None
+            return self._telling(holder, anchor, held, Effect.REWORD if held.asked else Effect.CHANGE)
+        if anchor in holder.choices and not held.asked:
+            return self._telling(holder, anchor, held, Effect.REWORD)
+        return None
+
+    def _is_wanted(self, holder: Holder, anchor: str, held: Held | None) -> bool:
+        """Whether the entry should be in this person's calendar."""
+        if holder.left_at is not None or significant(self.event, anchor) is None:
+            return False
+        choice = holder.choices.get(anchor)
+        return choice is None or choice.wanted or (held is not None and not held.asked)
+
+    def _telling(self, holder: Holder, anchor: str, held: Held | None, effect: Effect) -> Step:
+        choice = holder.choices.get(anchor)
+        answer = holder.answers.get(anchor, "") if effect is Effect.REWORD else ""
+        cause, due_at = Cause.AGENDA, self.latest.published_at + self._quiet
+        if held and held.cancelled and holder.joined_at > self.latest.published_at:  # they came back
+            due_at = _whole_second(holder.joined_at) + self._quiet
+        if choice and self._is_because_of(choice, held):
+            cause, due_at, answer = Cause.CHOICE, _minute_after(choice.at), ACCEPTED
+        told = Told(
+            anchor=anchor,
+            version=self.latest.number,
+            sequence=held.sequence
+            if held and effect is Effect.REWORD
+            else self._number(anchor, held, is_new=True),
+            asked=choice is not None or held is None or held.asked,
+            answer=answer,
+        )
+        since = held.version if held else self.latest.number
+        return Step(told=told, effect=effect, cause=cause, due_at=due_at, since=since)
+
+    def _is_because_of(self, choice: Choice, held: Held | None) -> bool:
+        """Whether it is the person who moved, and not the agenda since."""
+        return held is None or (choice.at >= self.latest.published_at and (held.cancelled or not held.asked))
+
+    def _cancelling(self, holder: Holder, anchor: str, held: Held) -> Step:
+        told = Told(
+            anchor=anchor,
+            version=held.version,
+            sequence=self._number(anchor, held, is_new=True),
+            asked=held.asked,
+            cancelled=True,
+        )
+        if holder.left_at is not None:
+            cause, due_at = Cause.LEFT, _whole_second(holder.left_at) + self._quiet
+        elif significant(self.event, anchor) is None:
+            cause, due_at = Cause.AGENDA, self.latest.published_at + self._quiet
+        else:
+            cause, due_at = Cause.CHOICE, _minute_after(holder.choices[anchor].at)
+        return Step(told=told, effect=Effect.CANCEL, cause=cause, due_at=due_at, since=held.version)
+
+    def _again(self, holder: Holder, anchor: str, held: Held) -> Step:
+        """What is right by the ledger, told once more."""
+        if held.cancelled:
+            return self._cancelling(holder, anchor, held)
+        return self._telling(holder, anchor, held, Effect.REQUEST if held.asked else Effect.CHANGE)
+
+    def _number(self, anchor: str, held: Held | None, *, is_new: bool = False) -> int:
+        """The SEQUENCE to tell: the version's, or what is above all that this calendar was told (RFC 5546 2.1.4)."""
+        usual = self.latest.sequences.get(anchor, 0)
+        if held is None:
+            return usual
+        return max(usual, held.sequence + (1 if is_new or held.cancelled else 0))
+
+    def _is_usual(self, held: Held | None, anchor: str) -> bool:
+        return held is None or (not held.cancelled and held.sequence <= self.latest.sequences.get(anchor, 0))
+
+    # ── letters ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _gathered(self, holder: Holder, steps: Iterable[Step]) -> list[EntryLetter]:
+        grouped: dict[str, list[Step]] = {}
+        for step in steps:
+            grouped.setdefault(step.told.anchor if step.told.asked else EVENT, []).append(step)
+        return [self._letter(holder, anchor, steps) for anchor, steps in grouped.items()]
+
+    def _letter(self, holder: Holder, anchor: str, steps: Sequence[Step]) -> EntryLetter:
+        ends = all(step.told.cancelled for step in steps) and (
+            anchor != EVENT or holder.left_at is not None or self.event.cancelled
+        )
+        due_at = max(step.due_at for step in steps)
+        first = next((step for step in steps if step.told.asked), steps[0])
+        told = tuple(step.told for step in steps)
+        return EntryLetter(
+            occasion=Occasion(
+                due_at=due_at,
+                mailing=(MailingKind.CANCELLATION if ends else MailingKind.UPDATE).value,
+                anchor=anchor,
+                useful_until=self._useful_until(anchor, told),
+            ),
+            upkeep=Upkeep(
+                cause=first.cause,
+                since=min(step.since for step in steps),
+                stamped_at=max(due_at, self.latest.published_at),
+                told=told,
+            ),
+            steps=tuple(steps),
+        )
+
+    def _useful_until(self, anchor: str, told: Iterable[Told]) -> datetime:
+        """The later end of what was told before and of what is told now."""
+        ends = [self.event.ends_at] if anchor == EVENT else []
+        for each in told:
+            for version in (self.latest, self.earlier.get(each.version)):
+                if version and each.anchor == EVENT:
+                    ends.append(version.event.ends_at)
+                elif version:
+                    ends += [s.ends_at for s in version.event.sessions if s.key == each.anchor]
+        return max(ends, default=self.event.ends_at)
+
+    # ── what an agenda says ──────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _quiet(self) -> timedelta:
+        return timedelta(minutes=self.event.quiet_minutes)
+
+    def _place(self, anchor: str) -> tuple[int, str]:
+        places = {EVENT: -1} | {session.key: place for place, session in enumerate(self.event.sessions)}
+        return places.get(anchor, len(places)), anchor
+
+    def _says(self, version: int, anchor: str) -> tuple[object, object]:
+        return self._significant(version, anchor), self._worded(version, anchor)
+
+    def _significant(self, version: int, anchor: str) -> tuple[object, ...] | None:
+        known = self.earlier.get(version)
+        return significant(known.event, anchor) if known else None
+
+    def _worded(self, version: int, anchor: str) -> tuple[object, ...] | None:
+        known = self.earlier.get(version)
+        return worded(known.event, anchor) if known and self._significant(version, anchor) else None
+
+
+def _carried(event: Event, part: CalendarPart, anchor: str) -> tuple[str, ...]:
+    """The entries that a mailing's calendar part brings."""
+    match part:
+        case CalendarPart.NONE:
+            return ()
+        case CalendarPart.EVENT:
+            return (EVENT,)
+        case CalendarPart.SESSION:
+            return (anchor,)
+        case CalendarPart.SESSIONS:
+            return tuple(session.key for session in event.sessions)
+
+
+def carried(version: AgendaVersion, mailing: Mailing, anchor: str, upkeep: Upkeep | None) -> dict[str, Held]:
+    """What a letter that was written from this version makes its reader hold."""
+    if upkeep:
+        return {
+            each.anchor: Held(
+                version=version.number, sequence=each.sequence, asked=each.asked, cancelled=each.cancelled
+            )
+            for each in upkeep.told
+        }
+    asked = mailing.calendar is not CalendarPart.SESSIONS
+    return {
+        each: Held(version=version.number, sequence=version.sequences.get(each, 0), asked=asked)
+        for each in _carried(version.event, mailing.calendar, anchor)
+    }
+
+
+def _minute_after(at: datetime) -> datetime:
+    """The next whole minute: those who choose within one share an occasion."""
+    return at.replace(second=0, microsecond=0) + MINUTE
+
+
+def _whole_second(at: datetime) -> datetime:
+    """The next whole second, for DTSTAMP has no others."""
+    return at if not at.microsecond else at.replace(microsecond=0) + SECOND
