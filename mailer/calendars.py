@@ -10,7 +10,7 @@ from datetime import datetime
 from mailer.agenda import changes
 from mailer.agenda.model import AgendaVersion
 from mailer.agenda.upkeep import Upkeep
-from mailer.outbox import agendas, ledger, occasions
+from mailer.outbox import agendas, ledger, letters, occasions
 from mailer.outbox.database import Transaction
 from mailer.outbox.ledger import UnderWay
 from mailer.outbox.letter import LetterState
@@ -64,7 +64,11 @@ def entries(latest: AgendaVersion, version_of: VersionOf) -> Entries:
 
 
 def wanting(
-    transaction: Transaction, event: str, those: Entries, ids: Iterable[int], leaving: frozenset[int] = frozenset()
+    transaction: Transaction,
+    event: str,
+    those: Entries,
+    ids: Iterable[int],
+    leaving: frozenset[int] = frozenset(),
 ) -> Iterator[Wanting]:
     """Those of these people whose entries are not right by the agenda of `those`, one after the other.
 
@@ -220,7 +224,13 @@ def heal(
 
 
 def correct(
-    transaction: Transaction, latest: AgendaVersion, version_of: VersionOf, ids: Iterable[int], wording: str, now: datetime
+    transaction: Transaction,
+    latest: AgendaVersion,
+    version_of: VersionOf,
+    ids: Iterable[int],
+    *,
+    wording: str,
+    now: datetime,
 ) -> int:
     """Tell these people anew all that they hold, as newer than anything they were told; how many letters that is."""
     those, at = entries(latest, version_of), _whole_second(now)
@@ -309,6 +319,16 @@ def upkeep_of_mailing(
     return {each: ledger.keep_upkeep(transaction, upkeep) for each, upkeep in found.items() if upkeep}
 
 
+def withdraw_superseded(transaction: Transaction, event: str, now: datetime) -> None:
+    """Repetitions that wait, whose bytes may not change, and whose entries say what the agenda no longer does."""
+    waiting = letters.repetitions(transaction, event)
+    late = superseded(transaction, event, waiting)
+    for each in waiting:
+        if each.id in late:
+            why = "the agenda has changed since"
+            occasions.withdraw_letters(transaction, each.occasion_id, [each.recipient_id], why, now)
+
+
 def superseded(transaction: Transaction, event: str, written: Iterable[LetterRow]) -> frozenset[int]:
     """Which of these letters carry an entry that says what the agenda no longer does."""
     rows = list(written)
@@ -327,8 +347,8 @@ def superseded(transaction: Transaction, event: str, written: Iterable[LetterRow
     )
 
 
-Moving = dict[int, tuple[list[str], list[tuple[str, Held]]]]
-"""By recipient: the anchors that a letter on its way is about, and what a letter in doubt may have brought."""
+Moving = dict[int, tuple[list[str], list[Mapping[str, Held]]]]
+"""By recipient: the anchors that letters on their way are about, and what each letter in doubt may have brought."""
 
 
 def _under_way(transaction: Transaction, event: str, ids: Sequence[int], those: Entries) -> Moving:
@@ -339,8 +359,9 @@ def _under_way(transaction: Transaction, event: str, ids: Sequence[int], those: 
             read[row.upkeep] = ledger.kept_upkeep(transaction, row.upkeep)
         brings = _brings(row, those, read)
         busy, doubted = moving.setdefault(row.recipient_id, ([], []))
-        if row.state is LetterState.IN_DOUBT:
-            doubted += brings.items()
+        if row.state not in ledger.ON_ITS_WAY:
+            is_over = row.state is not LetterState.IN_DOUBT
+            doubted.append({anchor: replace(held, in_doubt=is_over) for anchor, held in brings.items()})
         else:
             busy += brings
     return moving

@@ -113,6 +113,7 @@ class Service:
                 agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
                 occasions.withdraw_upkeep(transaction, event.key, "the agenda has changed again", now)
                 occasions.follow_version(transaction, event.key, version.number, self.texts.digest)
+                calendars.withdraw_superseded(transaction, event.key, now)
             if key := self.sender.signer.naming_to_keep:
                 naming.keep_naming_key(transaction, event.key, key)
             roster = people.save_roster(

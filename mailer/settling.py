@@ -237,7 +237,11 @@ def open_doubts(database: Database, event: str, compose: Compose, now: datetime)
         letter = doubt.letter
         composed = _composed(compose, letter)
         decision = decide(
-            doubt, mailings[letter.version, letter.mailing], Evidence(), now, is_superseded=letter.id in superseded
+            doubt,
+            mailings[letter.version, letter.mailing],
+            Evidence(),
+            now,
+            is_superseded=letter.id in superseded,
         )
         message_id = composed.message_id if composed else ""
         shown.append(OpenDoubt(doubt=doubt, message_id=message_id, decision=decision))

@@ -26,6 +26,12 @@ from mailer.planning.entries import Choice, Held, Holder
 UNDER_WAY = UNSENT | {LetterState.LEAVING, LetterState.IN_DOUBT}
 """Letters that may still change what a calendar holds."""
 
+ON_ITS_WAY = UNSENT | {LetterState.LEAVING}
+"""Letters whose end is near, or which are written from the agenda in force."""
+
+ENDED_UNSENT = FINAL - {LetterState.SENT}
+"""Letters that told nobody anything; but one that was to be repeated may have arrived the first time."""
+
 FROM_THE_PAGE = "page"
 """The source of answers by which sessions are chosen and taken off again."""
 
@@ -46,8 +52,12 @@ class LedgerEntry:
     right_for: int
 
 
+Kind = tuple[str, int, bool]
+"""Entries that say the same to whoever holds them: anchor, version last told, whether cancelled."""
+
+
 class UnderWay(NamedTuple):
-    """A letter that may still change what its reader's calendar holds. `upkeep` is a digest."""
+    """A letter that may still change what its reader's calendar holds, or may have. `upkeep` is a digest."""
 
     recipient_id: int
     state: LetterState
@@ -60,7 +70,7 @@ class UnderWay(NamedTuple):
 _ENTER = """
 INSERT INTO entry
     (recipient_id, version_sent, right_for, anchor, uid, sequence_sent, asked, cancelled, stamped_at, sent_at)
-SELECT recipient_id, version, version, ?, ?, ?, ?, ?, ?, ? FROM letter WHERE id = ?
+SELECT recipient_id, version, version - ?, ?, ?, ?, ?, ?, ?, ? FROM letter WHERE id = ?
 ON CONFLICT (recipient_id, anchor) DO UPDATE SET uid = excluded.uid, sequence_sent = excluded.sequence_sent,
     version_sent = excluded.version_sent, right_for = excluded.right_for, asked = entry.asked OR excluded.asked,
     cancelled = excluded.cancelled, stamped_at = excluded.stamped_at, sent_at = excluded.sent_at
@@ -68,13 +78,16 @@ WHERE entry.version_sent <= excluded.version_sent AND entry.sequence_sent <= exc
 
 
 def enter(c: Connection, sent: Sequence[tuple[int, SentEntry]], now: datetime) -> None:
-    """Enter what letters carried, each by its id. The newest stays: a late success of an older one changes nothing."""
+    """Enter what letters carried, each by its id. The newest stays: a late success of an older one changes nothing.
+
+    Whether what was cancelled should be is looked at once more: its reader may have come back meanwhile.
+    """
     at = as_stored(c, now)
     many(
         c,
         _ENTER,
         [
-            (anchor, uid, sequence, asked, cancelled, as_stored(c, stamped_at), at, letter_id)
+            (int(cancelled), anchor, uid, sequence, asked, cancelled, as_stored(c, stamped_at), at, letter_id)
             for letter_id, (anchor, uid, sequence, asked, cancelled, stamped_at) in sent
         ],
     )
@@ -125,10 +138,6 @@ def leave_as_they_are(c: Connection, recipient_ids: Iterable[int], number: int) 
         c.execute(update(entry).where(entry.c.recipient_id.in_(ids)).values(right_for=number))
 
 
-Kind = tuple[str, int, bool]
-"""Entries that say the same to whoever holds them: anchor, version last told, whether cancelled."""
-
-
 def suspects(c: Connection, event: str, number: int, kinds: Sequence[Kind] | None = None) -> list[int]:
     """Who may hold an entry that is not right for agenda version `number`, or lack one that they chose; by id.
 
@@ -161,9 +170,17 @@ def suspects(c: Connection, event: str, number: int, kinds: Sequence[Kind] | Non
     doubted = (
         select(letter.c.recipient_id)
         .join(occasion, occasion.c.id == letter.c.occasion_id)
-        .where(occasion.c.event == event, in_states({LetterState.IN_DOUBT}), letter.c.version < number)
+        .join(recipient, recipient.c.id == letter.c.recipient_id)
+        .where(occasion.c.event == event, _may_have_arrived())
+        .where(or_(letter.c.version < number, recipient.c.left_at.is_not(None)))
     )
     return sorted({*c.scalars(holding), *c.scalars(choosing), *c.scalars(doubted)})
+
+
+def _may_have_arrived() -> ColumnElement[bool]:
+    return or_(
+        in_states({LetterState.IN_DOUBT}), and_(letter.c.repeated_at.is_not(None), in_states(ENDED_UNSENT))
+    )
 
 
 def holders(c: Connection, event: str, ids: Iterable[int] | None = None) -> Iterator[Holder]:
@@ -224,8 +241,9 @@ def uneven(c: Connection, event: str, sequences: Mapping[str, int]) -> set[int]:
 
 
 def under_way(c: Connection, event: str, ids: Iterable[int]) -> list[UnderWay]:
-    """Letters to these people that may still change what they hold."""
-    unsettled = select(letter.c.occasion_id).where(in_states(UNDER_WAY)).distinct()
+    """Letters to these people that may still change what they hold, or may have without anybody knowing."""
+    may_matter = or_(in_states(UNDER_WAY), _may_have_arrived())
+    unsettled = select(letter.c.occasion_id).where(may_matter).distinct()
     occasions = list(
         c.scalars(select(occasion.c.id).where(occasion.c.event == event, occasion.c.id.in_(unsettled)))
     )
@@ -237,7 +255,7 @@ def under_way(c: Connection, event: str, ids: Iterable[int]) -> list[UnderWay]:
             letter.c.upkeep,
         )
         .join(occasion, occasion.c.id == letter.c.occasion_id)
-        .where(letter.c.occasion_id.in_(occasions), in_states(UNDER_WAY))
+        .where(letter.c.occasion_id.in_(occasions), may_matter)
     )  # fmt: skip
     return [
         UnderWay(*row)
@@ -252,7 +270,7 @@ def ended_at(c: Connection, event: str, due: Occasion) -> dict[int, str]:
         select(letter.c.recipient_id, letter.c.state, letter.c.reason, letter.c.reply)
         .join(occasion, occasion.c.id == letter.c.occasion_id)
         .where(occasion.c.event == event, occasion.c.mailing == due.mailing, occasion.c.anchor == due.anchor)
-        .where(occasion.c.due_at == due.due_at, letter.c.state.in_(FINAL - {LetterState.SENT}))
+        .where(occasion.c.due_at == due.due_at, in_states(ENDED_UNSENT))
     )
     return {row.recipient_id: f"{row.state.value}: {row.reason or row.reply}" for row in c.execute(query)}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, select
 
-from mailer.outbox.letter import Happening, LetterState
+from mailer.outbox.letter import UNSENT, Happening, LetterState
 from mailer.outbox.occasions import StoredOccasion, occasions, of_event
 from mailer.outbox.schema import in_states, letter, letter_history, occasion, recipient, recipient_revision
 from mailer.recipients.model import Recipient
@@ -100,6 +100,12 @@ def history(c: Connection, letter_id: int) -> list[Happened]:
     if sent and lines and lines[-1].state is not LetterState.SENT:
         lines.append(Happened(**sent, happening=Happening.ACCEPTED, state=LetterState.SENT))
     return lines
+
+
+def repetitions(c: Connection, event: str) -> list[LetterRow]:
+    """Letters that are to be repeated, byte for byte, and have not left again."""
+    query = with_readers().where(of_event(event), in_states(UNSENT), letter.c.repeated_at.is_not(None))
+    return [letter_row(row) for row in c.execute(query.order_by(letter.c.id))]
 
 
 def progress(c: Connection, event: str) -> list[OccasionProgress]:

@@ -93,6 +93,7 @@ def save_roster(
     _add(c, event, new, now, handle_of)
     _revise(c, changed, now)
     _mark(c, [row.id for row, _ in back], {"joined_at": now, "left_at": None})
+    _have_back(c, [row.id for row, _ in back], now)
     _mark(c, [row.id for row in left], {"left_at": now})
     for ids in chunks([row.id for row in left]):
         move(c, _letters_of(ids), Happening.WITHDRAWN, now, LEFT)
@@ -204,6 +205,13 @@ def _letters_of(ids: Sequence[int]) -> ColumnElement[bool]:
 def _mark(c: Connection, ids: Sequence[int], values: Mapping[str, Any]) -> None:
     for chunk in chunks(ids):
         c.execute(update(recipient).where(recipient.c.id.in_(chunk)).values(**values))
+
+
+def _have_back(c: Connection, returned: Sequence[int], now: datetime) -> None:
+    """They are not told that their entries are void, and what was cancelled for them is looked at again."""
+    for ids in chunks(returned):
+        move(c, _letters_of(ids), Happening.WITHDRAWN, now, "on the list again")
+        c.execute(update(entry).where(entry.c.recipient_id.in_(ids)).values(right_for=0))
 
 
 def _people() -> Select[Any]:

@@ -83,11 +83,11 @@ def occasions(version: AgendaVersion, zones: Iterable[str | None]) -> list[Occas
     """The whole timetable, by due time: every occasion of every mailing for readers in these zones.
 
     A rule in the recipient's time gives one occasion for each instant at which it falls somewhere. A mailing
-    that does not stand gives none: the others go on.
+    that does not stand gives none: the others go on. Of what is cancelled nobody is reminded.
     """
     zones = set(zones) or {None}
     found = set()
-    for mailing in version.event.mailings:
+    for mailing in () if version.event.cancelled else version.event.mailings:
         if stands(version.event, mailing):
             here = zones if timing.depends_on_reader(mailing.rule) else {None}
             for anchor in anchors(version.event, mailing.rule):

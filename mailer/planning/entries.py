@@ -102,16 +102,23 @@ class Entries:
             return cancelled and significant(self.event, anchor) is None
         return self._says(version, anchor) == self._says(self.latest.number, anchor)
 
-    def with_doubts(self, holder: Holder, doubted: Iterable[tuple[str, Held]]) -> Holder:
-        """The holder with what may have arrived besides: it counts where it says another thing than the agenda."""
+    def with_doubts(self, holder: Holder, doubted: Iterable[Mapping[str, Held]]) -> Holder:
+        """The holder with what letters may have brought of which nobody knows. One that is right will be settled, unless
+        it is over (`in_doubt` for good); of the others all is told anew.
+        """
         held = dict(holder.held)
-        for anchor, may_hold in doubted:
-            known = held.get(anchor)
-            if self.are_right(anchor, may_hold.version, cancelled=may_hold.cancelled):
+        for letter in doubted:
+            is_right = all(
+                self.are_right(a, each.version, cancelled=each.cancelled) for a, each in letter.items()
+            )
+            is_over = any(each.in_doubt for each in letter.values())
+            if is_right and not is_over and holder.left_at is None:
                 continue
-            if known is None or known.version <= may_hold.version:
-                sequence = max(may_hold.sequence, known.sequence if known else 0)
-                held[anchor] = replace(may_hold, sequence=sequence)
+            for anchor, may_hold in letter.items():
+                known = held.get(anchor)
+                if known is None or (known.version, known.sequence) <= (may_hold.version, may_hold.sequence):
+                    asked = may_hold.asked or (known is not None and known.asked)
+                    held[anchor] = replace(may_hold, asked=asked, in_doubt=True)
         return replace(holder, held=held)
 
     def steps(self, holder: Holder) -> Iterator[Step]:
@@ -161,15 +168,16 @@ class Entries:
 
     def _step(self, holder: Holder, anchor: str, held: Held | None) -> Step | None:
         if not self._is_wanted(holder, anchor, held):
-            return None if held is None or held.cancelled else self._cancelling(holder, anchor, held)
+            is_gone = held is None or (held.cancelled and not held.in_doubt)
+            return None if held is None or is_gone else self._cancelling(holder, anchor, held)
         if held is None:
             return self._telling(holder, anchor, held, Effect.REQUEST)
         after = significant(self.event, anchor)
         before = None if held.cancelled else self._significant(held.version, anchor)
         if before != after:
             return self._telling(holder, anchor, held, Effect.REQUEST if held.asked else Effect.CHANGE)
-        if self._worded(held.version, anchor) != worded(self.event, anchor):
-            if holder.answers.get(anchor) == DECLINED:
+        if held.in_doubt or self._worded(held.version, anchor) != worded(self.event, anchor):
+            if held.asked and holder.answers.get(anchor) == DECLINED:
                 return None
             return self._telling(holder, anchor, held, Effect.REWORD if held.asked else Effect.CHANGE)
         if anchor in holder.choices and not held.asked:
@@ -210,7 +218,7 @@ class Entries:
     def _cancelling(self, holder: Holder, anchor: str, held: Held) -> Step:
         told = Told(
             anchor=anchor,
-            version=held.version,
+            version=self._last_that_holds(anchor, held.version),
             sequence=self._number(anchor, held, is_new=True),
             asked=held.asked,
             cancelled=True,
@@ -290,6 +298,12 @@ class Entries:
     def _place(self, anchor: str) -> tuple[int, str]:
         places = {EVENT: -1} | {session.key: place for place, session in enumerate(self.event.sessions)}
         return places.get(anchor, len(places)), anchor
+
+    def _last_that_holds(self, anchor: str, number: int) -> int:
+        """The newest version up to this one in which the entry takes place: a cancellation shows it as it was."""
+        return next(
+            (each for each in range(number, 0, -1) if self._significant(each, anchor) is not None), number
+        )
 
     def _says(self, version: int, anchor: str) -> tuple[object, object]:
         return self._significant(version, anchor), self._worded(version, anchor)
