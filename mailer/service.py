@@ -156,6 +156,7 @@ class Service:
         agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
         occasion_id = occasions.open_occasion(transaction, version.event.key, occasion, now)
         members = people.members(transaction, version.event.key, occasion.mailing, occasion.anchor)
+        dated_at = due.dated_at(occasion, now)
 
         def judged() -> Iterator[NewLetter]:
             for member in members:
@@ -167,7 +168,7 @@ class Service:
                         reason=judgement.reason,
                         version=version.number,
                         wording=self.texts.digest,
-                        dated_at=due.dated_at(occasion, now),
+                        dated_at=dated_at,
                     )
 
         occasions.add_letters(transaction, occasion_id, judged())
