@@ -44,7 +44,7 @@ TO_WARM_UP = "warm-up"
 
 BASE_URL = "https://conference.example"
 
-_FIRST_DUE_AFTER = 1  # seconds after publication: the letters to warm up with
+_FIRST_DUE_AFTER = 2  # seconds after publication: the letters to warm up with, once and not again
 
 
 class Roster(Sequence[Recipient]):
@@ -80,9 +80,9 @@ class Roster(Sequence[Recipient]):
         return Recipient.model_validate(asdict(crowd.person(number)) | {"tags": tags})
 
 
-def event(key: str, now: datetime, due_after: Sequence[int]) -> Event:
-    """A day with four sessions, and an invitation for each of these seconds after its publication, at the earliest two;
-    those to warm up with get theirs after one, and only that.
+def event(key: str, now: datetime, due_after: Sequence[int], *, warm: bool = False) -> Event:
+    """A day with four sessions, and an invitation for each of these seconds after its publication; if it is to be
+    `warm`, those who are there to warm up with get theirs before, and only that.
     """
     morning = (now + timedelta(days=45)).replace(hour=8, minute=0, second=0, microsecond=0)
     return Event(
@@ -103,10 +103,12 @@ def event(key: str, now: datetime, due_after: Sequence[int]) -> Event:
             for number in range(4)
         ),
         mailings=(
-            _invitation("first", f"tag = {TO_WARM_UP}", _FIRST_DUE_AFTER),
+            *([_invitation("first", f"tag = {TO_WARM_UP}", _FIRST_DUE_AFTER)] if warm else []),
             *(
                 _invitation(
-                    f"invitation-{number}", f"not tag = {TO_WARM_UP}", max(_FIRST_DUE_AFTER + 1, seconds)
+                    f"invitation-{number}",
+                    f"not tag = {TO_WARM_UP}" if warm else "everyone",
+                    max(_FIRST_DUE_AFTER + 1, seconds),
                 )
                 for number, seconds in enumerate(due_after)
             ),
@@ -151,7 +153,7 @@ def prepare(order: turns.Order, due_after: Sequence[int]) -> None:
     began = time.perf_counter()
     people = Roster(order.letters + order.warm, warm_from=order.letters)
     with _opened(order, database) as parts:
-        version, _ = parts.service.publish(event(EVENT, now, due_after), people, now)
+        version, _ = parts.service.publish(event(EVENT, now, due_after, warm=order.warm > 0), people, now)
     database.close()
     published = {"published_at": version.published_at.timestamp(), "took": time.perf_counter() - began}
     print(json.dumps(published), flush=True)

@@ -12,7 +12,7 @@ from mailer.web.serving import reserve
 def test_a_port_that_is_taken_is_refused_with_advice() -> None:
     with (
         reserve(0) as listener,
-        pytest.raises(ConvenorError, match="cannot be used .* is Convenor running already"),
+        pytest.raises(ConvenorError, match=r"cannot be used .* is Convenor running already"),
     ):
         reserve(listener.getsockname()[1])
 
