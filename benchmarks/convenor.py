@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from math import inf
 from pathlib import Path
 from typing import overload
 
@@ -29,6 +30,7 @@ from mailer.composition import wording
 from mailer.delivery.profiles import OWN, adjusted
 from mailer.delivery.relay import Relay
 from mailer.heartbeat import Heartbeat
+from mailer.outbox import agendas
 from mailer.outbox.database import Database, open_database
 from mailer.parts import Parts, open_parts, utc_now
 from mailer.recipients.model import Recipient
@@ -36,15 +38,22 @@ from mailer.settings import Settings
 from mailer.web.office import Office
 from mailer.web.serving import reserve, serve
 
-EVENT, WARM_UP = "conference", "warm-up"
+EVENT = "conference"
+TO_WARM_UP = "warm-up"
+"""The tag of those whose letters are the first, before anything is measured."""
+
 BASE_URL = "https://conference.example"
+
+_FIRST_DUE_AFTER = 2  # seconds after publication: the letters to warm up with, once and not again
 
 
 class Roster(Sequence[Recipient]):
-    """`count` people from number `first` on, made as they are asked for."""
+    """`count` people from number `first` on, made as they are asked for; those from number `warm_from` on are there to
+    warm up with.
+    """
 
-    def __init__(self, count: int, first: int = 0) -> None:
-        self._count, self._first = count, first
+    def __init__(self, count: int, first: int = 0, *, warm_from: float = inf) -> None:
+        self._count, self._first, self._warm_from = count, first, warm_from
 
     def __len__(self) -> int:
         return self._count
@@ -58,17 +67,23 @@ class Roster(Sequence[Recipient]):
             start, stop, step = index.indices(self._count)
             if step != 1:
                 raise ValueError("a roster is cut into runs of neighbours")
-            return Roster(max(0, stop - start), self._first + start)
+            return Roster(max(0, stop - start), self._first + start, warm_from=self._warm_from)
         if not -self._count <= index < self._count:
             raise IndexError(index)
-        return Recipient.model_validate(asdict(crowd.person(self._first + index % self._count)))
+        return self._reader(self._first + index % self._count)
 
     def __iter__(self) -> Iterator[Recipient]:
-        return (Recipient.model_validate(asdict(each)) for each in crowd.people(self._count, self._first))
+        return map(self._reader, range(self._first, self._first + self._count))
+
+    def _reader(self, number: int) -> Recipient:
+        tags = (TO_WARM_UP,) if number >= self._warm_from else ()
+        return Recipient.model_validate(asdict(crowd.person(number)) | {"tags": tags})
 
 
-def event(key: str, now: datetime, due_after: Sequence[int]) -> Event:
-    """A day with four sessions, and an invitation to everyone for each of these seconds after its publication."""
+def event(key: str, now: datetime, due_after: Sequence[int], *, warm: bool = False) -> Event:
+    """A day with four sessions, and an invitation for each of these seconds after its publication; if it is to be
+    `warm`, those who are there to warm up with get theirs before, and only that.
+    """
     morning = (now + timedelta(days=45)).replace(hour=8, minute=0, second=0, microsecond=0)
     return Event(
         key=key,
@@ -87,23 +102,34 @@ def event(key: str, now: datetime, due_after: Sequence[int]) -> Event:
             )
             for number in range(4)
         ),
-        mailings=tuple(
-            Mailing(
-                key=f"invitation-{number}",
-                kind=MailingKind.INVITATION,
-                title="Invitation",
-                audience="everyone",
-                when=f"{max(1, seconds)} seconds after publication",
-                useful_until="the event starts",
-                calendar=CalendarPart.EVENT,
-            )
-            for number, seconds in enumerate(due_after)
+        mailings=(
+            *([_invitation("first", f"tag = {TO_WARM_UP}", _FIRST_DUE_AFTER)] if warm else []),
+            *(
+                _invitation(
+                    f"invitation-{number}",
+                    f"not tag = {TO_WARM_UP}" if warm else "everyone",
+                    max(_FIRST_DUE_AFTER + 1, seconds),
+                )
+                for number, seconds in enumerate(due_after)
+            ),
         ),
     )
 
 
+def _invitation(key: str, audience: str, due_after: int) -> Mailing:
+    return Mailing(
+        key=key,
+        kind=MailingKind.INVITATION,
+        title="Invitation",
+        audience=audience,
+        when=f"{due_after} seconds after publication",
+        useful_until="the event starts",
+        calendar=CalendarPart.EVENT,
+    )
+
+
 @contextmanager
-def _opened(order: turns.Order, key: str, database: Database) -> Iterator[Parts]:
+def _opened(order: turns.Order, database: Database) -> Iterator[Parts]:
     settings = Settings(
         relay=Relay(host="127.0.0.1", port=order.port, profile=adjusted(OWN, connections=order.lines)),
         sender=None,
@@ -113,38 +139,33 @@ def _opened(order: turns.Order, key: str, database: Database) -> Iterator[Parts]
         port=0,
         var=Path(order.folder),
     )
-    with open_parts(settings, database, key, wording.load(Path(order.words)), utc_now) as parts:
+    with open_parts(settings, database, EVENT, wording.load(Path(order.words)), utc_now) as parts:
         yield parts
 
 
 def prepare(order: turns.Order, due_after: Sequence[int]) -> None:
-    """Publish the event and a small one to warm up with, and say when that was, in seconds since 1970.
+    """Publish the event, and say when that was, in seconds since 1970.
 
     Mailings due after 0 seconds are due at once. The list's time is told in seconds.
     """
     database = open_database(_url(order))
     now = datetime.now(UTC) - timedelta(seconds=0 if any(due_after) else 60)
     began = time.perf_counter()
-    for key, people, due in (
-        (WARM_UP, Roster(order.warm, order.letters), (0,)),
-        (EVENT, Roster(order.letters), due_after),
-    ):
-        if people:
-            with _opened(order, key, database) as parts:
-                version, _ = parts.service.publish(event(key, now, due), people, now)
+    people = Roster(order.letters + order.warm, warm_from=order.letters)
+    with _opened(order, database) as parts:
+        version, _ = parts.service.publish(event(EVENT, now, due_after, warm=order.warm > 0), people, now)
     database.close()
     published = {"published_at": version.published_at.timestamp(), "took": time.perf_counter() - began}
     print(json.dumps(published), flush=True)
 
 
 def carry(order: turns.Order) -> None:
-    """One mailing at the bench's word; tells how long its letters took to be written down, and to leave."""
+    """One mailing at the bench's word, by parts that have carried a few letters before; tells how long its letters took
+    to be written down, and to leave.
+    """
     database = open_database(_url(order))
-    if order.warm:
-        with _opened(order, WARM_UP, database) as parts:
-            parts.service.plan(utc_now())
-            parts.desk.work()
-    with _opened(order, EVENT, database) as parts:
+    with _opened(order, database) as parts:
+        _warm_up(parts)
         if turns.await_go():
             began = time.perf_counter()
             parts.service.plan(utc_now())
@@ -154,11 +175,20 @@ def carry(order: turns.Order) -> None:
     database.close()
 
 
+def _warm_up(parts: Parts) -> None:
+    """As at the moment when the first letters alone were due."""
+    with parts.database.reading() as transaction:
+        version = agendas.latest(transaction, EVENT)
+    if version:
+        parts.service.plan(version.published_at + timedelta(seconds=_FIRST_DUE_AFTER))
+        parts.desk.work()
+
+
 def run_service(order: turns.Order) -> None:
     """The service as `schedule.py` runs it, until the bench ends it; tells the port of its pages."""
     database = open_database(_url(order))
     listener = reserve(0)
-    with _opened(order, EVENT, database) as parts:
+    with _opened(order, database) as parts:
         office = Office(
             database=database, event=EVENT, sender=parts.service.sender, tray=parts.tray, clock=utc_now
         )

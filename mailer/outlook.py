@@ -3,21 +3,23 @@
 One answer for page, terminal and command line alike, as `standing` gives one of what was counted. It names nobody.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from mailer.delivery import forecast
 from mailer.delivery.forecast import Run
 from mailer.delivery.profiles import Profile
 from mailer.delivery.retrying import NOTICES
+from mailer.lately import Lately
 from mailer.outbox import pauses, slowdowns, tallies
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import LetterState
 from mailer.outbox.pauses import Pause, is_held
 from mailer.outbox.schema import PausedBy
 from mailer.outbox.slowdowns import Slowdown
-from mailer.standing import Standing
+from mailer.standing import LONG_LIST, Standing
 
 S = LetterState
 
@@ -54,7 +56,8 @@ def outlook(database: Database, profile: Profile, found: Standing, now: datetime
         paused = pauses.paused(transaction, event)
         slowed = slowdowns.slowdowns(transaction, now)
         put_off = tallies.put_off_for(transaction, event, now, NOTICES)
-        ends_at = _ends_at(transaction, profile, found, {each.mailing for each in paused}, slowed, now)
+        pace = partial(_per_minute, database, profile, slowed, now)
+        ends_at = _ends_at(transaction, profile, found, {each.mailing for each in paused}, pace, now)
     return Outlook(pauses=tuple(paused), slowdowns=tuple(slowed), put_off=tuple(put_off), ends_at=ends_at)
 
 
@@ -63,7 +66,7 @@ def _ends_at(
     profile: Profile,
     found: Standing,
     held: set[str],
-    slowed: list[Slowdown],
+    per_minute: Callable[[], float | None],
     now: datetime,
 ) -> dict[str, datetime | None]:
     """When each mailing that is leaving will be through. What is paused takes nobody's place."""
@@ -81,7 +84,7 @@ def _ends_at(
         [run for _, run in leaving],
         now,
         sent=tallies.sent_lately(transaction, now) if profile.per_day else (),
-        per_minute=_per_minute(transaction, profile, slowed, now),
+        per_minute=per_minute(),
     )
     ends_at: dict[str, datetime | None] = {}
     for (mailing, _), end in zip(leaving, ends, strict=True):
@@ -90,10 +93,20 @@ def _ends_at(
     return ends_at
 
 
-def _per_minute(
-    transaction: Transaction, profile: Profile, slowed: list[Slowdown], now: datetime
-) -> float | None:
+def _per_minute(database: Database, profile: Profile, slowed: list[Slowdown], now: datetime) -> float | None:
     """The pace as the server asked for it, or, where it has no limit, as it was in the last minute; if known."""
     if slowed:
         return slowed[0].per_minute
-    return None if profile.rate else float(tallies.sent_since(transaction, now - _MINUTE)) or None
+    if profile.rate:
+        return None
+    sent = _lately.get(database.engine, now, partial(_sent_since, database, now - _MINUTE))
+    return float(sent) or None
+
+
+def _sent_since(database: Database, since: datetime) -> int:
+    with database.reading() as transaction:
+        return tallies.sent_since(transaction, since)
+
+
+_lately = Lately[int](lambda sent: sent >= LONG_LIST)
+"""How many letters left in the last minute: where they are many, it takes as long as all the rest of a page."""

@@ -204,9 +204,8 @@ class Service:
         agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
         occasion_id = occasions.open_occasion(transaction, version.event.key, occasion, now)
         members = people.members(transaction, version.event.key, occasion.mailing, occasion.anchor)
-        upkeep = calendars.upkeep_of_mailing(
-            transaction, version, self._version_in(transaction), occasion, now
-        )
+        upkeep = calendars.upkeep_of_mailing(transaction, version, self._version_in(transaction), occasion, now)
+        dated_at = due.dated_at(occasion, now)
 
         def judged() -> Iterator[NewLetter]:
             for member in members:
@@ -218,7 +217,7 @@ class Service:
                         reason=judgement.reason,
                         version=version.number,
                         wording=self.texts.digest,
-                        dated_at=due.dated_at(occasion, now),
+                        dated_at=dated_at,
                         upkeep=upkeep.get(member.id),
                     )
 

@@ -9,10 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from threading import Thread
 
 from mailer.agenda.model import AgendaVersion
 from mailer.errors import StoreError
+from mailer.lately import Lately
 from mailer.outbox import agendas, letters, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import FINAL, LetterState
@@ -104,7 +106,13 @@ class Standing:
 
 
 def standing(database: Database, event: str, now: datetime) -> Standing | None:
-    """How an event stands at `now`; None while nothing of it is published."""
+    """How an event stands at `now`, or, with a `LONG_LIST`, stood a few seconds before; None while nothing of it is
+    published.
+    """
+    return _lately.get((database.engine, event), now, partial(_standing, database, event, now))
+
+
+def _standing(database: Database, event: str, now: datetime) -> Standing | None:
     with database.reading() as transaction:
         version = agendas.latest(transaction, event)
         if version is None:
@@ -169,6 +177,9 @@ LONG_LIST = 2_000
 """People. Of a list as long as this the last count is shown until the new one, which takes seconds, is there: what is
 to come, and how many letters it will bring, may then be of the version before.
 """
+
+_lately = Lately[Standing | None](lambda found: found is not None and found.recipients >= LONG_LIST)
+"""Standings of long lists: counting states takes tens of milliseconds, and a page asks every second."""
 
 _known: dict[tuple[str, str], _Foretold] = {}
 _being_counted: set[tuple[str, str]] = set()

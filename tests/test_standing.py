@@ -1,10 +1,14 @@
 """Where everything stands: the counts add up, whatever has become of the letters."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
+from mailer.lately import FRESH_FOR
 from mailer.outbox import letters, people
 from mailer.outbox.database import Database
 from mailer.outbox.letter import LetterState
@@ -99,20 +103,54 @@ def test_a_long_list_is_counted_anew_beside_the_pages(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mailer.standing._known", {})
-    monkeypatch.setattr("mailer.standing.LONG_LIST", len(RECIPIENTS))
+    monkeypatch.setattr("mailer.standing.LONG_LIST", len(RECIPIENTS) - 1)
     service = Service(database=database, event=EVENT.key, sender=SENDER, texts=TEXTS)
     service.publish(EVENT, RECIPIENTS, PUBLISHED_AT)
     before = standing(database, EVENT.key, PUBLISHED_AT)
     service.publish(EVENT, RECIPIENTS[1:], PUBLISHED_AT + timedelta(seconds=1))
 
-    shown = standing(database, EVENT.key, PUBLISHED_AT)
-    for thread in threading.enumerate():
-        if thread.name == "counting":
-            thread.join()
-    after = standing(database, EVENT.key, PUBLISHED_AT)
+    seen = []
+    for seconds in (1, 2, 3):
+        shown = standing(database, EVENT.key, PUBLISHED_AT + timedelta(seconds=seconds))
+        assert shown
+        seen.append(shown.recipients)
+        _let_counting_end()
 
     assert before
-    assert shown
-    assert after
-    assert shown.recipients == before.recipients == len(RECIPIENTS)
-    assert after.recipients == len(RECIPIENTS) - 1
+    assert before.recipients == len(RECIPIENTS)
+    assert seen == [len(RECIPIENTS), len(RECIPIENTS), len(RECIPIENTS) - 1]
+
+
+def _let_counting_end() -> None:
+    while counting := [thread for thread in threading.enumerate() if thread.name == "counting"]:
+        for thread in counting:
+            thread.join()
+
+
+def test_letters_that_leave_are_not_counted_for_every_page_of_a_long_list(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.standing.LONG_LIST", len(RECIPIENTS))
+    Service(database=database, event=EVENT.key, sender=SENDER, texts=TEXTS).publish(
+        EVENT, RECIPIENTS, PUBLISHED_AT
+    )
+    first = standing(database, EVENT.key, PUBLISHED_AT)
+
+    statements: list[str] = []
+    with told_of_statements(database, statements):
+        second = standing(database, EVENT.key, PUBLISHED_AT + FRESH_FOR)
+
+    assert second is first
+    assert statements == []
+
+
+@contextmanager
+def told_of_statements(database: Database, statements: list[str]) -> Iterator[None]:
+    def told(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", told)
+    try:
+        yield
+    finally:
+        event.remove(database.engine, "before_cursor_execute", told)

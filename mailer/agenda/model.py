@@ -218,7 +218,10 @@ class Event(_Frozen):
 
     def mailing(self, key: str) -> Mailing:
         """Raises KeyError for a key the event does not hold; those of `UNASKED` every event does."""
-        return {**UNASKED, **{mailing.key: mailing for mailing in self.mailings}}[key]
+        for mailing in self.mailings:  # asked for every letter: no dictionary is made for it
+            if mailing.key == key:
+                return mailing
+        return UNASKED[key]
 
 
 class AgendaVersion(_Frozen):

@@ -119,7 +119,7 @@ def subject_line(subject: str) -> bytes:
 
 def quick_subject_line(subject: str) -> bytes | None:
     """The Subject header where it needs no check, else None: as `quick_reader_line`, and the same bytes again."""
-    if not subject or _BREAKS.search(subject):
+    if not subject or (not subject.isprintable() and _BREAKS.search(subject)):
         return None
     if not _WORDS.fullmatch(subject):
         if subject != subject.strip():
@@ -160,7 +160,7 @@ def quick_reader_line(name: str, address: str) -> bytes | None:
     if not _PLAIN_ADDRESS.fullmatch(address) or "=?" in address or not name or len(name) > LONGEST_WORD:
         return None
     if not _WORDS.fullmatch(name) or "=?" in name:
-        if _BREAKS.search(name) or not (words := list(_encoded_words(name))):
+        if (not name.isprintable() and _BREAKS.search(name)) or not (words := list(_encoded_words(name))):
             return None
         phrase = "\r\n ".join(words)
         last = len(words[-1]) + (len("To: ") if len(words) == 1 else 1)

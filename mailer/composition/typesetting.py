@@ -85,7 +85,7 @@ def subject(text: str, template: str) -> str:
     line = " ".join(text.split())
     if not line:
         raise WordingError("the subject is empty", template=template)
-    if _CONTROL.search(line):
+    if not line.isprintable() and _CONTROL.search(line):  # few are not
         raise WordingError("a control character has no place in a subject", template=template)
     return line if len(line) <= LONGEST_SUBJECT else _cut(line)
 

@@ -12,7 +12,6 @@ from mailer.delivery.outcome import Outcome
 from mailer.outbox.letter import Happening
 
 _ADDRESS = re.compile(r'[^\s\x00-\x20\x7f()<>\[\]\\,:;"@]+@[^\s\x00-\x20\x7f()<>\[\]\\,:;"@]+')
-_DOTTED = re.compile(rb"\r\n\.")
 _NOT_XTEXT = re.compile(r"[^!-*,-<>-~]")
 _LONGEST_ENVELOPE_ID = 100
 
@@ -41,14 +40,16 @@ class Offer(NamedTuple):
 def offer_of(parcel: Parcel, can: Capabilities) -> Offer | Outcome:
     """How a server that `can` do so much is offered a parcel, or the refusal if it is not to be offered at all."""
     content = parcel.content
-    if unsafe := _unsafe(parcel):
+    is_ascii = content.isascii()
+    text = content.decode("ascii" if is_ascii else "latin-1")  # searched in less time than bytes are
+    if unsafe := _unsafe(parcel, text):
         return Outcome(happening=Happening.REFUSED, reply=f"not composed: {unsafe}")
     options = report = ""
     if can.size:
         if 0 < can.largest < len(content):
             return _too_much(f"the server takes letters up to {can.largest} bytes (RFC 1870)")
         options = f" SIZE={len(content)}"
-    if not content.isascii():
+    if not is_ascii:
         if not can.eight_bit:
             return _too_much("the server takes no 8-bit letters (RFC 6152)")
         options += " BODY=8BITMIME"
@@ -61,17 +62,17 @@ def offer_of(parcel: Parcel, can: Capabilities) -> Offer | Outcome:
         options += f" ENVID={_xtext(parcel.envelope_id)}"
         report = f" ORCPT=rfc822;{_xtext(parcel.recipient)}"
     commands = f"MAIL FROM:<{parcel.sender}>{options}\r\nRCPT TO:<{parcel.recipient}>{report}\r\nDATA\r\n"
-    return Offer(parcel, commands.encode(), _dot_stuffed(content))
+    return Offer(parcel, commands.encode(), _dot_stuffed(content, text))
 
 
-def _unsafe(parcel: Parcel) -> str:
-    """Why a parcel could be read as more than a letter, or nothing."""
+def _unsafe(parcel: Parcel, text: str) -> str:
+    """Why a parcel with this `text`, a character for each octet, could be read as more than a letter, or nothing."""
     for address in (parcel.sender, parcel.recipient):
         if not _ADDRESS.fullmatch(address):
             return f"an envelope address that is not one plain address: {address!r}"
     seen = IncrementalNewlineDecoder(None, translate=False)  # a third of the time that counting takes
-    seen.decode(parcel.content.decode("latin-1"), final=True)
-    if seen.newlines not in {None, "\r\n"} or b"\0" in parcel.content:
+    seen.decode(text, final=True)
+    if seen.newlines not in {None, "\r\n"} or "\0" in text:
         return "the content holds a bare CR, a bare LF or a NUL (RFC 5321 2.3.8)"
     if len(parcel.envelope_id) > _LONGEST_ENVELOPE_ID:
         return f"an envelope id of more than {_LONGEST_ENVELOPE_ID} characters (RFC 3461 4.4)"
@@ -82,9 +83,9 @@ def _too_much(reply: str) -> Outcome:
     return Outcome(happening=Happening.REFUSED, reply=reply, content_refused=True)
 
 
-def _dot_stuffed(content: bytes) -> bytes:
+def _dot_stuffed(content: bytes, text: str) -> bytes:
     """RFC 5321 4.5.2, with the last line ended."""
-    if _DOTTED.search(content):
+    if "\r\n." in text:
         content = content.replace(b"\r\n.", b"\r\n..")
     if content.startswith(b"."):
         content = b"." + content

@@ -4,9 +4,10 @@ What is due, and for whom, is planning's to say; carrying the letters is for tho
 function works in its caller's transaction.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, literal, select, update
 
@@ -152,15 +153,19 @@ def add_letters(c: Connection, occasion_id: int, new: Iterable[NewLetter]) -> in
         return 0
     added = 0
     for chunk in chunks(new):
-        alike: dict[NewLetter, list[int]] = {}
+        alike: dict[Hashable, list[NewLetter]] = {}
         for each in chunk:
-            alike.setdefault(replace(each, member_id=0), []).append(each.member_id)
-        added += sum(_add_alike(c, occasion_id, due_at, each, ids) for each, ids in alike.items())
+            alike.setdefault(_all_but_the_reader(each), []).append(each)
+        added += sum(_add_alike(c, occasion_id, due_at, letters) for letters in alike.values())
     return added
 
 
-def _add_alike(c: Connection, occasion_id: int, due_at: datetime, new: NewLetter, ids: Sequence[int]) -> int:
+_all_but_the_reader = attrgetter("version", "wording", "dated_at", "state", "reason")
+
+
+def _add_alike(c: Connection, occasion_id: int, due_at: datetime, letters: Sequence[NewLetter]) -> int:
     """Letters that differ in their readers only, in one statement whatever their number."""
+    new, ids = letters[0], [each.member_id for each in letters]
     same = {
         "occasion_id": occasion_id,
         "version": new.version,

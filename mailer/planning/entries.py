@@ -103,8 +103,8 @@ class Entries:
         return self._says(version, anchor) == self._says(self.latest.number, anchor)
 
     def with_doubts(self, holder: Holder, doubted: Iterable[Mapping[str, Held]]) -> Holder:
-        """The holder with what letters may have brought of which nobody knows. One that is right will be settled, unless
-        it is over (`in_doubt` for good); of the others all is told anew.
+        """The holder with what letters may have brought of which nobody knows. One that is right will be settled,
+        unless it is over (`in_doubt` for good); of the others all is told anew.
         """
         held = dict(holder.held)
         for letter in doubted:

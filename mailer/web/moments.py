@@ -1,6 +1,7 @@
 """Moments as people read them, in English. Every function takes the zone it tells; none reads a clock."""
 
 from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 
 from babel.dates import format_date, format_datetime
 
@@ -13,26 +14,35 @@ _STEPS = (
 )
 
 
+_remembered = lru_cache(maxsize=2048)
+"""A page names the same few moments again and again; looking at CLDR for each takes longer than all else it does."""
+
+
+@_remembered
 def hour(moment: datetime, zone: tzinfo) -> str:
     """`09:15`"""
     return format_datetime(moment.astimezone(zone), "HH:mm", locale=_LOCALE)
 
 
+@_remembered
 def day(moment: datetime, zone: tzinfo) -> str:
     """`Wednesday, 10 March 2027`"""
     return format_date(moment.astimezone(zone).date(), "EEEE, d MMMM y", locale=_LOCALE)
 
 
+@_remembered
 def short_day(moment: datetime, zone: tzinfo) -> str:
     """`Wed 10 Mar`"""
     return format_date(moment.astimezone(zone).date(), "EEE d MMM", locale=_LOCALE)
 
 
+@_remembered
 def short(moment: datetime, zone: tzinfo) -> str:
     """`Wed 10 Mar 2027, 09:15`"""
     return format_datetime(moment.astimezone(zone), "EEE d MMM y, HH:mm", locale=_LOCALE)
 
 
+@_remembered
 def exact(moment: datetime, zone: tzinfo) -> str:
     """`10 Mar 2027, 09:15:07`"""
     return format_datetime(moment.astimezone(zone), "d MMM y, HH:mm:ss", locale=_LOCALE)
