@@ -45,7 +45,7 @@ LOCK := -q --upgrade --universal --python-version 3.11 --generate-hashes --no-he
 	--no-emit-index-url --no-emit-find-links
 
 clean:
-	@rm -rf .venv tests/judges/node_modules benchmarks/.peers benchmarks/nodemailer/node_modules
+	@rm -rf .venv tests/judges/node_modules tests/judges/.built benchmarks/.peers benchmarks/nodemailer/node_modules
 
 .venv/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Convenor needs Python 3.11 or newer: install python3, or name it with PYTHON=..."; exit 1; }

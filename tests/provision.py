@@ -27,6 +27,11 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "postfix": ("/usr/sbin/smtp-sink",),
     "gcc": ("/usr/bin/gcc",),
     "libc6-dev": ("/usr/include/stdio.h",),
+    "g++": ("/usr/bin/g++",),
+    "libkf5calendarcore-dev": ("/usr/include/KF5/KCalendarCore",),
+    "php-cli": ("/usr/bin/php",),
+    "php-mbstring": ("/usr/lib/php/*/mbstring.so",),
+    "php-horde-itip": ("/usr/share/php/Horde/Itip.php",),
 }
 """Debian package -> any of these files shows that it is there."""
 
