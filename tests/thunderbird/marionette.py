@@ -1,6 +1,6 @@
 """A small client of Marionette, the remote control of Mozilla's programs: commands over one socket on loopback.
 
-Knows the protocol's frames and nothing of mail. https://firefox-source-docs.mozilla.org/testing/marionette/Protocol.html
+Knows the protocol's frames (version 3, as in Mozilla's "Marionette Protocol") and nothing of mail.
 """
 
 import base64

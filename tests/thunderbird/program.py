@@ -67,7 +67,7 @@ class Thunderbird:
     def fetch(self, message_id: str) -> None:
         """Get mail until this letter is there, and open it."""
         identifier = message_id.strip("<>")
-        awaited(lambda: self.do("fetched", identifier), f"the letter {identifier} in the inbox")
+        awaited(lambda: self.do("fetched", identifier), lambda: f"the letter {identifier} in the inbox")
         self.do("open", identifier)
 
     def bar(self, button: str) -> Bar:
@@ -79,7 +79,7 @@ class Thunderbird:
                 return None
             return Bar(says=found["says"], offers=tuple(found["offers"]))
 
-        return awaited(shown, f"{button} in the bar; there is {self.do('bar')}")
+        return awaited(shown, lambda: f"{button} in the bar; there is {self.do('bar')}")
 
     def press(self, button: str) -> None:
         self.do("press", button)
@@ -95,18 +95,18 @@ class Thunderbird:
         path.write_bytes(self._remote.picture())
 
 
-def awaited(look: Callable[[], Found | None], what: str) -> Found:
+def awaited(look: Callable[[], Found | None], what: Callable[[], str]) -> Found:
     """What looking finds in the end.
 
     Raises:
-        TimeoutError: it found nothing in `DONE_WITHIN` seconds.
+        TimeoutError: it found nothing in `DONE_WITHIN` seconds; `what` then says what was looked for.
     """
     deadline = time.monotonic() + DONE_WITHIN
     while time.monotonic() < deadline:
         if found := look():
             return found
         time.sleep(_LOOK_EVERY)
-    raise TimeoutError(f"waited in vain for {what}")
+    raise TimeoutError(f"waited in vain for {what()}")
 
 
 def program() -> str | None:
@@ -143,7 +143,7 @@ def running(
     try:
         with _connected(process, port, home / "log") as remote:
             thunderbird = Thunderbird(remote)
-            awaited(lambda: thunderbird.do("ready"), "the window of Thunderbird")
+            awaited(lambda: thunderbird.do("ready"), lambda: "the window of Thunderbird")
             thunderbird.do("trust", "".join(authority.read_text("utf-8").splitlines()[1:-1]))
             thunderbird.do("keepPassword", f"imap://{inbox.host}", inbox.user, inbox.password)
             yield thunderbird
