@@ -24,6 +24,9 @@ from mailer.inbox.sent import SentFolder
 from tests.acceptance.conftest import free_port
 from tests.delivery.certificates import Authority
 
+FOLDERS = ("Gesendete Objekte", "Umgeräumt")
+"""Besides the inbox; the first is that of sent mail."""
+
 USER, PASSWORD = "secretariat@conference.example", 'pässword with a " and a \\'
 PATIENCE_FOR = 20.0
 

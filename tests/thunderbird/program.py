@@ -20,6 +20,7 @@ from mailer.delivery.relay import Relay
 from mailer.inbox.sent import SentFolder
 from mailer.recipients.model import Recipient
 from tests.acceptance.conftest import free_port
+from tests.inbox.dovecot import FOLDERS
 from tests.thunderbird.marionette import Marionette, MarionetteError
 
 STARTS_WITHIN = 90.0
@@ -59,7 +60,7 @@ class Thunderbird:
     def __init__(self, remote: Marionette) -> None:
         self._remote = remote
 
-    def do(self, verb: str, *arguments: str) -> Any:
+    def do(self, verb: str, *arguments: str | list[str]) -> Any:
         """One of `verbs.js`, now."""
         script = f"return (async (...given) => {{ {_VERBS}\nreturn await {verb}(...given); }})(...arguments);"
         return self._remote.run(script, *arguments)
@@ -146,6 +147,8 @@ def running(
             awaited(lambda: thunderbird.do("ready"), lambda: "the window of Thunderbird")
             thunderbird.do("trust", "".join(authority.read_text("utf-8").splitlines()[1:-1]))
             thunderbird.do("keepPassword", f"imap://{inbox.host}", inbox.user, inbox.password)
+            thunderbird.do("discover")
+            awaited(lambda: thunderbird.do("discovered", list(FOLDERS)), lambda: "the folders of the account")
             yield thunderbird
             with suppress(MarionetteError, OSError):
                 thunderbird.do("quit")
@@ -192,6 +195,7 @@ def _preferences(owner: Recipient, inbox: SentFolder, relay: Relay, port: int) -
         "mail.server.server1.authMethod": 3,
         "mail.server.server1.userName": inbox.user,
         "mail.server.server1.name": inbox.user,
+        "mail.server.server1.using_subscription": False,
         "mail.server.server1.login_at_startup": False,
         "mail.server.server1.check_new_mail": False,
         "mail.server.server2.type": "none",

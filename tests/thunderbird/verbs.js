@@ -6,10 +6,9 @@ const { cal } = ChromeUtils.importESModule("resource:///modules/calendar/calUtil
 
 const mainWindow = () => Services.wm.getMostRecentWindow("mail:3pane");
 
-// Whether the window is there and its account and calendar are.
+// Whether the program has done all that it does at its start, and its account and calendar are there.
 function ready() {
-  const window = mainWindow();
-  return Boolean(window?.document.readyState === "complete" && cal.manager.getCalendars().length && inbox());
+  return Boolean(mainWindow()?.gMailInit?.delayedStartupFinished && cal.manager.getCalendars().length && server());
 }
 
 // An authority whose certificates are believed from now on, as base64 without its dashes.
@@ -24,9 +23,22 @@ async function keepPassword(origin, user, password) {
   await Services.logins.addLoginAsync(login);
 }
 
+function server() {
+  return MailServices.accounts.allServers.find((each) => each.type === "imap");
+}
+
 function inbox() {
-  const server = MailServices.accounts.allServers.find((each) => each.type === "imap");
-  return server?.rootFolder.getFolderWithFlags(Ci.nsMsgFolderFlags.Inbox) ?? server?.rootFolder.getChildNamed("INBOX");
+  return server().rootFolder.getFolderWithFlags(Ci.nsMsgFolderFlags.Inbox);
+}
+
+// Ask the mail server for its folders. Until it has told them all, the inbox comes and goes.
+function discover() {
+  inbox()?.updateFolder(null);
+}
+
+function discovered(folders) {
+  const known = server().rootFolder.descendants.map((folder) => folder.name);
+  return Boolean(inbox() && folders.every((name) => known.includes(name)));
 }
 
 function letter(messageId) {
