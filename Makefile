@@ -7,7 +7,7 @@ EVENT ?= agenda/osce-cybercrime.toml
 ARGS ?= tests
 BIN := .venv/bin
 
-.PHONY: run test check format pictures bench faults lock clean
+.PHONY: run test check format pictures bench faults thunderbird lock clean
 
 run: .venv/.runs  ## start the service with the example, or with EVENT=agenda/mine.toml
 	@$(BIN)/python schedule.py "$(EVENT)"
@@ -36,6 +36,10 @@ bench: .venv/.tests  ## measure Convenor beside what else one could use; QUICK=1
 faults: .venv/.tests  ## kill the service at random, a thousand times or KILLS=50, and see that nothing is lost or twice
 	@$(BIN)/python -m tests.faults --kills $(or $(KILLS),1000) $(if $(SEED),--seed $(SEED))
 
+thunderbird: .venv/.tests  ## a real Thunderbird answers our invitations: a check before a release
+	@$(BIN)/python tests/provision.py thunderbird
+	@$(BIN)/python -m pytest -q -s tests/thunderbird/round_trip.py
+
 lock: .venv/.tests  ## pin the newest versions that pyproject.toml allows, with hashes
 	@$(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q uv
 	@$(BIN)/uv pip compile $(LOCK) -o requirements.lock pyproject.toml
@@ -45,7 +49,7 @@ LOCK := -q --upgrade --universal --python-version 3.11 --generate-hashes --no-he
 	--no-emit-index-url --no-emit-find-links
 
 clean:
-	@rm -rf .venv tests/judges/node_modules benchmarks/.peers benchmarks/nodemailer/node_modules
+	@rm -rf .venv tests/judges/node_modules tests/judges/.built benchmarks/.peers benchmarks/nodemailer/node_modules
 
 .venv/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Convenor needs Python 3.11 or newer: install python3, or name it with PYTHON=..."; exit 1; }

@@ -24,6 +24,9 @@ from mailer.inbox.sent import SentFolder
 from tests.acceptance.conftest import free_port
 from tests.delivery.certificates import Authority
 
+FOLDERS = ("Gesendete Objekte", "Umgeräumt")
+"""Besides the inbox; the first is that of sent mail."""
+
 USER, PASSWORD = "secretariat@conference.example", 'pässword with a " and a \\'
 PATIENCE_FOR = 20.0
 
@@ -86,17 +89,23 @@ service stats {{
 
 @dataclass(frozen=True, kw_only=True)
 class Dovecot:
-    """A running server: its account's sent mail, and a context that trusts it."""
+    """A running server: its account's sent mail, a context that trusts it, and who signed its certificate."""
 
     folder: SentFolder
     tls: ssl.SSLContext
+    authority: Path
 
     @contextmanager
     def signed_in(self) -> Iterator[IMAPClient]:
         """The account's own mail program."""
         with IMAPClient(self.folder.host, self.folder.port, ssl_context=self.tls, timeout=10) as client:
-            client.plain_login(USER, PASSWORD)
+            client.plain_login(self.folder.user, PASSWORD)
             yield client
+
+    def deliver(self, raw: bytes) -> None:
+        """Put a letter into the account's inbox."""
+        with self.signed_in() as client:
+            client.append("INBOX", raw)
 
     def file(self, *headers: str, name: str = "Gesendete Objekte") -> None:
         """Put a mail into a folder of the account."""
@@ -106,6 +115,13 @@ class Dovecot:
 
 @pytest.fixture(scope="session")
 def dovecot() -> Iterator[Dovecot]:
+    with running() as server:
+        yield server
+
+
+@contextmanager
+def running(user: str = USER) -> Iterator[Dovecot]:
+    """A server with this user's account, its password `PASSWORD`."""
     program = shutil.which("dovecot", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin")
     if program is None:
         pytest.skip("there is no Dovecot (Debian: apt install dovecot-imapd)")
@@ -118,11 +134,12 @@ def dovecot() -> Iterator[Dovecot]:
         authority = Authority(home)
         authority.server()
         port = free_port()
-        process = subprocess.Popen([program, "-F", "-c", str(_configured(home, port))])
+        process = subprocess.Popen([program, "-F", "-c", str(_configured(home, port, user))])
         _await(process, port, home / "log")
         yield Dovecot(
-            folder=SentFolder(host="127.0.0.1", port=port, user=USER, password=PASSWORD),
+            folder=SentFolder(host="127.0.0.1", port=port, user=user, password=PASSWORD),
             tls=authority.client(),
+            authority=home / "ca.pem",
         )
     finally:
         if process:
@@ -131,12 +148,12 @@ def dovecot() -> Iterator[Dovecot]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _configured(home: Path, port: int) -> Path:
+def _configured(home: Path, port: int, account: str) -> Path:
     """The server's files; mail belongs to an ordinary user, for Dovecot gives none to root."""
     user = "dovecot" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
     group = grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
     (home / "mail").mkdir()
-    (home / "passwords").write_text(f"{USER}:{PASSWORD}\n", "utf-8")
+    (home / "passwords").write_text(f"{account}:{PASSWORD}\n", "utf-8")
     if os.getuid() == 0:
         for path in (home, home / "mail", home / "passwords"):
             shutil.chown(path, user, group)

@@ -10,10 +10,11 @@ from datetime import UTC
 
 import pytest
 
-from mailer.composition.ical import clean_text, write
-from tests.judges import ALL, READERS
+from mailer.composition.ical import address_uri, clean_name, clean_text, write
+from mailer.composition.invitation import CalendarMessage, CalendarUser, Entry
+from tests.judges import ALL, MISREADINGS, PROGRAMS, READERS
 from tests.judges.lint import lint
-from tests.judges.reading import Reading
+from tests.judges.reading import Reading, Understood
 from tests.scenes.calendar import HERE, scenes
 
 SCENES = scenes()
@@ -50,7 +51,7 @@ def test_every_reader_finds_what_was_meant(reader: str) -> None:
             Reading(
                 uid=entry.uid,
                 sequence=entry.sequence,
-                summary=clean_text(entry.summary),
+                summary=_as_read_by(reader, entry.summary),
                 starts_at=entry.starts_at.astimezone(UTC),
             )
             for entry in message.entries
@@ -58,6 +59,43 @@ def test_every_reader_finds_what_was_meant(reader: str) -> None:
         for name, message in SCENES.items()
     }
     assert dict(zip(SCENES, readings, strict=True)) == meant
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_program_understands_all_that_was_meant(program: str) -> None:
+    if sentence := PROGRAMS[program].missing():
+        pytest.skip(sentence)
+    understood = PROGRAMS[program].understand([write(message) for message in SCENES.values()])
+    meant = {
+        name: tuple(_meant(program, message, entry) for entry in message.entries)
+        for name, message in SCENES.items()
+    }
+    assert dict(zip(SCENES, understood, strict=True)) == meant
+
+
+def _meant(program: str, message: CalendarMessage, entry: Entry) -> Understood:
+    attendee = entry.attendee
+    return Understood(
+        method=message.method.value,
+        uid=entry.uid,
+        sequence=entry.sequence,
+        summary=_as_read_by(program, entry.summary),
+        location=_as_read_by(program, entry.location),
+        starts_at=entry.starts_at.astimezone(UTC),
+        ends_at=entry.ends_at.astimezone(UTC),
+        organiser=_address(entry.organiser),
+        attendees=((_address(attendee), clean_name(attendee.name), "NEEDS-ACTION"),) if attendee else (),
+        status=entry.status.value,
+    )
+
+
+def _as_read_by(reader: str, text: str) -> str:
+    return MISREADINGS.get(reader, str)(clean_text(text))
+
+
+def _address(user: CalendarUser) -> str:
+    """As it stands in the URI, percent-encoded: programs leave it so, and send it back so."""
+    return address_uri(user.address).removeprefix("mailto:")
 
 
 @pytest.mark.parametrize("name", SCENES)
