@@ -319,12 +319,19 @@ def upkeep_of_mailing(
     return {each: ledger.keep_upkeep(transaction, upkeep) for each, upkeep in found.items() if upkeep}
 
 
-def withdraw_superseded(transaction: Transaction, event: str, now: datetime) -> None:
-    """Repetitions that wait, whose bytes may not change, and whose entries say what the agenda no longer does."""
-    waiting = letters.repetitions(transaction, event)
-    late = superseded(transaction, event, waiting)
-    for each in waiting:
-        if each.id in late:
+def catch_up(transaction: Transaction, event: str, now: datetime) -> None:
+    """Letters that wait to leave from an earlier version follow the one in force; where they cannot, for their bytes
+    may not change or they tell of a change that is none any more, they are withdrawn.
+    """
+    latest = agendas.latest(transaction, event)
+    if latest is None:
+        return
+    behind = letters.behind(transaction, event, latest.number)
+    late = superseded(transaction, event, behind)
+    for each in behind:
+        if each.upkeep is None and each.repeated_at is None:
+            occasions.follow(transaction, each.id, latest.number)
+        elif each.id in late or each.repeated_at is None:
             why = "the agenda has changed since"
             occasions.withdraw_letters(transaction, each.occasion_id, [each.recipient_id], why, now)
 

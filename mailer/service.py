@@ -113,7 +113,7 @@ class Service:
                 agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
                 occasions.withdraw_upkeep(transaction, event.key, "the agenda has changed again", now)
                 occasions.follow_version(transaction, event.key, version.number, self.texts.digest)
-                calendars.withdraw_superseded(transaction, event.key, now)
+                calendars.catch_up(transaction, event.key, now)
             if key := self.sender.signer.naming_to_keep:
                 naming.keep_naming_key(transaction, event.key, key)
             roster = people.save_roster(
@@ -204,7 +204,9 @@ class Service:
         agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
         occasion_id = occasions.open_occasion(transaction, version.event.key, occasion, now)
         members = people.members(transaction, version.event.key, occasion.mailing, occasion.anchor)
-        upkeep = calendars.upkeep_of_mailing(transaction, version, self._version_in(transaction), occasion, now)
+        upkeep = calendars.upkeep_of_mailing(
+            transaction, version, self._version_in(transaction), occasion, now
+        )
         dated_at = due.dated_at(occasion, now)
 
         def judged() -> Iterator[NewLetter]:

@@ -157,7 +157,7 @@ def settle_doubts(
         if decision.verdict is Verdict.REPEAT and not _is_the_same(letter, paper):
             decision = ALTERED
         decided.append((doubt, decision))
-    went = _write_down(database, decided, composed, now)
+    went = _write_down(database, event, decided, composed, now)
     return Settled(
         found=went[Verdict.FOUND],
         not_found=went[Verdict.NOT_FOUND],
@@ -195,6 +195,7 @@ def _is_the_same(letter: LetterRow, composed: Composed | None) -> bool:
 
 def _write_down(
     database: Database,
+    event: str,
     decided: Sequence[tuple[Doubt, Decision]],
     composed: Mapping[int, Composed | None],
     now: datetime,
@@ -212,6 +213,7 @@ def _write_down(
             went[decision.verdict] += doubts.settle(
                 transaction, letter_id, happening, now, decision.reason, entries
             )
+        calendars.catch_up(transaction, event, now)
     return went
 
 
@@ -273,3 +275,4 @@ def settle_by_hand(
             entries = letter.entries if letter else ()
             if not doubts.settle(transaction, letter_id, happening, now, "settled by hand", entries):
                 raise ConvenorError(f"letter {letter_id} has been settled meanwhile; nothing was changed")
+        calendars.catch_up(transaction, event, now)

@@ -72,7 +72,8 @@ INSERT INTO entry
     (recipient_id, version_sent, right_for, anchor, uid, sequence_sent, asked, cancelled, stamped_at, sent_at)
 SELECT recipient_id, version, version - ?, ?, ?, ?, ?, ?, ?, ? FROM letter WHERE id = ?
 ON CONFLICT (recipient_id, anchor) DO UPDATE SET uid = excluded.uid, sequence_sent = excluded.sequence_sent,
-    version_sent = excluded.version_sent, right_for = excluded.right_for, asked = entry.asked OR excluded.asked,
+    version_sent = excluded.version_sent, right_for = excluded.right_for,
+    asked = entry.asked OR (excluded.asked AND NOT excluded.cancelled),
     cancelled = excluded.cancelled, stamped_at = excluded.stamped_at, sent_at = excluded.sent_at
 WHERE entry.version_sent <= excluded.version_sent AND entry.sequence_sent <= excluded.sequence_sent"""
 

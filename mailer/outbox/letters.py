@@ -102,9 +102,9 @@ def history(c: Connection, letter_id: int) -> list[Happened]:
     return lines
 
 
-def repetitions(c: Connection, event: str) -> list[LetterRow]:
-    """Letters that are to be repeated, byte for byte, and have not left again."""
-    query = with_readers().where(of_event(event), in_states(UNSENT), letter.c.repeated_at.is_not(None))
+def behind(c: Connection, event: str, number: int) -> list[LetterRow]:
+    """Letters yet to leave that are written from a version before this one."""
+    query = with_readers().where(of_event(event), in_states(UNSENT), letter.c.version < number)
     return [letter_row(row) for row in c.execute(query.order_by(letter.c.id))]
 
 

@@ -160,7 +160,7 @@ def add_letters(c: Connection, occasion_id: int, new: Iterable[NewLetter]) -> in
     return added
 
 
-_all_but_the_reader = attrgetter("version", "wording", "dated_at", "state", "reason")
+_all_but_the_reader = attrgetter("version", "wording", "dated_at", "state", "reason", "upkeep")
 
 
 def _add_alike(c: Connection, occasion_id: int, due_at: datetime, letters: Sequence[NewLetter]) -> int:
@@ -196,6 +196,11 @@ def follow_version(c: Connection, event: str, number: int, wording: str) -> int:
     """
     unsent = and_(of_event(event), in_states(UNSENT), letter.c.repeated_at.is_(None))
     return sum(rewrite(c, ids, {"version": number, "wording": wording}) for ids in locked(c, unsent))
+
+
+def follow(c: Connection, letter_id: int, number: int) -> None:
+    """One letter that came back to wait is written from this version, too."""
+    rewrite(c, [letter_id], {"version": number})
 
 
 def expire(c: Connection, now: datetime) -> int:

@@ -116,7 +116,7 @@ class Entries:
                 continue
             for anchor, may_hold in letter.items():
                 known = held.get(anchor)
-                if known is None or (known.version, known.sequence) <= (may_hold.version, may_hold.sequence):
+                if known is None or (known.version, known.sequence) < (may_hold.version, may_hold.sequence):
                     asked = may_hold.asked or (known is not None and known.asked)
                     held[anchor] = replace(may_hold, asked=asked, in_doubt=True)
         return replace(holder, held=held)
@@ -180,7 +180,8 @@ class Entries:
             if held.asked and holder.answers.get(anchor) == DECLINED:
                 return None
             return self._telling(holder, anchor, held, Effect.REWORD if held.asked else Effect.CHANGE)
-        if anchor in holder.choices and not held.asked:
+        choice = holder.choices.get(anchor)
+        if choice and choice.wanted and not held.asked:
             return self._telling(holder, anchor, held, Effect.REWORD)
         return None
 
@@ -189,7 +190,7 @@ class Entries:
         if holder.left_at is not None or significant(self.event, anchor) is None:
             return False
         choice = holder.choices.get(anchor)
-        return choice is None or choice.wanted or (held is not None and not held.asked)
+        return choice is None or choice.wanted or (held is not None and not (held.asked or held.cancelled))
 
     def _telling(self, holder: Holder, anchor: str, held: Held | None, effect: Effect) -> Step:
         choice = holder.choices.get(anchor)
@@ -197,7 +198,7 @@ class Entries:
         cause, due_at = Cause.AGENDA, self.latest.published_at + self._quiet
         if held and held.cancelled and holder.joined_at > self.latest.published_at:  # they came back
             due_at = _whole_second(holder.joined_at) + self._quiet
-        if choice and self._is_because_of(choice, held):
+        if choice and choice.wanted and self._is_because_of(choice, held):
             cause, due_at, answer = Cause.CHOICE, _minute_after(choice.at), ACCEPTED
         told = Told(
             anchor=anchor,
@@ -205,7 +206,7 @@ class Entries:
             sequence=held.sequence
             if held and effect is Effect.REWORD
             else self._number(anchor, held, is_new=True),
-            asked=choice is not None or held is None or held.asked,
+            asked=held is None or held.asked or (choice is not None and choice.wanted),
             answer=answer,
         )
         since = held.version if held else self.latest.number
@@ -216,11 +217,15 @@ class Entries:
         return held is None or (choice.at >= self.latest.published_at and (held.cancelled or not held.asked))
 
     def _cancelling(self, holder: Holder, anchor: str, held: Held) -> Step:
+        """One session that is off is taken out by a CANCEL of its own, however it came: calendars keep what a PUBLISH
+        no longer has. Where everything is off, what asked nobody goes beside the CANCEL of the event.
+        """
+        is_alone = holder.left_at is None and not self.event.cancelled
         told = Told(
             anchor=anchor,
             version=self._last_that_holds(anchor, held.version),
             sequence=self._number(anchor, held, is_new=True),
-            asked=held.asked,
+            asked=held.asked or is_alone,
             cancelled=True,
         )
         if holder.left_at is not None:
