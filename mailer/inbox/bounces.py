@@ -1,4 +1,4 @@
-"""Delivery reports: whose letter did not arrive, for how long and why (RFC 3464), also of servers that know no standard.
+"""Delivery reports: whose letter did not arrive, and why (RFC 3464), also of servers that know no standard.
 
 A report is a stranger's text: which letter it is about, the signed return path alone says, and that is looked at
 elsewhere. Here is only read what it claims.
@@ -64,9 +64,8 @@ class Report:
     def severity(self) -> Severity:
         if self.action in DELIVERED or self.status.startswith("2."):
             return Severity.NONE
-        if self.action == "delayed" or self.status.startswith("4.") or not self.status:
-            return Severity.HARD if self.action == "failed" and not self.status else Severity.SOFT
-        return Severity.HARD if re.fullmatch("|".join(HARD), self.status) else Severity.SOFT
+        is_wrong = re.fullmatch("|".join(HARD), self.status) or not self.status
+        return Severity.HARD if self.action == "failed" and is_wrong else Severity.SOFT
 
 
 def standard(parts: Sequence[Message]) -> tuple[Report, ...]:

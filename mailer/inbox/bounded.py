@@ -67,7 +67,7 @@ class BoundedReader:
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "mailer.inbox.parser"],  # noqa: S603 - ourselves
+            [sys.executable, "-m", "mailer.inbox.parser"],
             cwd=_PROJECT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

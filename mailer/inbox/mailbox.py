@@ -90,7 +90,7 @@ class ImapMailbox:
     folder: SentFolder
     token: Callable[[], str] | None = None
     tls: ssl.SSLContext | None = field(default=None, repr=False)
-    timeouts: Timeouts = Timeouts(look_for=900)
+    timeouts: Timeouts = field(default_factory=lambda: Timeouts(look_for=900))
 
     @property
     def name(self) -> str:

@@ -10,7 +10,6 @@ import os
 import resource
 import signal
 import struct
-import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -72,4 +71,4 @@ def _limit() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,4 +1,4 @@
-"""Answers in the form of calendar objects (iTIP, RFC 5546 3.2.3): who says what to which entry. Nothing is believed here.
+"""Answers in the form of calendar objects (iTIP, RFC 5546 3.2.3): who says what to which entry. None is believed here.
 
 Only bytes are read, of a limited size, and only the lines that make an answer: METHOD, UID, ATTENDEE, SEQUENCE,
 DTSTAMP and COMMENT. The times in a reply are often wrong and zones are what breaks readers, so both are left out before

@@ -276,10 +276,8 @@ def _is_report_of_its_own_kind(mail: _Opened) -> Sorted | None:
     is_called_so = bool(bounces.RETURNED.search(mail.subject))
     if not is_from_daemon and not (mail.tokens and is_called_so):
         return None
-    if (
-        ABSENCE.match(mail.subject)
-        or mail.header("Auto-Submitted").lower().startswith("auto-replied")
-        and not is_called_so
+    if ABSENCE.match(mail.subject) or (
+        mail.header("Auto-Submitted").lower().startswith("auto-replied") and not is_called_so
     ):
         return None
     if found := bounces.unstandard(mail.message, mail.text):
