@@ -19,7 +19,7 @@ from mailer.errors import ConvenorError, UnsafeLetter, WordingError
 from mailer.inbox.bounded import BoundedReader, Poison
 from mailer.inbox.mailbox import Cursor, Fetched, Mailbox, MailboxTrouble
 from mailer.inbox.sorting import Kind, Mail, told
-from mailer.judging import Given, Judgement, Noted
+from mailer.judging import Answerer, Given, Judgement, Noted
 from mailer.outbox import agendas, doubts, incoming, letters, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.incoming import Held, Incoming, Reader
@@ -56,7 +56,7 @@ class Collected:
 class Collector:
     """Takes in what comes back for one event, and for whatever other event of the database it is about.
 
-    `is_forwarding`: questions are to be forwarded; else a person reads the mailbox anyway.
+    Where `answerer` names nobody that questions are to be forwarded to, a person reads the mailbox anyway.
     """
 
     database: Database
@@ -65,7 +65,7 @@ class Collector:
     compose: Compose
     mailbox: Mailbox
     reader: BoundedReader
-    is_forwarding: bool = False
+    answerer: Answerer = field(default_factory=Answerer)
     _turn: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def collect(self, now: datetime, stop: Signal | None = None) -> Collected:
@@ -169,9 +169,10 @@ class Collector:
         held = incoming.holder(transaction, read.reply.uid) if read.reply and read.reply.uid else None
         known = self._known_reader(transaction, read)
         judged = judging.judge(read, held=held, reader=reader, known=known, at=mail.received_at)
-        if judging.is_ours(read, self._from(transaction)):
+        organiser = self._organiser(transaction)
+        if judging.is_ours(read, organiser):
             judged = Judgement(state=IncomingState.SORTED, outcome="we wrote it ourselves")
-        forward = Forward.WAITING if judged.is_question and self.is_forwarding else Forward.NOT
+        forward = Forward.WAITING if judged.is_question and self.answerer.address(organiser) else Forward.NOT
         first = incoming.end(
             transaction, mail.id, judged.state, judged.outcome, kind=read.kind, said=told(read),
             letter_id=letter_id, recipient_id=judged.recipient_id, forward=forward,
@@ -203,7 +204,7 @@ class Collector:
         found = (incoming.reader_at(transaction, self.event, each) for each in addresses[:5] if each)
         return next(filter(None, found), None)
 
-    def _from(self, transaction: Transaction) -> str:
+    def _organiser(self, transaction: Transaction) -> str:
         version = agendas.latest(transaction, self.event)
         return version.event.organiser.address if version else ""
 

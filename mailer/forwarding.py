@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event as Signal
 
+from mailer.agenda.model import Organiser
 from mailer.composition.composing import Sender
 from mailer.composition.forwarding import Question, forwarded
 from mailer.composition.message import Mailbox
@@ -16,7 +17,7 @@ from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
 from mailer.errors import ConvenorError, UnsafeLetter
 from mailer.inbox.sorting import heard
-from mailer.judging import is_same
+from mailer.judging import Answerer, is_same
 from mailer.outbox import agendas, incoming
 from mailer.outbox.database import Database
 from mailer.outbox.incoming import Incoming
@@ -40,13 +41,21 @@ _ENDS = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Post:
+    """From whom, and to whom."""
+
+    organiser: Organiser
+    to: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Forwarder:
-    """`to` is whom the questions go to; `send` carries one message, and may raise ConvenorError if it cannot."""
+    """`send` carries one message, and may raise ConvenorError if it cannot."""
 
     database: Database
     event: str
     sender: Sender
-    to: str
+    answerer: Answerer
     send: Send = field(repr=False)
 
     def forward(self, now: datetime, stop: Signal | None = None) -> int:
@@ -56,6 +65,12 @@ class Forwarder:
             ConvenorError: the relay cannot be used now; nothing is lost.
         """
         self._give_up(now)
+        with self.database.reading() as transaction:
+            version = agendas.latest(transaction, self.event)
+        to = self.answerer.address(version.event.organiser.address) if version else ""
+        if not version or not to:
+            return 0
+        post = _Post(organiser=version.event.organiser, to=to)
         went = 0
         while not (stop and stop.is_set()):
             with self.database.reading() as transaction:
@@ -64,7 +79,7 @@ class Forwarder:
                 found = incoming.next_question(transaction)
             if found is None:
                 break
-            if not self._forward(*found, now):
+            if not self._forward(*found, post, now):
                 break
             went += 1
         return went
@@ -76,12 +91,12 @@ class Forwarder:
                 why = "it may have been forwarded, or not: the service ended while it left"
                 incoming.move_forward(transaction, lost, Forward.LEAVING, Forward.FAILED, now, why)
 
-    def _forward(self, mail: Incoming, raw: bytes, now: datetime) -> bool:
+    def _forward(self, mail: Incoming, raw: bytes, post: _Post, now: datetime) -> bool:
         """One question; whether the next may be tried."""
-        if is_same(mail.sender, self.to):
+        if is_same(mail.sender, post.to):
             return self._move(mail, Forward.WAITING, Forward.NOT, now, "it is from the one who answers")
         try:
-            parcel = self._parcel(mail, raw)
+            parcel = self._parcel(mail, raw, post)
         except UnsafeLetter:
             return self._move(
                 mail, Forward.WAITING, Forward.FAILED, now, "it cannot be forwarded: look at it here"
@@ -105,11 +120,8 @@ class Forwarder:
         with self.database.writing() as transaction:
             return incoming.move_forward(transaction, mail.id, before, after, now, outcome)
 
-    def _parcel(self, mail: Incoming, raw: bytes) -> Parcel:
-        with self.database.reading() as transaction:
-            version = agendas.latest(transaction, self.event)
-        assert version  # noqa: S101 - nothing is collected before
-        said, organiser = heard(dict(mail.said)), version.event.organiser
+    def _parcel(self, mail: Incoming, raw: bytes, post: _Post) -> Parcel:
+        said, organiser = heard(dict(mail.said)), post.organiser
         digest = self.sender.signer.digest("forward", self.event, str(mail.id))
         content = forwarded(
             Question(
@@ -121,9 +133,9 @@ class Forwarder:
                 raw=raw,
             ),
             sender=Mailbox(name=organiser.name, address=organiser.address),
-            reader=Mailbox(name="", address=self.to),
+            reader=Mailbox(name="", address=post.to),
             message_id=f"<{digest[:16].hex()}@{organiser.address.rpartition('@')[2]}>",
             dated_at=mail.received_at,
             dkim=self.sender.dkim,
         )
-        return Parcel(mail.id, organiser.address, self.to, content)
+        return Parcel(mail.id, organiser.address, post.to, content)

@@ -30,6 +30,22 @@ EARLIER = "answered an earlier version"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Answerer:
+    """Who answers people's questions: whoever is `named`, or else the organiser, but for the `account` that is read:
+    what comes there has come to them already. Of an account that is no address nobody knows whose it is.
+    """
+
+    named: str = ""
+    account: str = ""
+
+    def address(self, organiser: str) -> str:
+        """Whom questions are forwarded to; nothing where nobody is."""
+        if self.named or "@" not in self.account:
+            return self.named
+        return "" if is_same(self.account, organiser) else organiser
+
+
+@dataclass(frozen=True, kw_only=True)
 class Given:
     """An answer to be recorded; `is_current` unless it answers an earlier version of the entry."""
 

@@ -1,4 +1,4 @@
-"""The whole circle: an invitation leaves, a calendar answers, and the answer stands in the ledger; and what else comes."""
+"""The whole circle: an invitation leaves, a calendar answers, the answer stands in the ledger; and what else comes."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -323,7 +323,7 @@ def test_what_machines_send_changes_nothing_and_is_not_answered(
     asked: Letterbox, name: str, kind: str
 ) -> None:
     """B37."""
-    asked.is_forwarding = True
+    asked.questions_to = "help@conference.example"
     came = asked.receive(mails.MACHINES[name][1](ANA, asked.return_path(ANA)))
 
     assert (came.kind, came.state, came.forward) == (kind, S.SORTED, Forward.NOT)
@@ -357,13 +357,13 @@ def test_a_wish_to_stop_without_our_sign_waits_for_a_person(asked: Letterbox) ->
 def test_a_question_waits_to_be_forwarded_where_somebody_is_named(asked: Letterbox) -> None:
     raw = mails.written(ANA, ORGANISER.address, "My visa", "Could you send a letter for my visa?")
     assert asked.receive(raw).forward is Forward.NOT
-    asked.is_forwarding = True
+    asked.questions_to = "help@conference.example"
     came = asked.receive(b"X-Again: 1\r\n" + raw)
     assert (came.kind, came.state, came.forward) == ("question", S.SORTED, Forward.WAITING)
 
 
 def test_what_we_wrote_ourselves_is_no_question(asked: Letterbox) -> None:
-    asked.is_forwarding = True
+    asked.questions_to = "help@conference.example"
     came = asked.receive(mails.written(ORGANISER.address, ANA, "Your visa", "Here is the letter."))
     assert (came.outcome, came.forward) == ("we wrote it ourselves", Forward.NOT)
 
@@ -413,9 +413,10 @@ def test_a_crash_between_any_two_steps_loses_and_doubles_nothing(
         "mailer.outbox.incoming.end",
         "mailer.outbox.people.record_answer",
     ):
-        with monkeypatch.context() as patch, pytest.raises(Crashed):
+        with monkeypatch.context() as patch:
             patch.setattr(place, crash)
-            asked.collect()
+            with pytest.raises(Crashed):
+                asked.collect()
         assert [each.state for each in asked.came()] == [S.NEW, S.NEW]
         assert asked.answers(ANA) == []
     asked.collect()

@@ -25,6 +25,9 @@ from tests.acceptance.conftest import free_port
 from tests.delivery.certificates import Authority
 
 USER, PASSWORD = "secretariat@conference.example", 'pässword with a " and a \\'
+BY_TOKEN, TOKEN = "by.token@conference.example", "a-token-of-the-tests"
+"""An account that is signed in to by XOAUTH2; it has the same mail."""
+
 PATIENCE_FOR = 20.0
 
 _CONFIGURATION = """
@@ -36,7 +39,7 @@ log_path = {home}/log
 ssl = required
 ssl_cert = <{home}/server.pem
 ssl_key = <{home}/server.key
-auth_mechanisms = plain
+auth_mechanisms = plain xoauth2
 auth_failure_delay = 0
 default_internal_user = {user}
 default_internal_group = {group}
@@ -90,6 +93,7 @@ class Dovecot:
 
     folder: SentFolder
     tls: ssl.SSLContext
+    mail: Path
 
     @contextmanager
     def signed_in(self) -> Iterator[IMAPClient]:
@@ -123,6 +127,7 @@ def dovecot() -> Iterator[Dovecot]:
         yield Dovecot(
             folder=SentFolder(host="127.0.0.1", port=port, user=USER, password=PASSWORD),
             tls=authority.client(),
+            mail=home / "mail",
         )
     finally:
         if process:
@@ -136,7 +141,7 @@ def _configured(home: Path, port: int) -> Path:
     user = "dovecot" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
     group = grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
     (home / "mail").mkdir()
-    (home / "passwords").write_text(f"{USER}:{PASSWORD}\n", "utf-8")
+    (home / "passwords").write_text(f"{USER}:{PASSWORD}\n{BY_TOKEN}:{TOKEN}\n", "utf-8")
     if os.getuid() == 0:
         for path in (home, home / "mail", home / "passwords"):
             shutil.chown(path, user, group)

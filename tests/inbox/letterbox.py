@@ -1,4 +1,4 @@
-"""A conference whose invitations have left, and a Maildir that answers come into: what tests of collecting begin with."""
+"""A conference whose invitations have left, and a Maildir that answers come into: where tests of collecting begin."""
 
 import os
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from mailer.composition.composing import Composed, Sender
 from mailer.composition.links import Signer
 from mailer.inbox.bounded import BoundedReader
 from mailer.inbox.mailbox import Maildir
+from mailer.judging import Answerer
 from mailer.outbox import claims, incoming, letters, people
 from mailer.outbox.database import Database
 from mailer.outbox.incoming import Incoming
@@ -43,7 +44,7 @@ class Letterbox:
     path: Path
     reader: BoundedReader
     now: datetime = NOW
-    is_forwarding: bool = False
+    questions_to: str = ""
     service: Service = field(init=False)
     _numbers: Iterator[int] = field(default_factory=count)
 
@@ -61,7 +62,7 @@ class Letterbox:
             compose=self.service.compose,
             mailbox=Maildir(path=self.path),
             reader=self.reader,
-            is_forwarding=self.is_forwarding,
+            answerer=Answerer(named=self.questions_to),
         )
 
     def send_invitations(self, *happenings: Happening) -> list[LetterRow]:
