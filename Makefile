@@ -7,7 +7,7 @@ EVENT ?= agenda/osce-cybercrime.toml
 ARGS ?= tests
 BIN := .venv/bin
 
-.PHONY: run test check format pictures bench faults lock clean
+.PHONY: run test check format pictures bench faults mutations lock clean
 
 run: .venv/.runs  ## start the service with the example, or with EVENT=agenda/mine.toml
 	@$(BIN)/python schedule.py "$(EVENT)"
@@ -35,6 +35,9 @@ bench: .venv/.tests  ## measure Convenor beside what else one could use; QUICK=1
 
 faults: .venv/.tests  ## kill the service at random, a thousand times or KILLS=50, and see that nothing is lost or twice
 	@$(BIN)/python -m tests.faults --kills $(or $(KILLS),1000) $(if $(SEED),--seed $(SEED))
+
+mutations: .venv/.tests  ## have a hundred thousand broken mails read, or MAILS=1000, and see that none does harm
+	@$(BIN)/python -m tests.mutations --mails $(or $(MAILS),100000) $(if $(SEED),--seed $(SEED))
 
 lock: .venv/.tests  ## pin the newest versions that pyproject.toml allows, with hashes
 	@$(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q uv

@@ -18,6 +18,9 @@ from mailer.inbox.sorting import Mail, heard
 LARGEST = 8 * 1024 * 1024
 """Bytes of a mail that is read."""
 
+COMPUTES_FOR = 2.0
+"""Seconds of computing for one mail."""
+
 ANSWERS_WITHIN = 30.0
 """Seconds until a process that says nothing is ended, however little it computes."""
 
@@ -37,8 +40,14 @@ class Poison:
 class BoundedReader:
     """Reads mails one after the other; whoever made it closes it. May be called from several threads."""
 
-    def __init__(self, *, answers_within: float = ANSWERS_WITHIN, mails: int = MAILS) -> None:
-        self._answers_within, self._mails = answers_within, mails
+    def __init__(
+        self,
+        *,
+        computes_for: float = COMPUTES_FOR,
+        answers_within: float = ANSWERS_WITHIN,
+        mails: int = MAILS,
+    ) -> None:
+        self._computes_for, self._answers_within, self._mails = computes_for, answers_within, mails
         self._process: subprocess.Popen[bytes] | None = None
         self._read, self._lock = 0, Lock()
 
@@ -49,15 +58,12 @@ class BoundedReader:
         with self._lock:
             if self._process and self._read >= self._mails:
                 self._end()
-            process = self._process or self._start()
-            self._read += 1
-            try:
-                answer = self._asked(process, raw)
-            except (OSError, EOFError):
-                answer = None
-            if answer is None:
-                self._end()
-                return Poison(reason="it takes too long to read, or ends whoever reads it")
+            was_fresh = self._process is None
+            answer = self._answer(raw)
+            if answer is None and not was_fresh:  # it may have died of something else
+                answer = self._answer(raw)
+        if answer is None:
+            return Poison(reason="it takes too long to read, or ends whoever reads it")
         told = json.loads(answer)
         return Poison(reason=told["poison"]) if "poison" in told else heard(told["mail"])
 
@@ -65,9 +71,21 @@ class BoundedReader:
         with self._lock:
             self._end()
 
+    def _answer(self, raw: bytes) -> bytes | None:
+        """What the process says; nothing, and no process, if it dies or is silent."""
+        process = self._process or self._start()
+        self._read += 1
+        try:
+            answer = self._asked(process, raw)
+        except OSError:
+            answer = None
+        if answer is None:
+            self._end()
+        return answer
+
     def _start(self) -> subprocess.Popen[bytes]:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "mailer.inbox.parser"],
+        self._process = subprocess.Popen(  # noqa: S603 - ourselves
+            [sys.executable, "-m", "mailer.inbox.parser", str(self._computes_for)],
             cwd=_PROJECT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -2,7 +2,7 @@
 
 A mail comes as its length in four bytes and its bytes, what it is goes back the same way, in JSON. For each mail there
 are seconds of computing and a room of memory; who exceeds the one is ended by the kernel, and of the other told.
-Started by `bounded`, as `python -m mailer.inbox.parser`.
+Started by `bounded`, as `python -m mailer.inbox.parser SECONDS`.
 """
 
 import json
@@ -10,13 +10,11 @@ import os
 import resource
 import signal
 import struct
+import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from mailer.inbox import sorting
-
-COMPUTES_FOR = 2.0
-"""Seconds of computing for one mail."""
 
 ROOM = 88 * 1024 * 1024
 """Bytes for one mail, beside those the program itself takes: 128 MB together."""
@@ -24,13 +22,13 @@ ROOM = 88 * 1024 * 1024
 LENGTH = struct.Struct(">I")
 
 
-def main() -> None:
+def main(computes_for: float) -> None:
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints does not spoil the answers
     sorting.sort(b"Subject: x\r\nContent-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n")
     _limit()
     while (raw := _read(incoming)) is not None:
-        signal.setitimer(signal.ITIMER_PROF, COMPUTES_FOR)
+        signal.setitimer(signal.ITIMER_PROF, computes_for)
         answer = json.dumps(_sorted(raw)).encode()
         signal.setitimer(signal.ITIMER_PROF, 0)
         outgoing.write(LENGTH.pack(len(answer)) + answer)
@@ -71,4 +69,4 @@ def _limit() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(float(sys.argv[1]))

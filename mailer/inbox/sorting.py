@@ -42,6 +42,9 @@ MOST_TOKENS = 20
 _LONGEST_HEADER = 2000  # characters that are decoded
 _SHOWN_TEXT = 4000
 _SEARCHED = 1_000_000  # bytes in which tokens are looked for
+_SHOWN_TO_DETECTORS = (
+    64 * 1024
+)  # bytes of a report that knows no standard; what it returns behind them is ours
 
 TOKEN = re.compile(rb"\+([0-9a-zA-Z]{1,13}-[a-zA-Z2-7]{16})@")
 """What a return path of ours has behind its mailbox; whether it is genuine, its signer says."""
@@ -113,6 +116,7 @@ class _Opened:
     """A mail with its parts laid out: not those within a mail that it encloses."""
 
     message: Message
+    beginning: bytes
     parts: Sequence[Message]
     text: str
     tokens: tuple[str, ...]
@@ -180,6 +184,7 @@ def _open(raw: bytes) -> _Opened:
     own = _MESSAGE_ID.search(_raw(message, "Message-ID"))
     return _Opened(
         message=message,
+        beginning=raw[:_SHOWN_TO_DETECTORS],
         parts=parts,
         text=_text(parts),
         tokens=_tokens(addressed),
@@ -280,7 +285,7 @@ def _is_report_of_its_own_kind(mail: _Opened) -> Sorted | None:
         mail.header("Auto-Submitted").lower().startswith("auto-replied") and not is_called_so
     ):
         return None
-    if found := bounces.unstandard(mail.message, mail.text):
+    if found := bounces.unstandard(BytesParser(policy=compat32).parsebytes(mail.beginning), mail.text):
         return Kind.BOUNCE, "it reads like a delivery report", {"reports": found}
     if is_called_so:
         return Kind.BOUNCE, "it is called a delivery report", {"reports": (bounces.unknown(mail.text),)}

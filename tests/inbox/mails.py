@@ -1,4 +1,4 @@
-"""What else comes into a mailbox: reports of many servers, notes of machines, what people write, what breaks readers."""
+"""What else comes into a mailbox: servers' reports, machines' notes, what people write, and what breaks readers."""
 
 from collections.abc import Callable
 from typing import Any
