@@ -5,10 +5,11 @@ once by its state, an answer recorded once by what it says. So a crash at any po
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from threading import Event as Signal
 from threading import Lock
@@ -44,12 +45,12 @@ Compose = Callable[[LetterRow], Composed]
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """How many mails were new, how many of them are what, and what troubles the mailbox."""
+    """How many mails were new, how many of them are what, and what troubles the mailboxes."""
 
     new: int = 0
     kinds: Mapping[str, int] = field(default_factory=dict)
     settled: int = 0
-    trouble: str = ""
+    troubles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,7 @@ class Collector:
     event: str
     sender: Sender
     compose: Compose
-    mailbox: Mailbox
+    mailboxes: tuple[Mailbox, ...]
     reader: BoundedReader
     answerer: Answerer = field(default_factory=Answerer)
     _turn: Lock = field(default_factory=Lock, repr=False, compare=False)
@@ -76,27 +77,32 @@ class Collector:
         """
         with self._turn:
             kinds: Counter[str] = Counter()
-            new, trouble = 0, ""
-            while not (stop and stop.is_set()):
-                taken, kept, trouble = self._take(now)
-                new += kept
-                kinds += self._look_into(now, stop)
-                if taken < TAKEN_AT_A_TIME:
-                    break
-            return Collected(new=new, kinds=dict(kinds), settled=self._settle(now), trouble=trouble)
+            new, troubles = 0, []
+            for mailbox in self.mailboxes:
+                while not (stop and stop.is_set()):
+                    taken, kept, trouble = self._take(mailbox, now)
+                    new += kept
+                    troubles += [trouble] if trouble else []
+                    kinds += self._look_into(now, stop)
+                    if taken < TAKEN_AT_A_TIME:
+                        break
+            return Collected(
+                new=new, kinds=dict(kinds), settled=self._settle(now), troubles=tuple(dict.fromkeys(troubles))
+            )
 
     # ── keeping ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _take(self, now: datetime) -> tuple[int, int, str]:
-        """Keep what the mailbox has that is new: how many mails were there, how many of them new, what went wrong."""
-        name, taken, kept = self.mailbox.name, 0, 0
+    def _take(self, mailbox: Mailbox, now: datetime) -> tuple[int, int, str]:
+        """Keep what a mailbox has that is new: how many mails were there, how many of them new, what went wrong."""
+        name, taken, kept = mailbox.name, 0, 0
         with self.database.reading() as transaction:
             version = agendas.latest(transaction, self.event)
             read_to = incoming.cursor(transaction, name)
         if version is None:
             return 0, 0, ""
         cursor = Cursor(validity=read_to[0], uid=read_to[1]) if read_to else None
-        fetching = self.mailbox.fetch(cursor, version.first_published_at - CLOCKS_DIFFER_BY, self._known)
+        since = version.first_published_at - CLOCKS_DIFFER_BY
+        fetching = mailbox.fetch(cursor, since, partial(self._known, name))
         try:
             with closing(fetching):  # type: ignore[type-var]
                 for mail in islice(fetching, TAKEN_AT_A_TIME):
@@ -106,9 +112,9 @@ class Collector:
             return taken if taken == TAKEN_AT_A_TIME else 0, kept, str(error)
         return taken, kept, ""
 
-    def _known(self, places: object) -> set[str]:
+    def _known(self, mailbox: str, places: Sequence[str]) -> set[str]:
         with self.database.reading() as transaction:
-            return incoming.known_places(transaction, self.mailbox.name, places)  # type: ignore[arg-type]
+            return incoming.known_places(transaction, mailbox, places)
 
     def _keep(self, name: str, mail: Fetched, now: datetime) -> bool:
         with self.database.writing() as transaction:

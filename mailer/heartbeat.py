@@ -65,9 +65,8 @@ class Heartbeat:
         self._scheduler.start()
         if collector:
             heard = self._guarded(self.collect)
-            Thread(
-                target=collector.mailbox.listen, args=(heard, self._stop), name="listener", daemon=True
-            ).start()
+            for mailbox in collector.mailboxes:
+                Thread(target=mailbox.listen, args=(heard, self._stop), name="listener", daemon=True).start()
 
     def stop(self) -> None:
         """Finish the letters whose dot is out, let the rest wait.
@@ -117,7 +116,8 @@ class Heartbeat:
         """Take in what came; questions are passed on where letters may leave."""
         collector, forwarder = self._parts.collector, self._parts.forwarder
         if collector:
-            self._say(collector.collect(self._clock(), self._stop).trouble)
+            for trouble in collector.collect(self._clock(), self._stop).troubles:
+                self._say(trouble)
         if forwarder and (self._finding or self.look()).may_send:
             try:
                 forwarder.forward(self._clock(), self._stop)

@@ -85,8 +85,8 @@ def collect(event: EventOption = None, json: Json = False) -> None:
     else:
         kinds = ", ".join(f"{count} {KINDS.get(kind, kind)}" for kind, count in found.kinds.items())
         print(f"New: {found.new}. Looked into: {kinds or 'nothing'}.")
-    if found.trouble:
-        raise ConvenorError(found.trouble)
+    if found.troubles:
+        raise ConvenorError("\n".join(found.troubles))
 
 
 @app.command(epilog="Example: convenor inbox show 12 --raw")

@@ -31,18 +31,19 @@ EARLIER = "answered an earlier version"
 
 @dataclass(frozen=True, kw_only=True)
 class Answerer:
-    """Who answers people's questions: whoever is `named`, or else the organiser, but for the `account` that is read:
+    """Who answers people's questions: whoever is `named`, or else the organiser, but for the `accounts` that are read:
     what comes there has come to them already. Of an account that is no address nobody knows whose it is.
     """
 
     named: str = ""
-    account: str = ""
+    accounts: tuple[str, ...] = ()
 
     def address(self, organiser: str) -> str:
         """Whom questions are forwarded to; nothing where nobody is."""
-        if self.named or "@" not in self.account:
+        if self.named or not self.accounts:
             return self.named
-        return "" if is_same(self.account, organiser) else organiser
+        reads = any("@" not in account or is_same(account, organiser) for account in self.accounts)
+        return "" if reads else organiser
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -127,12 +127,14 @@ def sent_folder(written: Written) -> SentFolder | None:
     return folder
 
 
-def inbox(written: Written) -> SentFolder | Path | None:
-    """Where what comes back is read: a folder at a server, or a Maildir by its path."""
+def inboxes(written: Written) -> tuple[SentFolder | Path, ...]:
+    """Where what comes back is read: folders at servers, and Maildirs by their paths."""
+    found = [_inbox(written, url) for url in written.several("CONVENOR_INBOX_URL")]
+    return tuple(each for each in found if each is not None)
+
+
+def _inbox(written: Written, url: str) -> SentFolder | Path | None:
     name = "CONVENOR_INBOX_URL"
-    url = written.values[name]
-    if not url:
-        return None
     if url.startswith("maildir:"):
         path = Path(url.removeprefix("maildir:"))
         if not path.is_absolute():
@@ -141,7 +143,7 @@ def inbox(written: Written) -> SentFolder | Path | None:
     try:
         folder = sent.read_url(url, written.values["CONVENOR_INBOX_PASSWORD"])
     except ValueError as error:
-        written.refuse(name, f"is no maildir:/path either: it {error}")
+        written.refuse(name, f"{error}, or maildir:/path")
         return None
     if not (folder.password or written.values["CONVENOR_SMTP_OAUTH"]):
         written.refuse(name, "needs CONVENOR_INBOX_PASSWORD, or CONVENOR_SMTP_OAUTH")

@@ -29,7 +29,7 @@ from mailer.errors import ConvenorError
 from mailer.forwarding import Forwarder
 from mailer.inbox import sent
 from mailer.inbox.bounded import BoundedReader
-from mailer.inbox.mailbox import ImapMailbox, Maildir
+from mailer.inbox.mailbox import ImapMailbox, Mailbox, Maildir
 from mailer.inbox.sent import SentFolder
 from mailer.judging import Answerer
 from mailer.outbox import naming
@@ -94,7 +94,7 @@ def open_tray(settings: Settings) -> Tray:
 def token_source(settings: Settings, clock: Clock) -> TokenSource | None:
     """Where access tokens come from, if one signs in with any; a refresh token that is replaced is kept in var/."""
     asked = settings.oauth
-    if not asked or not (settings.relay or isinstance(settings.inbox, SentFolder)):
+    if not asked or not (settings.relay or settings.inboxes):
         return None
     return TokenSource(
         endpoint=asked.endpoint, client_id=asked.client_id, client_secret=asked.client_secret,
@@ -119,29 +119,31 @@ def open_collector(
     settings: Settings, service: Service, tokens: TokenSource | None
 ) -> Iterator[Collector | None]:
     """Who takes in what comes back; None where no mailbox is set."""
-    place = settings.inbox
-    if not place:
+    if not settings.inboxes:
         yield None
         return
-    token = tokens.token_now if tokens and isinstance(place, SentFolder) and not place.password else None
     with closing(BoundedReader()) as reader:
         yield Collector(
             database=service.database,
             event=service.event,
             sender=service.sender,
             compose=service.compose,
-            mailbox=Maildir(path=place)
-            if isinstance(place, Path)
-            else ImapMailbox(folder=place, token=token),
+            mailboxes=tuple(_mailbox(place, tokens) for place in settings.inboxes),
             reader=reader,
             answerer=answerer_of(settings),
         )
 
 
+def _mailbox(place: SentFolder | Path, tokens: TokenSource | None) -> Mailbox:
+    if isinstance(place, Path):
+        return Maildir(path=place)
+    return ImapMailbox(folder=place, token=tokens.token_now if tokens and not place.password else None)
+
+
 def answerer_of(settings: Settings) -> Answerer:
     """Who answers people's questions."""
-    account = settings.inbox.user if isinstance(settings.inbox, SentFolder) else ""
-    return Answerer(named=settings.questions_to, account=account)
+    accounts = tuple(each.user if isinstance(each, SentFolder) else "" for each in settings.inboxes)
+    return Answerer(named=settings.questions_to, accounts=accounts)
 
 
 def forwarder_of(settings: Settings, service: Service, relay: Relay, tokens: TokenSource | None) -> Forwarder:

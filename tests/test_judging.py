@@ -81,7 +81,7 @@ def test_a_stamp_counts_unless_it_is_missing_or_ahead(
     ],
 )
 def test_what_cannot_count_is_for_a_person(change: dict[str, str], outcome: str) -> None:
-    judged = judge_answer(Reply(**{**vars(YES), **change}), HELD, None, AT)  # type: ignore[arg-type]
+    judged = judge_answer(Reply(**{**vars(YES), **change}), HELD, None, AT)
     assert judged == Judgement(state=S.OPEN, outcome=outcome, recipient_id=7)
 
 
@@ -133,9 +133,9 @@ def test_a_wish_to_stop_needs_our_sign() -> None:
     [
         (Answerer(), ""),
         (Answerer(named="help@conference.example"), "help@conference.example"),
-        (Answerer(account="returns@conference.example"), "secretariat@conference.example"),
-        (Answerer(account="Secretariat@conference.example"), ""),
-        (Answerer(account="user4711"), ""),
+        (Answerer(accounts=("returns@conference.example",)), "secretariat@conference.example"),
+        (Answerer(accounts=("Secretariat@conference.example",)), ""),
+        (Answerer(accounts=("user4711",)), ""),
     ],
 )
 def test_questions_go_to_whoever_does_not_have_them_already(answerer: Answerer, address: str) -> None:

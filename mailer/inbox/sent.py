@@ -74,9 +74,11 @@ def read_url(url: str, password: str = "") -> SentFolder:
     """
     parts = urlsplit(url)
     try:
-        port = parts.port or PORT
+        port = PORT if parts.port is None else parts.port
     except ValueError:
-        raise ValueError("its port is not 1 to 65535") from None
+        port = 0
+    if not port:
+        raise ValueError("its port is not 1 to 65535")
     if parts.scheme != "imaps" or not parts.hostname or not parts.username:
         raise ValueError("is not imaps://user@host or imaps://user@host/Folder")
     if parts.query or parts.fragment:

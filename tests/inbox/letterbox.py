@@ -60,7 +60,7 @@ class Letterbox:
             event=EVENT.key,
             sender=SENDER,
             compose=self.service.compose,
-            mailbox=Maildir(path=self.path),
+            mailboxes=(Maildir(path=self.path),),
             reader=self.reader,
             answerer=Answerer(named=self.questions_to),
         )
