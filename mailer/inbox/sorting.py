@@ -36,8 +36,12 @@ class Unreadable(ValueError):  # noqa: N818 - it names what was met
     """A mail that is built to break readers."""
 
 
+MOST_LINES = 400_000
 MOST_BOUNDARIES = 10_000
 MOST_PARTS = 500
+LONGEST_PART_HEADER = 16_000
+"""Bounds that no mail of a person's comes near: what is beyond them is refused before it is parsed."""
+
 MOST_TOKENS = 20
 _LONGEST_HEADER = 2000  # characters that are decoded
 _SHOWN_TEXT = 4000
@@ -85,6 +89,8 @@ STOP = re.compile(
 _AUTOMATA = re.compile(
     r"(?:no|do[-_.]?not|dont)[-_.]?reply|notifications?|alerts?|listserv|majordomo", re.IGNORECASE
 )
+_PART_HEADER = re.compile(rb"^content-[a-z-]{1,40}[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_HEADER_END = re.compile(rb"[\r\n](?![ \t\n])")
 _ADDRESS = re.compile(r"[^\s<>\"(),:;@\[\]\\]+@[^\s<>\"(),:;@\[\]\\]+")
 _MESSAGE_ID = re.compile(r"<[^\s<>]{1,250}>")
 
@@ -174,8 +180,7 @@ def heard(facts: dict[str, Any]) -> Mail:
 
 
 def _open(raw: bytes) -> _Opened:
-    if raw.count(b"\n--") > MOST_BOUNDARIES:
-        raise Unreadable(f"it has more than {MOST_BOUNDARIES} lines that could part it")
+    _refuse_bombs(raw)
     message = BytesParser(policy=compat32).parsebytes(raw)
     parts = _parts(message)
     addressed = "\n".join(_raw(message, name) for name in ADDRESSED_IN).encode("utf-8", "replace")
@@ -199,6 +204,18 @@ def _open(raw: bytes) -> _Opened:
             "addressed": _tokens(addressed),
         },
     )
+
+
+def _refuse_bombs(raw: bytes) -> None:
+    """What would keep the parser busy: it takes a line at a time, and parameters of a header each from the beginning."""
+    if raw.count(b"\n") + raw.count(b"\r") - raw.count(b"\r\n") > MOST_LINES:
+        raise Unreadable(f"it has more than {MOST_LINES} lines")
+    if raw.count(b"\n--") > MOST_BOUNDARIES:
+        raise Unreadable(f"it has more than {MOST_BOUNDARIES} lines that could part it")
+    for header in _PART_HEADER.finditer(raw):
+        end = _HEADER_END.search(raw, header.end())
+        if (end.start() if end else len(raw)) - header.start() > LONGEST_PART_HEADER:
+            raise Unreadable(f"one of its headers is longer than {LONGEST_PART_HEADER} characters")
 
 
 def _parts(message: Message) -> list[Message]:

@@ -307,6 +307,10 @@ POISONS: dict[str, Callable[[], bytes]] = {
     ),
     "a calendar in calendars": lambda: _calendar_of(*["BEGIN:VEVENT"] * 9_000),
     "nothing": lambda: b"",
+    "a hundred thousand parameters": lambda: (
+        b"Content-Type: text/plain" + b"; x=y" * 100_000 + b"\r\n\r\nHello"
+    ),
+    "five million lines": lambda: b"From: a@b.example\r\n\r\n" + b"\n" * 5_000_000,
     "NUL": lambda: b"\0" * 10_000,
     "a calendar that is no text": lambda: b"Content-Type: text/calendar\r\n\r\n" + bytes(range(256)) * 900,
 }

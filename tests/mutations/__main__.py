@@ -59,10 +59,11 @@ def document(tally: Tally, seed: int) -> str:
     """The page that says what a whole campaign found."""
     kinds = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in tally.kinds.most_common())
     aside = sum(tally.laid_aside.values())
+    ended = sum(count for reason, count in tally.laid_aside.items() if "too long" in reason)
     rows = [
         (
             "every mail is read or laid aside; none ends the service",
-            f"{aside:,} laid aside",
+            f"{aside:,} laid aside, {ended} of them for taking too long",
             not tally.broken,
         ),
         (
@@ -81,8 +82,8 @@ def document(tally: Tally, seed: int) -> str:
         [
             "# A campaign of broken mail",
             "",
-            "`make mutations` takes answers of eight calendars, reports of many servers and notes of machines, breaks each",
-            "in one to eight places at random, and has them read as if they had come. This page is what it wrote",
+            "`make mutations` takes answers of eight calendars, reports of many servers and notes of machines, breaks",
+            "each in one to eight places at random, and has them read as if they had come. This page is what it wrote",
             f"on {datetime.now(UTC):%-d %B %Y}, with seed {seed}, after {tally.took_for / 60:.0f} minutes.",
             "",
             f"{tally.mails:,} mails. What they were taken for: {kinds}.",

@@ -56,8 +56,6 @@ def _one(reader: BoundedReader, raw: bytes, number: int, tally: Tally) -> None:
         tally.slowest = max(tally.slowest, (_computed(reader) or before) - before)
         if isinstance(found, Poison):
             tally.laid_aside[found.reason] += 1
-            if "too long" in found.reason:
-                tally.broken.append((number, found.reason))
         else:
             tally.kinds[found.kind] += 1
             held = HELD if found.reply and found.reply.uid == ASKED.uid else None

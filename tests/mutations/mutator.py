@@ -22,10 +22,9 @@ REPLIES = Path(__file__).parent.parent / "inbox" / "replies"
 SPLICES = (
     b"BEGIN:VEVENT\r\n", b"END:VEVENT\r\n", b"BEGIN:VTIMEZONE\r\n", b"END:VCALENDAR\r\n", b"RRULE:FREQ=SECONDLY\r\n",
     b"DTSTAMP:99999999T999999Z\r\n", b"SEQUENCE:-99999999999999999999\r\n", b'ATTENDEE;CN="\r\n', b"\r\n ", b"\0",
-    b"\xff\xfe", b"\xed\xa0\x80", b"=?utf-8?b?/////?=", b"=?x-none?q?=FF?=", b"--", b"\r\n\r\n",
-    b"Content-Type: ",
-    b"Content-Transfer-Encoding: base64\r\n", b"; charset=utf-7", b"; boundary=\"\"", b"message/rfc822", b"((((((((",
-    b"Content-Type: message/delivery-status\r\n\r\n", b"METHOD:CANCEL\r\n", b"begin 666 winmail.dat\r\n", b"\xe2\x80\xae",
+    b"\xff\xfe", b"\xed\xa0\x80", b"=?utf-8?b?/////?=", b"=?x-none?q?=FF?=", b"--", b"\r\n\r\n", b"Content-Type: ",
+    b"Content-Transfer-Encoding: base64\r\n", b"; charset=utf-7", b'; boundary=""', b"message/rfc822", b"(((((((((((",
+    b"Content-Type: message/delivery-status\r\n\r\n", b"METHOD:CANCEL\r\n", b"begin 666 a.dat\r\n", b"\xe2\x80\xae",
     b"Final-Recipient: rfc822;", b"Status: 5.1.1\r\n", b"RECURRENCE-ID;RANGE=THISANDFUTURE:20270310T074500Z\r\n",
 )  # fmt: skip
 """What is put in where it does not belong."""
