@@ -207,7 +207,7 @@ def _open(raw: bytes) -> _Opened:
 
 
 def _refuse_bombs(raw: bytes) -> None:
-    """What would keep the parser busy: it takes a line at a time, and parameters of a header each from the beginning."""
+    """What would keep the parser busy: it takes a line at a time, and looks for a parameter from the beginning."""
     if raw.count(b"\n") + raw.count(b"\r") - raw.count(b"\r\n") > MOST_LINES:
         raise Unreadable(f"it has more than {MOST_LINES} lines")
     if raw.count(b"\n--") > MOST_BOUNDARIES:
