@@ -16,7 +16,7 @@ from threading import Lock
 
 from mailer import judging
 from mailer.composition.composing import Composed, Sender
-from mailer.errors import ConvenorError, UnsafeLetter, WordingError
+from mailer.errors import ConvenorError, StoreError, UnsafeLetter, WordingError
 from mailer.inbox.bounded import BoundedReader, Poison
 from mailer.inbox.mailbox import Cursor, Fetched, Mailbox, MailboxTrouble
 from mailer.inbox.sorting import Kind, Mail, told
@@ -119,7 +119,10 @@ class Collector:
     def _keep(self, name: str, mail: Fetched, now: datetime) -> bool:
         with self.database.writing() as transaction:
             received_at = min(mail.received_at, now)
-            is_new = incoming.keep(transaction, name, mail.place, mail.raw, received_at, mail.size)
+            size = (
+                len(mail.raw) if mail.is_whole else mail.size
+            )  # what a server says of a size may be a guess
+            is_new = incoming.keep(transaction, name, mail.place, mail.raw, received_at, size)
             if mail.cursor:
                 incoming.move_cursor(transaction, name, mail.cursor.validity, mail.cursor.uid)
         return is_new
@@ -128,6 +131,7 @@ class Collector:
 
     def _look_into(self, now: datetime, stop: Signal | None) -> Counter[str]:
         kinds: Counter[str] = Counter()
+        composed: dict[int, Composed | None] = {}
         last = 0
         while not (stop and stop.is_set()):
             with self.database.reading() as transaction:
@@ -136,19 +140,21 @@ class Collector:
                 break
             mail, raw = found
             last = mail.id
-            kinds += Counter([kind] if (kind := self._end(mail, raw, now)) else [])
+            kinds += Counter([kind] if (kind := self._end(mail, raw, composed, now)) else [])
         return kinds
 
-    def _end(self, mail: Incoming, raw: bytes, now: datetime) -> str:
+    def _end(self, mail: Incoming, raw: bytes, composed: dict[int, Composed | None], now: datetime) -> str:
         """Look into one mail and do what follows; its kind, or nothing if it is for later."""
         read = self.reader.read(raw) if mail.size <= len(raw) else Poison(reason=_too_large(mail.size))
         if isinstance(read, Poison):
             return self._lay_aside(mail, read.reason)
-        held_by = self._holder_in_doubt(read, now)
         try:
+            on_its_way = self._letter_on_its_way(read, composed)
             with self.database.writing() as transaction:
-                return self._apply(transaction, mail, read, held_by, now)
-        except (ValueError, KeyError, TypeError) as error:
+                return self._apply(transaction, mail, read, on_its_way, now)
+        except StoreError:
+            raise
+        except Exception as error:  # whatever it is, the mails behind this one are not to wait
             return self._lay_aside(mail, f"it cannot be dealt with ({type(error).__name__})")
 
     def _lay_aside(self, mail: Incoming, reason: str) -> str:
@@ -216,8 +222,13 @@ class Collector:
 
     # ── letters whose outcome is not known ───────────────────────────────────────────────────────────────────
 
-    def _holder_in_doubt(self, read: Mail, now: datetime) -> tuple[LetterRow, Composed] | None:
-        """The letter that an answer is to, where the ledger has no such entry yet: it is on its way or in doubt."""
+    def _letter_on_its_way(
+        self, read: Mail, remembered: dict[int, Composed | None]
+    ) -> tuple[LetterRow, Composed] | None:
+        """The letter that an answer is to, where the ledger has no such entry yet: it is on its way or in doubt.
+
+        What was composed to find it is remembered: made-up answers shall not cost it again and again.
+        """
         uid = read.reply.uid if read.reply and not read.reply.trouble else ""
         if not judging.OUR_UID.fullmatch(uid):
             return None
@@ -230,7 +241,9 @@ class Collector:
                 for row in letters.search(transaction, self.event, state=state, limit=LETTERS_LOOKED_AT)
             ]
         for row in rows:
-            composed = self._composed(row)
+            if row.id not in remembered:
+                remembered[row.id] = self._composed(row)
+            composed = remembered[row.id]
             if composed and any(entry[1] == uid for entry in composed.entries):
                 return row, composed
         return None

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from mailer.collecting import decide
+from mailer.composition.composing import Composed
 from mailer.errors import ConvenorError
 from mailer.inbox.bounded import BoundedReader
 from mailer.outbox import claims, incoming
 from mailer.outbox.database import Database
 from mailer.outbox.letter import Happening, LetterState
+from mailer.outbox.letters import LetterRow
 from mailer.outbox.people import AnswerGiven
 from mailer.outbox.schema import Answer, Forward, IncomingState
 from tests.conference import EVENT, FOCAL_POINT, ORGANISER, PRACTITIONER, PUBLISHED_AT, SPEAKER
@@ -382,6 +384,38 @@ def test_a_poisonous_mail_is_laid_aside_and_the_rest_goes_on(asked: Letterbox, p
     assert bad.state in {S.QUARANTINED, S.OPEN, S.SORTED}
     assert good.state is S.SORTED
     assert asked.answers(ANA) == [given(Answer.ACCEPTED)]
+
+
+def test_a_mail_that_cannot_be_dealt_with_is_laid_aside_and_the_next_is_not(
+    asked: Letterbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked.deliver(mails.report(asked.return_path(CAMILLE), CAMILLE))
+    asked.deliver(google(asked.asked(ANA), YES))
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mailer.outbox.incoming.note_trouble", fail)
+        asked.collect()
+    bad, good = asked.came()
+    assert (bad.state, bad.outcome) == (S.QUARANTINED, "it cannot be dealt with (RuntimeError)")
+    assert (good.state, asked.answers(ANA)) == (S.SORTED, [given(Answer.ACCEPTED)])
+
+
+def test_made_up_answers_cost_the_composing_of_a_letter_once(box: Letterbox) -> None:
+    box.send_invitations(Happening.LOST)
+    for number in range(20):
+        box.deliver(google(replace(box.asked(ANA), uid=f"{number:032x}@conference.example"), YES))
+    composed: list[int] = []
+
+    def compose(row: LetterRow) -> Composed:
+        composed.append(row.id)
+        return box.service.compose(row)
+
+    replace(box.collector, compose=compose).collect(box.now)
+    assert [each.state for each in box.came()] == [S.OPEN] * 20
+    assert len(composed) == len(set(composed)) == 5
 
 
 def test_a_mail_too_large_is_kept_by_its_beginning_and_shown(asked: Letterbox) -> None:
