@@ -45,6 +45,7 @@ class Letterbox:
     reader: BoundedReader
     now: datetime = NOW
     questions_to: str = ""
+    published_at: datetime = PUBLISHED_AT
     service: Service = field(init=False)
     _numbers: Iterator[int] = field(default_factory=count)
 
@@ -67,10 +68,10 @@ class Letterbox:
 
     def send_invitations(self, *happenings: Happening) -> list[LetterRow]:
         """Publish, and let this happen to every invitation: they are accepted, if nothing else is said."""
-        self.service.publish(EVENT, RECIPIENTS, PUBLISHED_AT)
-        self.service.plan(PUBLISHED_AT)
+        self.service.publish(EVENT, RECIPIENTS, self.published_at)
+        self.service.plan(self.published_at)
         with self.database.writing() as c:
-            claimed = claims.claim(c, "one", PUBLISHED_AT, 100, LEASE)
+            claimed = claims.claim(c, "one", self.published_at, 100, LEASE)
         rows = {row.id: row for row in self.letters()}
         for each in claimed:
             composed = self.service.compose(rows[each.id])
@@ -79,7 +80,7 @@ class Letterbox:
                 entries = composed.entries if happening is Happening.ACCEPTED else ()
                 changes.append(told(each, happening, reply="250", entries=entries))
             with self.database.writing() as c:
-                claims.happen(c, changes, PUBLISHED_AT)
+                claims.happen(c, changes, self.published_at)
         return [rows[each.id] for each in claimed]
 
     def letters(self) -> list[LetterRow]:

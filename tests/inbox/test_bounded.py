@@ -1,6 +1,7 @@
 """Mail is taken apart by a process that may die of it: whatever it does, the next mail is read."""
 
 import os
+import resource
 import signal
 from collections.abc import Iterator
 from contextlib import closing
@@ -48,6 +49,12 @@ def peak(reader: BoundedReader) -> int:
     assert reader._process
     lines = Path(f"/proc/{reader._process.pid}/status").read_text("ascii").splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) * 1024
+
+
+def test_the_kernel_gives_it_no_more_room(reader: BoundedReader) -> None:
+    reader.read(QUESTION)
+    assert reader._process
+    assert 0 < resource.prlimit(reader._process.pid, resource.RLIMIT_AS)[1] < 128 * MEGABYTE
 
 
 def test_a_process_that_dies_between_two_mails_costs_none(reader: BoundedReader) -> None:

@@ -118,6 +118,8 @@ def test_whoever_it_is_delegated_to_is_told() -> None:
 )
 def test_what_breaks_readers_is_left_out_before_it_is_read(hostile: str) -> None:
     assert with_lines(hostile) == PLAIN
+    kept = b"".join(replies._essence(mails.calendar("REPLY", UID, ANA, more=hostile).encode()))
+    assert not any(name in kept for name in (b"VTIMEZONE", b"VALARM", b"RRULE", b"DTSTART", b"ATTACH"))
 
 
 def test_a_zone_whose_name_is_folded_is_left_out_as_well() -> None:
