@@ -7,7 +7,7 @@ EVENT ?= agenda/osce-cybercrime.toml
 ARGS ?= tests
 BIN := .venv/bin
 
-.PHONY: run test check format pictures bench faults thunderbird lock clean
+.PHONY: run test check format pictures bench faults mutations thunderbird lock clean
 
 run: .venv/.runs  ## start the service with the example, or with EVENT=agenda/mine.toml
 	@$(BIN)/python schedule.py "$(EVENT)"
@@ -39,6 +39,9 @@ faults: .venv/.tests  ## kill the service at random, a thousand times or KILLS=5
 thunderbird: .venv/.tests  ## a real Thunderbird answers our invitations: a check before a release
 	@$(BIN)/python tests/provision.py thunderbird
 	@$(BIN)/python -m pytest -q -s tests/thunderbird/round_trip.py
+
+mutations: .venv/.tests  ## have a hundred thousand broken mails read, or MAILS=1000, and see that none does harm
+	@$(BIN)/python -m tests.mutations --mails $(or $(MAILS),100000) $(if $(SEED),--seed $(SEED))
 
 lock: .venv/.tests  ## pin the newest versions that pyproject.toml allows, with hashes
 	@$(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q uv

@@ -7,13 +7,13 @@ never comes: the next tick finds the same work.
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from threading import Condition
+from threading import Condition, Thread
 from threading import Event as Signal
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from mailer.dispatch.desk import Clock
-from mailer.errors import StoreError
+from mailer.errors import ConvenorError, StoreError
 from mailer.outbox.identity import Finding
 from mailer.parts import Parts
 
@@ -25,6 +25,9 @@ LOOK = 10
 
 SETTLING = 10
 """Seconds between two looks at letters in doubt."""
+
+COLLECTING = 30
+"""Seconds between two looks at the mailbox, where it does not say itself that something came."""
 
 RELAY_RESTS_FOR = timedelta(seconds=15)
 """How long a relay that could not be used is left alone at first; twice as long each time it takes no letter."""
@@ -53,12 +56,17 @@ class Heartbeat:
 
     def start(self) -> None:
         beats = ((self.plan, TICK), (self.deliver, TICK), (self.look, LOOK), (self.settle, SETTLING))
-        for job, seconds in beats:
+        collector = self._parts.collector
+        for job, seconds in (*beats, *([(self.collect, COLLECTING)] if collector else [])):
             self._scheduler.add_job(
                 self._guarded(job), "interval", seconds=seconds, id=job.__name__, next_run_time=self._clock()
             )
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         self._scheduler.start()
+        if collector:
+            heard = self._guarded(self.collect)
+            for mailbox in collector.mailboxes:
+                Thread(target=mailbox.listen, args=(heard, self._stop), name="listener", daemon=True).start()
 
     def stop(self) -> None:
         """Finish the letters whose dot is out, let the rest wait.
@@ -102,9 +110,27 @@ class Heartbeat:
 
     def settle(self) -> None:
         for trouble in self._parts.service.settle(self._clock()).troubles:
-            if trouble not in self._said:
-                _log.warning("%s", trouble)
-                self._said.add(trouble)
+            self._say(trouble)
+
+    def collect(self) -> None:
+        """Take in what came; questions are passed on where letters may leave."""
+        collector, forwarder = self._parts.collector, self._parts.forwarder
+        if collector:
+            for trouble in collector.collect(self._clock(), self._stop).troubles:
+                self._say(trouble)
+        if forwarder and (self._finding or self.look()).may_send:
+            try:
+                forwarder.forward(self._clock(), self._stop)
+            except StoreError:
+                raise
+            except ConvenorError as error:
+                self._say(str(error))
+
+    def _say(self, trouble: str) -> None:
+        """Tell of it once."""
+        if trouble and trouble not in self._said:
+            _log.warning("%s", trouble)
+            self._said.add(trouble)
 
     def _guarded(self, job: Callable[[], object]) -> Callable[[], None]:
         """A database that is away for a moment ends this beat, not the heart; it is said once."""

@@ -127,8 +127,39 @@ def sent_folder(written: Written) -> SentFolder | None:
     return folder
 
 
-def oauth(written: Written, folder: SentFolder | None) -> OAuth | None:
-    """What tokens are asked with, for the Sent folder as well where that has no password of its own."""
+def inboxes(written: Written) -> tuple[SentFolder | Path, ...]:
+    """Where what comes back is read: folders at servers, and Maildirs by their paths."""
+    found = [_inbox(written, url) for url in written.several("CONVENOR_INBOX_URL")]
+    return tuple(each for each in found if each is not None)
+
+
+def _inbox(written: Written, url: str) -> SentFolder | Path | None:
+    name = "CONVENOR_INBOX_URL"
+    if url.startswith("maildir:"):
+        path = Path(url.removeprefix("maildir:"))
+        if not path.is_absolute():
+            written.refuse(name, "names no folder from the root: write maildir:/path")
+        return path
+    try:
+        folder = sent.read_url(url, written.values["CONVENOR_INBOX_PASSWORD"])
+    except ValueError as error:
+        written.refuse(name, f"{error}, or maildir:/path")
+        return None
+    if not (folder.password or written.values["CONVENOR_SMTP_OAUTH"]):
+        written.refuse(name, "needs CONVENOR_INBOX_PASSWORD, or CONVENOR_SMTP_OAUTH")
+    return folder
+
+
+def questions_to(written: Written) -> str:
+    """Whom people's questions are forwarded to; nothing where nobody is named."""
+    found = written.mailbox("CONVENOR_QUESTIONS_TO")
+    if found and found[0]:
+        written.refuse("CONVENOR_QUESTIONS_TO", "write the address alone, without a name")
+    return found[1] if found else ""
+
+
+def oauth(written: Written, *folders: SentFolder | Path | None) -> OAuth | None:
+    """What tokens are asked with, for the folders as well that have no password of their own."""
     values = {name.removeprefix("CONVENOR_SMTP_OAUTH"): value for name, value in written.values.items()}
     if not values[""]:
         return None
@@ -137,7 +168,7 @@ def oauth(written: Written, folder: SentFolder | None) -> OAuth | None:
     except ValueError as error:
         written.refuse("CONVENOR_SMTP_OAUTH", str(error))
         return None
-    is_for_both = folder is not None and not folder.password
+    is_for_both = any(isinstance(each, SentFolder) and not each.password for each in folders)
     found = OAuth(
         endpoint=asked.endpoint,
         client_id=values["_CLIENT_ID"],

@@ -10,19 +10,28 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from mailer.collecting import Collector
 from mailer.composition import keys
 from mailer.composition.composing import Sender
 from mailer.composition.links import Signer
 from mailer.composition.wording import Wording
+from mailer.delivery.envelope import Parcel
 from mailer.delivery.oauth import KeptRefreshToken, TokenSource
+from mailer.delivery.outcome import Outcome
 from mailer.delivery.profiles import TRAY
 from mailer.delivery.relay import Relay
+from mailer.delivery.single import send_one
 from mailer.delivery.tray import Tray, TrayServer
 from mailer.dispatch.crew import Hired, InAProcess
 from mailer.dispatch.desk import Clock, Desk
 from mailer.dispatch.orders import Route
 from mailer.errors import ConvenorError
+from mailer.forwarding import Forwarder
 from mailer.inbox import sent
+from mailer.inbox.bounded import BoundedReader
+from mailer.inbox.mailbox import ImapMailbox, Mailbox, Maildir
+from mailer.inbox.sent import SentFolder
+from mailer.judging import Answerer
 from mailer.outbox import naming
 from mailer.outbox.database import Database
 from mailer.outbox.identity import Installation, machine_id
@@ -85,7 +94,7 @@ def open_tray(settings: Settings) -> Tray:
 def token_source(settings: Settings, clock: Clock) -> TokenSource | None:
     """Where access tokens come from, if one signs in with any; a refresh token that is replaced is kept in var/."""
     asked = settings.oauth
-    if not (asked and settings.relay):
+    if not asked or not (settings.relay or settings.inboxes):
         return None
     return TokenSource(
         endpoint=asked.endpoint, client_id=asked.client_id, client_secret=asked.client_secret,
@@ -105,9 +114,59 @@ def witnesses_of(settings: Settings, tray: Tray | None, tokens: TokenSource | No
     return (SentWitness(look=partial(sent.look, folder, token=token)),)
 
 
+@contextmanager
+def open_collector(
+    settings: Settings, service: Service, tokens: TokenSource | None
+) -> Iterator[Collector | None]:
+    """Who takes in what comes back; None where no mailbox is set."""
+    if not settings.inboxes:
+        yield None
+        return
+    with closing(BoundedReader()) as reader:
+        yield Collector(
+            database=service.database,
+            event=service.event,
+            sender=service.sender,
+            compose=service.compose,
+            mailboxes=tuple(_mailbox(place, tokens) for place in settings.inboxes),
+            reader=reader,
+            answerer=answerer_of(settings),
+        )
+
+
+def _mailbox(place: SentFolder | Path, tokens: TokenSource | None) -> Mailbox:
+    if isinstance(place, Path):
+        return Maildir(path=place)
+    return ImapMailbox(folder=place, token=tokens.token_now if tokens and not place.password else None)
+
+
+def answerer_of(settings: Settings) -> Answerer:
+    """Who answers people's questions."""
+    accounts = tuple(each.user if isinstance(each, SentFolder) else "" for each in settings.inboxes)
+    return Answerer(named=settings.questions_to, accounts=accounts)
+
+
+def forwarder_of(settings: Settings, service: Service, relay: Relay, tokens: TokenSource | None) -> Forwarder:
+    """Who passes people's questions on, through the relay."""
+
+    def send(parcel: Parcel) -> Outcome:
+        token = tokens.token_now() if tokens and settings.relay else ""
+        return send_one(relay, parcel, token=token)
+
+    return Forwarder(
+        database=service.database,
+        event=service.event,
+        sender=service.sender,
+        answerer=answerer_of(settings),
+        send=send,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What a running service is made of. `tray` is None when letters leave through a relay of one's own."""
+    """What a running service is made of. `tray` is None when letters leave through a relay of one's own, `collector`
+    when no mailbox is read.
+    """
 
     settings: Settings
     database: Database
@@ -116,6 +175,8 @@ class Parts:
     desk: Desk
     tray: Tray | None
     installation: Installation
+    collector: Collector | None = None
+    forwarder: Forwarder | None = None
 
 
 @contextmanager
@@ -148,10 +209,16 @@ def open_parts(
             witnesses=witnesses_of(settings, tray, tokens),
         )
         carriers = 1 if tray else min(MOST_CARRIERS, os.cpu_count() or 1, relay.profile.connections)
-        with closing(service.desk(relay, clock, hire, carriers=carriers, tokens=tokens)) as desk:
+        with (
+            open_collector(settings, service, tokens) as collector,
+            closing(
+                service.desk(relay, clock, hire, carriers=carriers, tokens=tokens if settings.relay else None)
+            ) as desk,
+        ):
             yield Parts(
                 settings=settings, database=database, service=service, relay=relay, desk=desk, tray=tray,
-                installation=installation_of(settings, database),
+                installation=installation_of(settings, database), collector=collector,
+                forwarder=forwarder_of(settings, service, relay, tokens) if collector else None,
             )  # fmt: skip
     finally:
         if server:

@@ -97,6 +97,20 @@ VARIABLES: tuple[Variable, ...] = (
         meaning="Password there. Empty: the same tokens as at the mail server",
     ),
     Variable(
+        name="CONVENOR_INBOX_URL",
+        meaning="Where what comes back is read: imaps://user@host/INBOX, or maildir:/path; several are separated by "
+        "commas. Empty: nothing is read",
+    ),
+    Variable(
+        name="CONVENOR_INBOX_PASSWORD",
+        meaning="Password there, if not in the URL. Empty: the same tokens as at the mail server",
+    ),
+    Variable(
+        name="CONVENOR_QUESTIONS_TO",
+        meaning="Whom people's questions are forwarded to, as an address. Empty: the address in From, unless that is "
+        "a mailbox that is read",
+    ),
+    Variable(
         name="CONVENOR_FROM",
         meaning="From of every letter, as address or Name <address>: a mailbox a person reads. "
         "Empty: the organiser of the agenda file. Taken over when an agenda is published",
@@ -154,6 +168,8 @@ class Settings:
     old_secret_keys: tuple[bytes, ...] = field(default=(), repr=False)
     oauth: OAuth | None = None
     sent_folder: SentFolder | None = None
+    inboxes: tuple[SentFolder | Path, ...] = ()
+    questions_to: str = ""
     return_path: str = ""
     dkim: tuple[DkimKey, ...] = ()
 
@@ -169,7 +185,8 @@ def load(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> 
         environment = _env_file(root / ".env", written.problems) | dict(os.environ)
     _take(environment, written)
     port, relay, folder = _port(written), mailservers.relay(written), mailservers.sent_folder(written)
-    oauth, return_path = mailservers.oauth(written, folder), mailservers.return_path(written)
+    inboxes, questions_to = mailservers.inboxes(written), mailservers.questions_to(written)
+    oauth, return_path = mailservers.oauth(written, folder, *inboxes), mailservers.return_path(written)
     sender, dkim = written.mailbox("CONVENOR_FROM"), mailservers.dkim_keys(written, root)
     base_url, database_url = _base_url(written, port), _database_url(written, root)
     secret = _secret(environment, written)
@@ -181,6 +198,8 @@ def load(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> 
         relay=relay,
         oauth=oauth,
         sent_folder=folder,
+        inboxes=inboxes,
+        questions_to=questions_to,
         sender=sender,
         return_path=return_path,
         dkim=dkim,

@@ -57,7 +57,7 @@ class Statement:
 
 
 class Witness(Protocol):
-    """Somebody who may know which letters a server has. Delivery reports, when they are read, are one more."""
+    """Somebody who may know which letters a server has. What comes back shows it, too: `collecting` sees to that."""
 
     @property
     def name(self) -> str:

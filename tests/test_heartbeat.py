@@ -19,6 +19,7 @@ from mailer.outbox.schema import database_identity
 from mailer.parts import Parts, open_parts, utc_now
 from mailer.settings import load
 from tests.conference import EVENT, RECIPIENTS
+from tests.inbox import mails
 from tests.test_service import TEXTS
 
 
@@ -154,3 +155,41 @@ def test_from_a_copy_of_the_database_nothing_leaves_until_a_person_says_so(parts
     heart.look()
     heart.deliver()
     assert parts.tray.count() == len(RECIPIENTS)
+
+
+def test_what_comes_back_is_taken_in_and_questions_are_passed_on(tmp_path: Path) -> None:
+    for folder in ("new", "cur"):
+        (tmp_path / "mail" / folder).mkdir(parents=True)
+    told = {
+        "CONVENOR_INBOX_URL": f"maildir:{tmp_path}/mail",
+        "CONVENOR_QUESTIONS_TO": "help@conference.example",
+    }
+    settings = load(told, root=tmp_path)
+    database = open_database(settings.database_url)
+    with open_parts(settings, database, EVENT.key, TEXTS, utc_now) as made:
+        made.service.publish(soon(timedelta(days=60)), (), utc_now())  # type: ignore[arg-type]
+        question = mails.written(
+            "ana@prosecution.example", "secretariat@conference.example", "Where", "is it?"
+        )
+        (tmp_path / "mail" / "new" / "1.mail.example").write_bytes(question)
+        heart = Heartbeat(made, utc_now)
+        heart.start()
+        assert made.tray is not None
+        wait_until(lambda: made.tray.count() == 1)  # type: ignore[union-attr]
+        heart.stop()
+    database.close()
+    assert heart.trouble == ""
+
+
+def test_a_mailbox_that_cannot_be_read_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = load({"CONVENOR_INBOX_URL": f"maildir:{tmp_path}/nowhere"}, root=tmp_path)
+    database = open_database(settings.database_url)
+    with open_parts(settings, database, EVENT.key, TEXTS, utc_now) as made:
+        made.service.publish(soon(timedelta(days=60)), (), utc_now())  # type: ignore[arg-type]
+        heart = Heartbeat(made, utc_now)
+        heart.collect()
+        heart.collect()
+    database.close()
+    assert [record.message for record in caplog.records if "cannot be read" in record.message] == [
+        f"maildir:{tmp_path}/nowhere cannot be read: No such file or directory"
+    ]

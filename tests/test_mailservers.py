@@ -122,6 +122,48 @@ def test_a_sent_folder_that_is_none_is_refused_and_not_shown(tmp_path: Path) -> 
     assert "pass-word" not in found["IMAP_URL"]
 
 
+# ── the mailboxes that are read ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_mailboxes_are_folders_at_servers_or_maildirs(tmp_path: Path) -> None:
+    told = {"INBOX_URL": "imaps://a%40x.example@mail.example, maildir:/srv/mail", "INBOX_PASSWORD": "word"}
+    folder = SentFolder(host="mail.example", user="a@x.example", password="word")
+    assert loaded(tmp_path, **told).inboxes == (folder, Path("/srv/mail"))
+    assert loaded(tmp_path).inboxes == ()
+
+
+def test_a_mailbox_without_a_password_is_opened_by_the_token_that_is_asked_for_it(tmp_path: Path) -> None:
+    url = "imaps://secretariat%40conference.example@outlook.office365.com/INBOX"
+    oauth = loaded(tmp_path, **ACCOUNT, INBOX_URL=url).oauth
+    assert oauth
+    assert set(MICROSOFT.imap_scope.split()) <= set(oauth.scope.split())
+    assert "INBOX_PASSWORD" in refused(tmp_path, INBOX_URL=url)["INBOX_URL"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "imap://a:pass-word@x.example",
+        "pop3://a@x.example",
+        "maildir:mail",
+        "file:/srv/mail",
+        "imaps://a:pass-word@x.example:0",
+        "imaps://a:pass%0Dword@x.example",
+    ],
+)
+def test_a_mailbox_that_is_none_is_refused_and_not_shown(tmp_path: Path, url: str) -> None:
+    """B44."""
+    found = refused(tmp_path, INBOX_URL=url, INBOX_PASSWORD="word")
+    assert found.keys() == {"INBOX_URL"}
+    assert "pass-word" not in found["INBOX_URL"]
+
+
+def test_questions_go_to_an_address_without_a_name(tmp_path: Path) -> None:
+    assert loaded(tmp_path, QUESTIONS_TO="help@conference.example").questions_to == "help@conference.example"
+    named = refused(tmp_path, QUESTIONS_TO="Help <help@conference.example>")
+    assert "without a name" in named["QUESTIONS_TO"]
+
+
 # ── the return path, and keys ────────────────────────────────────────────────────────────────────────────────
 
 

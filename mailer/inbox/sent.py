@@ -74,9 +74,11 @@ def read_url(url: str, password: str = "") -> SentFolder:
     """
     parts = urlsplit(url)
     try:
-        port = parts.port or PORT
+        port = PORT if parts.port is None else parts.port
     except ValueError:
-        raise ValueError("its port is not 1 to 65535") from None
+        port = 0
+    if not port:
+        raise ValueError("its port is not 1 to 65535")
     if parts.scheme != "imaps" or not parts.hostname or not parts.username:
         raise ValueError("is not imaps://user@host or imaps://user@host/Folder")
     if parts.query or parts.fragment:
@@ -110,9 +112,9 @@ def look(
             for message_id in sought:
                 (found if _holds(line, message_id) else missing).add(message_id)
     except LoginError as error:
-        trouble = f"{folder.host} does not let {folder.user} in: {_shown(error)}"
+        trouble = f"{folder.host} does not let {folder.user} in: {shown(error)}"
     except Exception as error:  # what a server says may surprise the library in many ways
-        trouble = f"{folder} cannot be read: {_shown(error)}"
+        trouble = f"{folder} cannot be read: {shown(error)}"
     else:
         trouble = ""
     return Looked(found=frozenset(found), missing=frozenset(missing), trouble=trouble)
@@ -122,7 +124,20 @@ def look(
 def _opened(
     folder: SentFolder, bearer: str, tls: ssl.SSLContext | None, timeouts: Timeouts
 ) -> Iterator[IMAPClient]:
-    """A connection with the folder open for reading, cut when the whole look takes too long."""
+    """A connection with the folder open for reading."""
+    with signed_in(folder, bearer, tls, timeouts) as client:
+        name = folder.name or client.find_special_folder(SENT)
+        if not name:
+            raise ValueError("no folder is marked as that of sent mail; name it in the address")
+        client.select_folder(name, readonly=True)
+        yield client
+
+
+@contextmanager
+def signed_in(
+    folder: SentFolder, bearer: str, tls: ssl.SSLContext | None, timeouts: Timeouts
+) -> Iterator[IMAPClient]:
+    """A connection to the account, by token where there is one; cut when all of it takes too long."""
     client = IMAPClient(
         folder.host,
         folder.port,
@@ -134,10 +149,6 @@ def _opened(
     watch.start()
     try:
         _sign_in(client, folder, bearer)
-        name = folder.name or client.find_special_folder(SENT)
-        if not name:
-            raise ValueError("no folder is marked as that of sent mail; name it in the address")
-        client.select_folder(name, readonly=True)
         yield client
         with suppress(IMAPClientError, OSError):
             client.logout()
@@ -168,7 +179,7 @@ def _holds(line: IMAPClient, message_id: str) -> bool:
     return bool(line.search(["OR", "HEADER", ours, message_id, "HEADER", theirs, message_id]))
 
 
-def _shown(error: Exception) -> str:
+def shown(error: Exception) -> str:
     """What went wrong as one short line; a library may hand on the server's words in bytes."""
     said = error.args[0] if error.args and isinstance(error.args[0], bytes) else str(error)
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said

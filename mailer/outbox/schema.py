@@ -23,6 +23,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -46,6 +47,33 @@ class PausedBy(StrEnum):
     PERSON = "person"
     CONTENT = "content"  # the server refused one mailing's letters again and again, in the same words
     AUTH = "auth"  # the server does not know us
+
+
+class IncomingState(StrEnum):
+    """What became of a mail that came in."""
+
+    NEW = "new"  # kept, and not yet looked into
+    SORTED = "sorted"  # what follows from it has been done
+    OPEN = "open"  # a person is to decide
+    DECIDED = "decided"  # a person has
+    QUARANTINED = "quarantined"  # it could not be read within the limits; a person is to look
+
+
+class Forward(StrEnum):
+    """How far a person's question is on its way to whoever answers it."""
+
+    NOT = "not"
+    WAITING = "waiting"
+    LEAVING = "leaving"  # it may have left; it does not leave twice
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class Trouble(StrEnum):
+    """What a delivery report says of an address."""
+
+    HARD = "hard"
+    SOFT = "soft"
 
 
 class Instant(TypeDecorator[datetime]):
@@ -349,6 +377,67 @@ event_key = Table(
     Column("naming", Text, nullable=False),
 )
 """What an event's people and entries are named by, in hexadecimal digits: made once, never changed."""
+
+incoming = Table(
+    "incoming",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("mailbox", Text, nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("received_at", Instant, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    *_column_of(IncomingState, "state"),
+    Column("kind", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("letter_id", Id, ForeignKey(letter.c.id)),
+    Column("recipient_id", Id, ForeignKey(recipient.c.id)),
+    *_column_of(Forward, "forward"),
+    Column("forwarded_at", Instant),
+    Column("decided_at", Instant),
+    Index(None, "state", "id"),
+    Index(None, "forward", "id"),
+    Index(None, "letter_id"),
+)
+"""Every mail that came in, as it came: `digest` is the SHA-256 of its bytes, `size` what the mailbox says, for of one
+that is too large only the beginning is kept. `said` is what it says of itself, in JSON; empty until it is looked into.
+
+`letter_id` is the letter whose genuine sign it bears, `recipient_id` whom it is from, as far as that is known.
+"""
+
+incoming_place = Table(
+    "incoming_place",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("place", Text, primary_key=True),
+    Column("incoming_id", Id, ForeignKey(incoming.c.id), nullable=False),
+)
+"""Where mails were found: what has been taken from a mailbox is not taken again."""
+
+mailbox_cursor = Table(
+    "mailbox_cursor",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("validity", BigInteger, nullable=False),
+    Column("uid", BigInteger, nullable=False),
+)
+"""How far a folder at an IMAP server has been read."""
+
+address_trouble = Table(
+    "address_trouble",
+    metadata,
+    Column("incoming_id", Id, ForeignKey(incoming.c.id), primary_key=True, autoincrement=False),
+    Column("recipient_id", Id, ForeignKey(recipient.c.id), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("trouble", _one_of(Trouble, "trouble"), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Index(None, "recipient_id"),
+)
+"""What delivery reports say of a recipient's address: each bears a letter's genuine sign, or a person says so."""
 
 database_identity = Table(
     "database_identity",

@@ -28,6 +28,9 @@ FOLDERS = ("Gesendete Objekte", "Umgeräumt")
 """Besides the inbox; the first is that of sent mail."""
 
 USER, PASSWORD = "secretariat@conference.example", 'pässword with a " and a \\'
+BY_TOKEN, TOKEN = "by.token@conference.example", "a-token-of-the-tests"
+"""An account that is signed in to by XOAUTH2; it has the same mail."""
+
 PATIENCE_FOR = 20.0
 
 _CONFIGURATION = """
@@ -39,7 +42,7 @@ log_path = {home}/log
 ssl = required
 ssl_cert = <{home}/server.pem
 ssl_key = <{home}/server.key
-auth_mechanisms = plain
+auth_mechanisms = plain xoauth2
 auth_failure_delay = 0
 default_internal_user = {user}
 default_internal_group = {group}
@@ -94,6 +97,7 @@ class Dovecot:
     folder: SentFolder
     tls: ssl.SSLContext
     authority: Path
+    mail: Path
 
     @contextmanager
     def signed_in(self) -> Iterator[IMAPClient]:
@@ -140,6 +144,7 @@ def running(user: str = USER) -> Iterator[Dovecot]:
             folder=SentFolder(host="127.0.0.1", port=port, user=user, password=PASSWORD),
             tls=authority.client(),
             authority=home / "ca.pem",
+            mail=home / "mail",
         )
     finally:
         if process:
@@ -153,7 +158,7 @@ def _configured(home: Path, port: int, account: str) -> Path:
     user = "dovecot" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
     group = grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
     (home / "mail").mkdir()
-    (home / "passwords").write_text(f"{account}:{PASSWORD}\n", "utf-8")
+    (home / "passwords").write_text(f"{account}:{PASSWORD}\n{BY_TOKEN}:{TOKEN}\n", "utf-8")
     if os.getuid() == 0:
         for path in (home, home / "mail", home / "passwords"):
             shutil.chown(path, user, group)
