@@ -225,6 +225,7 @@ class Service:
             dated_at=letter.dated_at,
             texts=texts,
             sender=self.sender,
+            handle=letter.handle,
         )
 
     def _kept(self, event: str, number: int, digest: str) -> tuple[AgendaVersion, Wording]:

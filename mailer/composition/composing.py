@@ -105,7 +105,7 @@ class Composer:
         skeleton = self._skeleton(version, mailing, anchor, due_at, texts)
         letter = skeleton.letter(recipient, dated_at, handle)
         if letter is None:
-            letter = _plainly(skeleton.occasion, recipient, dated_at, texts)
+            letter = _plainly(skeleton.occasion, recipient, dated_at, texts, handle)
         return _ready(version.event, letter, self.sender, dated_at)
 
     def _skeleton(
@@ -141,15 +141,18 @@ def compose(
     dated_at: datetime,
     texts: Wording,
     sender: Sender,
+    handle: str | None = None,
 ) -> Composed:
     """The letter that `recipient` gets of `mailing` at the occasion (`anchor`, `due_at`), dated `dated_at`.
+
+    `handle` is the reader's name in links; without it, that of somebody whose links were never revoked.
 
     Raises:
         WordingError: a template cannot be rendered for this reader.
         UnsafeLetter: a name or title would have become a header of its own.
     """
     occasion = _occasion(version, mailing, anchor, due_at, texts, sender)
-    return _ready(version.event, _plainly(occasion, recipient, dated_at, texts), sender, dated_at)
+    return _ready(version.event, _plainly(occasion, recipient, dated_at, texts, handle), sender, dated_at)
 
 
 def _ready(event: Event, letter: Letter, sender: Sender, dated_at: datetime) -> Composed:
@@ -176,13 +179,15 @@ def _occasion(
     )
 
 
-def _plainly(of: Occasion, recipient: Recipient, dated_at: datetime, texts: Wording) -> Letter:
+def _plainly(
+    of: Occasion, recipient: Recipient, dated_at: datetime, texts: Wording, handle: str | None = None
+) -> Letter:
     """A letter rendered, drawn up and encoded by itself, from its facts alone."""
     event, signer, mailing = of.event, of.signer, of.mailing
     domain = event.organiser.address.rpartition("@")[2]
     links = signer.links(
         of.base_url,
-        signer.handle(event.key, recipient.address),
+        handle or signer.handle(event.key, recipient.address),
         (EVENT, *(session.key for session in event.sessions)),
     )
     language = wording.choose_language(texts, mailing.kind, recipient.language, event.language)
