@@ -154,7 +154,7 @@ class RecipientList(_Frozen):
 
 
 class Event(_Frozen):
-    """The conference. `sessions` are in the order of their start."""
+    """The conference. `sessions` are in the order of their start. One that is `public` shows its agenda to anybody."""
 
     key: Key
     title: Line
@@ -167,6 +167,7 @@ class Event(_Frozen):
     mailings: tuple[Mailing, ...]
     recipient_lists: tuple[RecipientList, ...] = ()
     example: bool = False
+    public: bool = False
 
     @property
     def zone(self) -> ZoneInfo:

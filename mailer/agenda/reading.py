@@ -158,6 +158,7 @@ def _event(document: Mapping[str, Any], report: _Report, today: date) -> Event:
         mailings=tuple(Mailing(**table.model_dump()) for _, table in mailings),
         recipient_lists=tuple(RecipientList(**table.model_dump()) for _, table in lists),
         example=event.example,
+        public=event.public,
     )
 
 

@@ -42,8 +42,7 @@ def test_it_shows_its_reader_the_event_and_the_day(calm_desk: Desk) -> None:
     assert "Großer Vortragssaal" in page
     for session in EVENT.sessions:
         assert session.title in page
-        assert f"/{session.key}.ics" in page
-    assert page.count("your choice") == len(PRACTITIONER.sessions)
+        assert (f"/{session.key}.ics" in page) is session.blocks
     assert [r.address for r in RECIPIENTS if r.address in page] == []
 
 
@@ -51,20 +50,19 @@ def test_it_tells_the_readers_own_time_where_it_differs(calm_desk: Desk) -> None
     assert "your time" not in calm_desk.browser().get(f"/r/{calm_desk.token()}").text
     assert "your time" not in calm_desk.browser().get(f"/r/{calm_desk.token(of=FOCAL_POINT)}").text
     east = calm_desk.browser().get(f"/r/{calm_desk.token(of=SPEAKER)}").text
-    assert "12:45–21:00</span> your time (Asia/Almaty)" in east
+    assert "12:45–21:00</span> your time (Almaty)" in east
 
 
 def test_it_tells_the_readers_own_day_where_it_is_another(empty_desk: Desk) -> None:
     islander = PRACTITIONER.model_copy(update={"timezone": "Pacific/Honolulu"})
     empty_desk.publish(recipients=(islander,))
     page = empty_desk.browser().get(f"/r/{empty_desk.token()}").text
-    assert "21:45–06:00</span> on Tue 9 Mar your time (Pacific/Honolulu)" in page
+    assert "21:45–06:00</span> on Tue 9 Mar your time (Honolulu)" in page
 
 
 def test_a_name_finds_its_own_direction(calm_desk: Desk) -> None:
-    assert (
-        f"<bdi>{EXPERT.full_name}</bdi>" in calm_desk.browser().get(f"/r/{calm_desk.token(of=EXPERT)}").text
-    )
+    page = calm_desk.browser().get(f"/r/{calm_desk.token(of=EXPERT)}").text
+    assert f"\u2068{EXPERT.full_name}\u2069" in page
 
 
 def test_no_answer_is_chosen_beforehand(calm_desk: Desk) -> None:
@@ -72,8 +70,9 @@ def test_no_answer_is_chosen_beforehand(calm_desk: Desk) -> None:
     assert [f'value="{answer}" required' in page for answer in ("accepted", "tentative", "declined")] == [
         True
     ] * 3
-    assert "checked" not in page
-    assert page.count("<button") == 1
+    radios = [line for line in page.splitlines() if 'type="radio"' in line]
+    assert radios
+    assert "checked" not in "".join(radios)
 
 
 def test_it_is_private(calm_desk: Desk) -> None:
@@ -88,7 +87,9 @@ def test_it_is_private(calm_desk: Desk) -> None:
 def test_an_answer_is_kept_and_shown(desk: Desk, answer: str) -> None:
     browser, path = desk.browser(), f"/r/{desk.token()}"
     response = browser.post(f"{path}/answer", data={"answer": answer})
-    assert (response.status_code, response.headers["location"]) == (303, path)
+    assert (response.status_code, response.headers["location"]) == (
+        303, f"{path}?saved=answer_kept#answer"
+    )  # fmt: skip
     assert answers(desk) == [(WHOLE_EVENT, answer, "page")]
     shown = {"accepted": "I will attend", "tentative": "I may attend", "declined": "I cannot attend"}[answer]
     assert f"<strong>{shown}</strong>" in browser.get(path).text

@@ -1,0 +1,31 @@
+"""Which sessions a person chose, by the list or on their page, and which they may still choose. Decides, and keeps nothing."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from mailer.agenda.model import Event, Session, SessionKind
+from mailer.recipients.model import Recipient
+
+_TAKES_PART = frozenset({"accepted", "tentative"})
+
+
+def chosen(event: Event, recipient: Recipient, answers: Mapping[str, str]) -> frozenset[str]:
+    """The sessions somebody takes part in: what they last answered for each, and else what the list says."""
+    return frozenset(
+        session.key
+        for session in event.sessions
+        if (
+            answers[session.key] in _TAKES_PART
+            if session.key in answers
+            else session.key in recipient.sessions
+        )
+    )
+
+
+def is_a_choice(session: Session) -> bool:
+    """Whether one chooses it: nobody chooses a break, or the opening."""
+    return session.kind is SessionKind.SESSION
+
+
+def has_begun(session: Session, now: datetime) -> bool:
+    return now >= session.starts_at
