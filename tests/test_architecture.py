@@ -200,6 +200,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.delivery.tray",
         "mailer.outlook",
         "mailer.standing",
+        "mailer.wallclock",
         "mailer.errors",
     ),
     "schedule": ("mailer",),

@@ -11,7 +11,6 @@ from mailer.errors import StoreError
 from mailer.outbox.database import insert
 from mailer.outbox.schema import event_key, recipient, revocation
 
-
 generation_of = (
     select(func.coalesce(func.max(revocation.c.generation), 0))
     .where(revocation.c.recipient_id == recipient.c.id)

@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, 
 
 from mailer.errors import StoreError
 from mailer.outbox.database import insert
-from mailer.outbox.naming import generation_of
 from mailer.outbox.letter import UNSENT, Happening, LetterState
 from mailer.outbox.moving import CHUNK, chunks, locked, move, rewrite
+from mailer.outbox.naming import generation_of
 from mailer.outbox.preferences import Preference, as_preferred, keep
 from mailer.outbox.schema import (
     Answer,

@@ -36,10 +36,10 @@ def keep(c: Connection, recipient_id: int, chosen: Preference, at: datetime) -> 
 def as_preferred(c: Connection, event: str, listed: Sequence[Recipient]) -> list[Recipient]:
     """People as a list has them, each with what they chose themselves."""
     query = select(recipient.c.address_key, preference.c.language, preference.c.timezone)
-    query = query.join(preference, preference.c.recipient_id == recipient.c.id).where(recipient.c.event == event)
+    query = query.join(preference, preference.c.recipient_id == recipient.c.id).where(
+        recipient.c.event == event
+    )
     chosen = {
         row.address_key: Preference(language=row.language, timezone=row.timezone) for row in c.execute(query)
     }
-    return [
-        chosen[key].applied(each) if (key := each.address.lower()) in chosen else each for each in listed
-    ]
+    return [chosen[key].applied(each) if (key := each.address.lower()) in chosen else each for each in listed]

@@ -1,4 +1,4 @@
-"""Moments as people read them, in English unless another language is asked for, and the cities that clocks are named by.
+"""Moments as people read them, in English unless another language is asked for, and the cities of clocks.
 
 Every function takes the zone it tells; none reads a clock. Clocks show 24 hours; digits are European in every language.
 """

@@ -12,7 +12,11 @@ _RUN = """async tags => (await axe.run(document, {runOnly: tags, resultTypes: ['
 
 
 def missing() -> str | None:
-    return None if _SCRIPT.exists() else "the npm package axe-core is not installed: run 'npm ci' in tests/judges"
+    return (
+        None
+        if _SCRIPT.exists()
+        else "the npm package axe-core is not installed: run 'npm ci' in tests/judges"
+    )
 
 
 def judge(page: Page) -> list[str]:

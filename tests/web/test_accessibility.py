@@ -1,4 +1,4 @@
-"""Every page that delegates and the public see, judged by axe-core: in each language, light and dark, narrow and wide."""
+"""Every page that delegates and the public see, judged by axe-core: in each language and light, narrow and wide."""
 
 from collections.abc import Iterator
 from typing import Literal

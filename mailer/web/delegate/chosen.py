@@ -1,4 +1,4 @@
-"""Which sessions a person chose, by the list or on their page, and which they may still choose. Decides, and keeps nothing."""
+"""Which sessions a person chose, by the list or on their page, and what may be chosen. It keeps nothing."""
 
 from collections.abc import Mapping
 from datetime import datetime

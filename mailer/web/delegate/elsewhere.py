@@ -1,6 +1,6 @@
 """Addresses that add an entry to a calendar on the web: what each service understands. Nothing is fetched from there.
 
-They tell the title, the hours in universal time and the place, which the agenda tells anyway, and nothing of the reader.
+They tell the title, the hours in universal time and the place, as the agenda does, and nothing of the reader.
 """
 
 from datetime import UTC, datetime
@@ -27,12 +27,19 @@ def services(event: Event, session: Session | None) -> list[Service]:
         "path": "/calendar/action/compose", "rru": "addevent", "subject": title, "location": place,
         "startdt": f"{starts:%Y-%m-%dT%H:%M:%SZ}", "enddt": f"{ends:%Y-%m-%dT%H:%M:%SZ}",
     }  # fmt: skip
-    google = {"action": "TEMPLATE", "text": title, "dates": f"{_basic(starts)}/{_basic(ends)}", "location": place}
+    google = {
+        "action": "TEMPLATE",
+        "text": title,
+        "dates": f"{_basic(starts)}/{_basic(ends)}",
+        "location": place,
+    }
     yahoo = {"v": "60", "title": title, "st": _basic(starts), "et": _basic(ends), "in_loc": place}
     return [
         Service("Google", f"https://calendar.google.com/calendar/render?{urlencode(google)}"),
         Service("Outlook.com", f"https://outlook.live.com/calendar/0/deeplink/compose?{urlencode(outlook)}"),
-        Service("Microsoft 365", f"https://outlook.office.com/calendar/0/deeplink/compose?{urlencode(outlook)}"),
+        Service(
+            "Microsoft 365", f"https://outlook.office.com/calendar/0/deeplink/compose?{urlencode(outlook)}"
+        ),
         Service("Yahoo", f"https://calendar.yahoo.com/?{urlencode(yahoo)}"),
     ]
 

@@ -29,9 +29,7 @@ Fields = Sequence[tuple[str, str]]
 async def fields(request: Request) -> Fields:
     """The fields of a form as they came, in their order; none where it is no such form."""
     try:
-        return parse_qsl(
-            (await request.body()).decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS
-        )
+        return parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:
         return []
 

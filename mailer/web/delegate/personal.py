@@ -1,14 +1,14 @@
-"""`/r/…`: a recipient's own page: the answer, the sessions, the settings given on it, and the entries for their calendar."""
+"""`/r/…`: a recipient's own page, the answer, sessions and settings given on it, and the entries for their calendar."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from mailer import wallclock
+from mailer.agenda.model import Event
 from mailer.agenda.rules import EVENT
 from mailer.composition import placeholders
 from mailer.composition.links import Purpose
@@ -20,9 +20,6 @@ from mailer.web.delegate import calendar, chosen, door, elsewhere, forms, zones
 from mailer.web.delegate.door import Visitor
 from mailer.web.delegate.forms import Given
 from mailer.web.office import Office
-
-NOTES = ("answer_kept", "sessions_kept", "sessions_as_before", "settings_kept")
-"""What may be said of a form on the page that follows it, by phrase."""
 
 
 def routes(office: Office) -> APIRouter:
@@ -42,7 +39,7 @@ def routes(office: Office) -> APIRouter:
 
     @router.get("/r/{token}")
     def personal_page(came: Came, saved: str = "") -> HTMLResponse:
-        return _shown(office, came, office.clock(), note=saved if saved in NOTES else "")
+        return _shown(office, came, office.clock(), note=saved if saved in _PARTS else "")
 
     @router.post("/r/{token}/answer")
     def answer(came: Writing, given: Given) -> Response:
@@ -82,9 +79,7 @@ def routes(office: Office) -> APIRouter:
             return _shown(office, came, now, status=422, problem="settings_unclear")
         language, timezone = said
         with office.database.writing() as transaction:
-            people.prefer(
-                transaction, came.member.id, Preference(language=language, timezone=timezone), now
-            )
+            people.prefer(transaction, came.member.id, Preference(language=language, timezone=timezone), now)
         return _back_to(came, "settings_kept")
 
     @router.get("/r/{token}/all.ics")
@@ -100,8 +95,13 @@ def routes(office: Office) -> APIRouter:
     return router
 
 
-_PARTS = {"answer_kept": "answer", "sessions_kept": "agenda", "sessions_as_before": "agenda", "settings_kept": "settings"}
-"""Where on the page a note stands."""
+_PARTS = {
+    "answer_kept": "answer",
+    "sessions_kept": "agenda",
+    "sessions_as_before": "agenda",
+    "settings_kept": "settings",
+}
+"""What may be said of a form on the page that follows it, by phrase; and where on the page."""
 
 
 def _back_to(came: Visitor, note: str) -> RedirectResponse:
@@ -145,7 +145,7 @@ def _shown(
     )
 
 
-def agenda_facts(event: placeholders.Event, timezone: str | None) -> Mapping[str, object]:
+def agenda_facts(event: Event, timezone: str | None) -> dict[str, Any]:
     """What every page shows of an event: how its hours are told, and where else its entries can be added."""
     own = ZoneInfo(timezone or event.timezone)
     starts, ends = (moment.astimezone(event.zone) for moment in (event.starts_at, event.ends_at))

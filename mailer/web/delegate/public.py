@@ -37,7 +37,7 @@ def routes(office: Office) -> APIRouter:
     def public_page(version: Shown, request: Request, language: str = "") -> HTMLResponse:
         """In the language that is asked for, by a link or by the browser, or else the agenda's own."""
         event = version.event
-        wanted = [name for name in speech.accepted(request.headers.get("accept-language", ""))]
+        wanted = speech.accepted(request.headers.get("accept-language", ""))
         written = [name for name in wanted if name.partition("-")[0] in speech.languages()]
         say = speech.speech_in(language if language in speech.languages() else None, *written, event.language)
         page = address(version)

@@ -21,4 +21,6 @@ def _zones(language: str, besides: str) -> Zones:
     for name in (*wallclock.zone_choices(), *([besides] if besides else [])):
         region = speech.regions.get(name.partition("/")[0], name.partition("/")[0])
         regions.setdefault(region, []).append((name, speech.city(name)))
-    return tuple((region, tuple(sorted(regions[region], key=lambda pair: pair[1]))) for region in sorted(regions))
+    return tuple(
+        (region, tuple(sorted(regions[region], key=lambda pair: pair[1]))) for region in sorted(regions)
+    )
