@@ -1,4 +1,4 @@
-"""The calendar a person subscribes to: theirs alone, the same bytes until something changes, no key to anything else."""
+"""The calendar a person subscribes to: theirs alone, the same bytes until something changes, no key to more."""
 
 from email.utils import parsedate_to_datetime
 
