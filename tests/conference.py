@@ -217,6 +217,22 @@ EVENT = Event(
     mailings=MAILINGS,
 )
 
+CONFIRMATION = Mailing(
+    key="confirmation",
+    kind=MailingKind.CONFIRMATION,
+    title="We have your answer",
+    audience="everyone",
+    when="as soon as published",
+    useful_until="the event ends",
+)
+"""What no agenda file names: it leaves when somebody has answered."""
+
+
+def of_kind(event: Event, kind: str) -> Mailing:
+    """The event's mailing of a kind, or the one of those that stand in no file."""
+    return next(mailing for mailing in (*event.mailings, CONFIRMATION) if mailing.kind == kind)
+
+
 FOCAL_POINT = Recipient(
     address="camille.laurent@delegation.example",
     given_name="Camille",

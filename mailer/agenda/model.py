@@ -74,6 +74,7 @@ class MailingKind(StrEnum):
     PRACTICAL = "practical"
     SESSION_REMINDER = "session-reminder"
     REPORT = "report"
+    CONFIRMATION = "confirmation"
 
 
 REMINDERS = frozenset({MailingKind.REMINDER, MailingKind.SESSION_REMINDER})

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import cycle
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
@@ -43,6 +45,7 @@ PLACEHOLDERS: Mapping[str, str] = {
     "recipient.role": "focal_point, practitioner, expert or speaker.",
     "recipient.timezone": "The reader's time zone (the venue's where none is known), such as Asia/Almaty.",
     "recipient.own_time": "Whether the reader's clock shows another hour than the venue's on the day.",
+    "answer": "What the reader answered for the conference: accepted, tentative, declined or delegated, or nothing.",
     "event.title": "The conference's title.",
     "event.summary": "What it is about, in one paragraph, or nothing.",
     "event.language": "The language the agenda is written in, such as en.",
@@ -90,6 +93,7 @@ PLACEHOLDERS: Mapping[str, str] = {
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _BIDI = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+_TAKES_PART = frozenset({"accepted", "tentative"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,11 +129,13 @@ def context(
     links: Links,
     language: str,
     due_at: datetime,
+    answers: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Value]:
     """The value of every placeholder for one reader.
 
     Args:
         anchor: what the occasion hangs on: `event`, or a session's key.
+        answers: the reader's last ones by anchor, for letters that say them; a session's is whether it is chosen.
         language: the one the letter will be written in (`wording.choose_language`).
 
     Raises:
@@ -137,7 +143,7 @@ def context(
     """
     event, zone = version.event, recipient.timezone or version.event.timezone
     clocks = _Clocks(venue=event.zone, own=ZoneInfo(zone))
-    sessions = [_session(session, event, recipient, links, clocks) for session in event.sessions]
+    sessions = [_session(session, event, recipient, links, clocks, answers) for session in event.sessions]
     hangs_on = None if anchor == EVENT else event.session(anchor)
     starts = clocks.moment(event.starts_at)
     return {
@@ -152,7 +158,8 @@ def context(
         "links": {"page": links.page, "unsubscribe": links.unsubscribe},
         "sessions": sessions,
         "chosen_sessions": [session for session in sessions if session["chosen"]],
-        "session": hangs_on and _session(hangs_on, event, recipient, links, clocks),
+        "session": hangs_on and _session(hangs_on, event, recipient, links, clocks, answers),
+        "answer": answers.get(EVENT, ""),
         "language": language,
         "direction": direction_of(language),
     }
@@ -219,8 +226,18 @@ def _event(event: Event, links: Links, clocks: _Clocks) -> dict[str, Value]:
     }
 
 
+def takes_part(session: str, recipient: Recipient, answers: Mapping[str, str]) -> bool:
+    """Whether a reader chose a session: by what they last answered for it, and else by what the list says."""
+    return answers[session] in _TAKES_PART if session in answers else session in recipient.sessions
+
+
 def _session(
-    session: Session, event: Event, recipient: Recipient, links: Links, clocks: _Clocks
+    session: Session,
+    event: Event,
+    recipient: Recipient,
+    links: Links,
+    clocks: _Clocks,
+    answers: Mapping[str, str],
 ) -> dict[str, Value]:
     return {
         "key": session.key,
@@ -234,7 +251,7 @@ def _session(
         "chair": _line(session.chair or ""),
         "speakers": [_line(speaker) for speaker in session.speakers],
         "is_break": session.kind is SessionKind.BREAK,
-        "chosen": session.key in recipient.sessions,
+        "chosen": takes_part(session.key, recipient, answers),
         "entry_link": links.entries.get(session.key, ""),
     }
 
@@ -247,7 +264,8 @@ def _line(text: str) -> str:
 
 
 def samples(kind: MailingKind, language: str) -> Iterator[dict[str, Value]]:
-    """Contexts to try a template on: every role; bare and full values; the venue's clock and others."""
+    """Contexts to try a template on: every role and answer; bare and full values; the venue's clock and others."""
+    answered = cycle(_SAMPLE_ANSWERS)
     for role in Role:
         for zone, full in ((None, False), ("Asia/Tashkent", True), ("Pacific/Honolulu", True)):
             version = _sample_version(kind, full=full, days=1 if zone is None else 2)
@@ -276,9 +294,11 @@ def samples(kind: MailingKind, language: str) -> Iterator[dict[str, Value]]:
                 links=links,
                 language=language,
                 due_at=_SAMPLE_DAY,
+                answers={EVENT: next(answered)} if kind is MailingKind.CONFIRMATION else {},
             )
 
 
+_SAMPLE_ANSWERS = ("accepted", "tentative", "declined", "delegated", "")
 _SAMPLE_DAY = datetime(2030, 6, 4, 8, 0, tzinfo=UTC)
 
 

@@ -194,7 +194,7 @@ def test_a_composers_letter_is_the_one_written_with_the_standard_library(
     recipient: Recipient, agenda: str, kind: MailingKind, words: str, base: str, late: int
 ) -> None:
     composer, version = COMPOSERS[base], AGENDAS[agenda]
-    mailing = next(mailing for mailing in version.event.mailings if mailing.kind == kind)
+    mailing = conference.of_kind(version.event, kind)
     facts = FACTS | {
         "version": version,
         "mailing": mailing,

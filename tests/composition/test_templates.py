@@ -27,7 +27,7 @@ def written(
     event: Event = conference.EVENT,
     number: int = 1,
 ) -> Words:
-    mailing = next(mailing for mailing in event.mailings if mailing.kind == kind)
+    mailing = conference.of_kind(event, kind)
     language = wording.choose_language(WORDING, mailing.kind, recipient.language, event.language)
     values = context(
         version=conference.version(event, number=number),

@@ -66,7 +66,7 @@ def arriving(kind: MailingKind, language: str, *by: DkimSigner) -> Arrival:
     found = example()
     letter = compose(
         version=conference.version(found.event),
-        mailing=next(mailing for mailing in found.event.mailings if mailing.kind is kind),
+        mailing=conference.of_kind(found.event, kind),
         anchor="session-2" if kind is MailingKind.SESSION_REMINDER else "event",
         recipient=READERS[language],
         due_at=NOW,

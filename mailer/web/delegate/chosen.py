@@ -4,22 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from mailer.agenda.model import Event, Session, SessionKind
+from mailer.composition.placeholders import takes_part
 from mailer.recipients.model import Recipient
-
-_TAKES_PART = frozenset({"accepted", "tentative"})
 
 
 def chosen(event: Event, recipient: Recipient, answers: Mapping[str, str]) -> frozenset[str]:
     """The sessions somebody takes part in: what they last answered for each, and else what the list says."""
-    return frozenset(
-        session.key
-        for session in event.sessions
-        if (
-            answers[session.key] in _TAKES_PART
-            if session.key in answers
-            else session.key in recipient.sessions
-        )
-    )
+    return frozenset(each.key for each in event.sessions if takes_part(each.key, recipient, answers))
 
 
 def is_a_choice(session: Session) -> bool:
