@@ -220,6 +220,21 @@ class Errand:
             links = people.links_of(transaction, version.event.key, recipient.address)
         return self._compose(version, found, mailing, recipient, occasion, links[0] if links else None)
 
+    def revoke_links(self, address: str) -> int:
+        """Take the links of one person out of force; the generation of those that come.
+
+        Raises:
+            ConvenorError: nobody of that address was ever on a list of this event.
+        """
+        key = self.event_key()
+        with self.database.writing() as transaction:
+            generation = people.revoke(
+                transaction, key, address, self.now, lambda a, g: self.sender.signer.handle(key, a, g)
+            )
+        if generation is None:
+            raise ConvenorError(f"{address} is on no list of this event")
+        return generation
+
     def send_test(self, address: str) -> tuple[Outcome, str]:
         """Send the first mailing's letter to `address` as to an invented reader; the outcome, and through what.
 

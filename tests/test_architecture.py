@@ -205,6 +205,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
     ),
     "schedule": ("mailer",),
     "mailer.letters_cli": ("mailer",),
+    "mailer.links_cli": ("mailer",),
     "mailer.cli": ("mailer", "schedule"),
     "mailer.__main__": ("mailer.cli",),
 }
@@ -224,13 +225,13 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "imapclient": ("mailer.inbox.sent",),
     "jinja2": ("mailer.composition.fence", "mailer.composition.sandbox", "mailer.web.pages"),
     "pydantic": ("mailer.agenda", "mailer.recipients.model", "mailer.web.organiser.status"),
-    "pydantic_core": ("mailer.cli", "mailer.letters_cli"),
+    "pydantic_core": ("mailer.cli", "mailer.letters_cli", "mailer.links_cli"),
     "pysqlite3": ("mailer.outbox.database",),
     "rich": ("mailer.terminal", "mailer.letters_cli"),
     "sqlalchemy": ("mailer.outbox",),
     "sqlite3": ("mailer.delivery.tray",),
     "starlette": ("mailer.web",),
-    "typer": ("mailer.cli", "mailer.letters_cli"),
+    "typer": ("mailer.cli", "mailer.letters_cli", "mailer.links_cli"),
     "uvicorn": ("mailer.web.serving",),
     "zoneinfo": (
         "mailer.wallclock",
