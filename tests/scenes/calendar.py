@@ -161,7 +161,7 @@ def scenes() -> dict[str, CalendarMessage]:
         ),
         "subscribed-calendar": subscribed(),
         "subscribed-calendar-of-a-public-agenda": subscribed(
-            "https://conference-of-the-year.example/e/cybercrime-2027", r'Ends; begins, "and" \n more'
+            "https://c.example/e/cybercrime-2027", r'Ends; begins, "and" \n more'
         ),
         "session-request-full-of-punctuation": carried(request, "session-1", agenda=agenda_of([punctuated])),
     }
