@@ -369,6 +369,8 @@ def answers(c: Connection, recipient_id: int) -> list[AnswerGiven]:
 
 def prefer(c: Connection, recipient_id: int, chosen: Preference, at: datetime) -> bool:
     """Have somebody's letters follow what they chose; returns whether that is another thing than before."""
+    if not chosen:
+        return False
     keep(c, recipient_id, chosen, at)
     row = c.execute(_people().where(recipient.c.id == recipient_id).with_for_update(of=recipient)).one()
     said = chosen.applied(Recipient.model_validate_json(row.document))

@@ -173,11 +173,14 @@ preference = Table(
     "preference",
     metadata,
     Column("recipient_id", Id, ForeignKey(recipient.c.id), primary_key=True, autoincrement=False),
-    Column("language", Text, nullable=False),
-    Column("timezone", Text, nullable=False),
+    Column("language", Text),
+    Column("timezone", Text),
     Column("at", Instant, nullable=False),
 )
-"""What people chose on their page. It stands above what a list says of them, whatever the next list says."""
+"""What people chose on their page; nothing, where they left it as it was.
+
+It stands above what a list says of them, whatever the next list says.
+"""
 
 answer = Table(
     "answer",

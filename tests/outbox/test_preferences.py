@@ -55,6 +55,16 @@ def test_a_choice_is_kept_and_the_last_one_counts(database: Database) -> None:
         assert people.changed_at(c, EVENT) >= NOW + timedelta(minutes=2)
 
 
+def test_what_was_not_chosen_is_as_the_list_has_it(database: Database) -> None:
+    save(database, person(0, timezone="Asia/Almaty"))
+    assert not prefer(database, Preference())
+    assert prefer(database, Preference(language="fr"))
+    assert listed(database) == [person(0, language="fr", timezone="Asia/Almaty")]
+    assert prefer(database, Preference(timezone="Asia/Amman"), timedelta(minutes=1))
+    save(database, person(0, language="de", timezone="Asia/Tashkent"))
+    assert listed(database) == [person(0, language="fr", timezone="Asia/Amman")]
+
+
 def test_no_later_list_undoes_it(database: Database) -> None:
     save(database, person(0), person(1))
     prefer(database, FRENCH)

@@ -272,6 +272,7 @@ def test_pressing_the_button_alone_changes_nothing(desk: Desk) -> None:
     assert choose(desk, *ticked).headers["location"].endswith("?saved=sessions_as_before#agenda")
     assert choose(desk).headers["location"].endswith("?saved=sessions_as_before#agenda")
     assert desk.browser().post(f"/r/{desk.token()}/answer", data={"comment": ""}).status_code == 422
+    assert set_to(desk, "en", "Europe/Ljubljana").status_code == 303
     assert desk.dump() == before
 
 
@@ -345,6 +346,18 @@ def test_letters_follow_the_language_that_was_chosen_and_no_later_list_undoes_it
         (member,) = people.roster(transaction, EVENT.key)
     assert (member.recipient.language, member.recipient.timezone) == ("ar", "Asia/Tashkent")
     assert member.recipient.institution == "Elsewhere"
+
+
+def test_only_what_was_changed_stands_above_the_list(desk: Desk) -> None:
+    set_to(desk, "fr", "Europe/Ljubljana")
+    desk.publish(recipients=[PRACTITIONER.model_copy(update={"timezone": "Asia/Almaty"})])
+    set_to(desk, "fr", "Asia/Almaty")
+    with desk.database.reading() as transaction:
+        (member,) = people.roster(transaction, EVENT.key)
+    assert (member.recipient.language, member.recipient.timezone) == ("fr", "Asia/Almaty")
+    desk.publish(recipients=[PRACTITIONER])
+    page = desk.browser().get(f"/r/{desk.token()}").text
+    assert '<option value="Europe/Ljubljana" selected>' in page
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,11 @@ class Visitor:
         return max([self.version.published_at, *(each.at for each in self.given)])
 
     @property
+    def timezone(self) -> str:
+        """The one they are told hours in: theirs, or the venue's."""
+        return self.recipient.timezone or self.event.timezone
+
+    @property
     def speech(self) -> Speech:
         """What the pages say to them."""
         return speech_in(self.recipient.language, self.event.language)

@@ -77,9 +77,12 @@ def routes(office: Office) -> APIRouter:
         said = forms.settings_in(given, office.languages, wallclock.zone_names())
         if said is None:
             return _shown(office, came, now, status=422, problem="settings_unclear")
-        language, timezone = said
+        changed = Preference(
+            language=said[0] if said[0] != came.speech.language else None,
+            timezone=said[1] if said[1] != came.timezone else None,
+        )
         with office.database.writing() as transaction:
-            people.prefer(transaction, came.member.id, Preference(language=language, timezone=timezone), now)
+            people.prefer(transaction, came.member.id, changed, now)
         return _back_to(came, "settings_kept")
 
     @router.get("/r/{token}/all.ics")
@@ -122,7 +125,6 @@ def _shown(
 ) -> HTMLResponse:
     event, speech = came.event, came.speech
     theirs = chosen.chosen(event, came.recipient, came.member.answers)
-    in_force = came.recipient.timezone or event.timezone
     return pages.page(
         "delegate/personal.html",
         status=status,
@@ -139,8 +141,7 @@ def _shown(
         is_over=now >= event.ends_at,
         chosen=theirs,
         offered=_offered(came, now),
-        zones=zones.zones(speech, in_force),
-        in_force=in_force,
+        zones=zones.zones(speech, came.timezone),
         languages=[(name, moments.language_name(name)) for name in office.languages],
     )
 

@@ -16,8 +16,8 @@ def upgrade() -> None:
     op.create_table(
         "preference",
         sa.Column("recipient_id", ID, autoincrement=False, nullable=False),
-        sa.Column("language", sa.Text(), nullable=False),
-        sa.Column("timezone", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text()),
+        sa.Column("timezone", sa.Text()),
         sa.Column("at", INSTANT, nullable=False),
         sa.ForeignKeyConstraint(["recipient_id"], ["recipient.id"]),
         sa.PrimaryKeyConstraint("recipient_id"),
