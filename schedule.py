@@ -8,7 +8,9 @@ from threading import Event as Signal
 
 from mailer import settings as environment
 from mailer import terminal, wallclock
+from mailer.agenda.model import MailingKind
 from mailer.clock import SteadyClock
+from mailer.composition.wording import languages_of
 from mailer.errors import ConvenorError
 from mailer.heartbeat import Heartbeat
 from mailer.opening import Notes, open_event
@@ -37,6 +39,7 @@ def main(arguments: list[str]) -> int:
             office = Office(
                 database=database, event=opened.event, sender=parts.service.sender, tray=parts.tray,
                 clock=utc_now, notes=lambda: notes(utc_now()), profile=parts.relay.profile,
+                languages=languages_of(opened.texts, MailingKind.INVITATION),
             )  # fmt: skip
             heartbeat = Heartbeat(parts, clock)
             with serve(office, listener) as address:

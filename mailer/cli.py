@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailer import inbox_cli, letters_cli
+from mailer import inbox_cli, letters_cli, links_cli
 
 if TYPE_CHECKING:
     from mailer.errors import Problem
@@ -318,6 +318,7 @@ def stop(
 
 app.add_typer(letters_cli.app, name="letters")
 app.add_typer(inbox_cli.app, name="inbox")
+app.add_typer(links_cli.app, name="links")
 
 
 @app.command(epilog="Example: convenor tray Petrosyan")

@@ -216,7 +216,24 @@ class Errand:
         occasion = due.occasion(
             version, mailing, _anchor(version.event, mailing, session), recipient.timezone
         )
-        return self._compose(version, found, mailing, recipient, occasion)
+        with self.database.reading() as transaction:
+            links = people.links_of(transaction, version.event.key, recipient.address)
+        return self._compose(version, found, mailing, recipient, occasion, links[0] if links else None)
+
+    def revoke_links(self, address: str) -> int:
+        """Take the links of one person out of force; the generation of those that come.
+
+        Raises:
+            ConvenorError: nobody of that address was ever on a list of this event.
+        """
+        key = self.event_key()
+        with self.database.writing() as transaction:
+            generation = people.revoke(
+                transaction, key, address, self.now, lambda a, g: self.sender.signer.handle(key, a, g)
+            )
+        if generation is None:
+            raise ConvenorError(f"{address} is on no list of this event")
+        return generation
 
     def send_test(self, address: str) -> tuple[Outcome, str]:
         """Send the first mailing's letter to `address` as to an invented reader; the outcome, and through what.
@@ -267,10 +284,12 @@ class Errand:
         mailing: Mailing,
         recipient: Recipient,
         occasion: Occasion,
+        handle: str | None = None,
     ) -> Composed:
         return compose(
             version=version, mailing=mailing, anchor=occasion.anchor, recipient=recipient,
             due_at=occasion.due_at, dated_at=occasion.due_at, texts=found.texts, sender=self.sender,
+            handle=handle,
         )  # fmt: skip
 
     def _members(self, found: Dossier) -> list[Member]:

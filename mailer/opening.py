@@ -6,7 +6,7 @@ changed waits for `convenor apply`, and one that is broken does not stop tonight
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from mailer.composition.wording import Wording
 from mailer.delivery.tray import IN_THE_TRAY
 from mailer.dossier import Dossier
 from mailer.errors import BadInput, ConvenorError
-from mailer.outbox import agendas, letters, people
+from mailer.outbox import agendas, letters, people, preferences
 from mailer.outbox.database import Database
 from mailer.parts import TEMPLATES
 from mailer.recipients.model import Recipient
@@ -42,7 +42,8 @@ class Opened:
 def read_dossier(
     path: Path, settings: Settings, database: Database, now: datetime
 ) -> tuple[Dossier, AgendaVersion | None]:
-    """The files of an event, and its version in force. An example keeps the date of its first publication.
+    """The files of an event, and its version in force. An example keeps the date of its first publication, and people
+    have the language and the time zone they chose on their pages.
 
     Raises:
         BadInput: everything wrong in any of the files.
@@ -53,7 +54,9 @@ def read_dossier(
     if latest and found.event.example:
         begun_on = latest.first_published_at.date()
         found = dossier.read(path, today=begun_on, templates=TEMPLATES, sender=settings.sender)
-    return found, latest
+    with database.reading() as transaction:
+        listed = preferences.as_preferred(transaction, found.event.key, found.recipients)
+    return replace(found, recipients=tuple(listed)), latest
 
 
 def open_event(path: Path, settings: Settings, database: Database, now: datetime) -> Opened:

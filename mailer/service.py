@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Event as Signal
 
-from mailer import calendars
+from mailer import calendars, confirming
 from mailer.agenda import changes
 from mailer.agenda.model import OF_ITSELF, AgendaVersion, Event
 from mailer.agenda.upkeep import Upkeep
@@ -163,7 +163,11 @@ class Service:
     ) -> None:
         agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
         those = calendars.entries(version, self._version_in(transaction))
-        self._calendars.next_at = calendars.keep_right(transaction, self.event, those, self.texts.digest, now)
+        moments = (
+            calendars.keep_right(transaction, self.event, those, self.texts.digest, now),
+            confirming.confirm(transaction, version, self.texts.digest, now),
+        )
+        self._calendars.next_at = min(filter(None, moments), default=None)
         self._calendars.changed_at, self._calendars.looked_at = changed_at, now
 
     def _version_in(self, transaction: Transaction) -> calendars.VersionOf:
@@ -285,6 +289,7 @@ class Service:
             sender=self.sender,
             upkeep=upkeep,
             earlier=earlier,
+            handle=letter.handle,
         )
 
     def _kept_upkeep(self, digest: str) -> Upkeep:

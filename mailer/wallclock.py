@@ -25,6 +25,14 @@ def tzdata_version() -> str:
     return str(tzdata.IANA_VERSION)
 
 
+@cache
+def zone_choices() -> tuple[str, ...]:
+    """The zones to choose from: of those a person may name, one for each city that tells people apart, and UTC."""
+    table = importlib.resources.files("tzdata").joinpath("zoneinfo/zone.tab").read_text("utf-8")
+    named = {line.split("\t")[2] for line in table.splitlines() if line and not line.startswith("#")}
+    return (*sorted(named & zone_names()), "UTC")
+
+
 def use_packaged_tzdata() -> None:
     """Read zones from the `tzdata` package alone: the system's copy may disagree with it about next year."""
     zoneinfo.reset_tzpath(to=())

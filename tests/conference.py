@@ -303,6 +303,12 @@ def _before(event: Event) -> Event:
 
 def facts_of(kind: MailingKind, of: AgendaVersion) -> dict[str, Any]:
     """What composing a letter of this kind takes besides its reader: `mailing`, `anchor`, `upkeep` and `earlier`."""
+    if kind is MailingKind.CONFIRMATION:
+        answers = (("event", "accepted"), (of.event.sessions[0].key, "accepted"))
+        upkeep = Upkeep(
+            cause=Cause.CHOICE, since=of.number, stamped_at=PUBLISHED_AT, told=(), answers=answers
+        )
+        return {"mailing": of.event.mailing(kind.value), "anchor": "event", "upkeep": upkeep}
     if kind not in ABOUT_ENTRIES:
         mailing = next(each for each in of.event.mailings if each.kind is kind)
         return {

@@ -1,4 +1,4 @@
-"""Bring what the tests need beyond Python: real peers and judges from Debian, and one package for Node.
+"""Bring what the tests need beyond Python: real peers and judges from Debian, and two packages for Node.
 
 Installs what is missing when it may (root, with apt); otherwise says what is missing and leaves it to each test
 to skip with its own word. With the word `thunderbird` it brings what `make thunderbird` needs, and that alone.
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 JUDGES = Path(__file__).parent / "judges"
-NODE_MODULES = JUDGES / "node_modules" / "ical.js"
+NODE_MODULES = tuple(JUDGES / "node_modules" / name for name in ("axe-core", "ical.js"))
 
 PACKAGES: dict[str, tuple[str, ...]] = {
     "chromium": ("/usr/bin/chromium",),
@@ -55,7 +55,7 @@ def main(*words: str) -> int:
         bring(FOR_THUNDERBIRD)
         return 0
     bring(PACKAGES)
-    if shutil.which("npm") and not NODE_MODULES.exists():
+    if shutil.which("npm") and not all(package.exists() for package in NODE_MODULES):
         command = ["npm", "ci", "--silent", "--no-audit", "--no-fund"]
         if subprocess.run(command, cwd=JUDGES, check=False).returncode:
             print("Missing for some tests, which will be skipped: `npm ci` in tests/judges did not work")

@@ -233,7 +233,12 @@ class Secretariat:
             for uid, (anchor, entry) in agenda.items():
                 row = told.get((number, anchor))
                 choice = holders[number].choices.get(anchor) if row else None
-                is_off = row is not None and row.asked and choice is not None and not choice.wanted
+                is_off = (
+                    row is not None
+                    and (row.asked or row.cancelled)
+                    and choice is not None
+                    and not choice.wanted
+                )
                 if row and not is_off and uid not in shown:
                     found.append((recipient.given_name, anchor, "is missing"))
                 if uid in shown and (is_off or shown[uid] != entry):

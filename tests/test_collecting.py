@@ -46,8 +46,10 @@ def asked(box: Letterbox) -> Letterbox:
     return box
 
 
-def given(answer: Answer, at: datetime = YES.at) -> AnswerGiven:
-    return AnswerGiven(anchor="event", answer=answer, at=at, source="calendar")
+def given(answer: Answer, at: datetime = YES.at, *, comment: str = "", sequence: int = 0) -> AnswerGiven:
+    return AnswerGiven(
+        anchor="event", answer=answer, at=at, source="calendar", sequence=sequence, comment=comment
+    )
 
 
 # ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -64,7 +66,7 @@ def test_every_calendars_answer_stands_in_the_ledger(
 
     assert (came.kind, came.state, came.outcome) == ("answer", S.SORTED, partstat.lower())
     assert came.said["reply"]["comment"] == "With, pleasure; thanks"
-    assert asked.answers(ANA) == [given(Answer(partstat.lower()))]
+    assert asked.answers(ANA) == [given(Answer(partstat.lower()), comment="With, pleasure; thanks")]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda each: each.__name__)
@@ -133,10 +135,12 @@ def test_an_answer_to_an_earlier_version_is_kept_and_does_not_count(asked: Lette
 
     old = asked.receive(google(replace(calendar, sequence=2), YES))
     assert (old.state, old.outcome) == (S.SORTED, "accepted: answered an earlier version")
-    assert asked.answers(ANA) == []
+    assert asked.answers(ANA) == [given(Answer.ACCEPTED, sequence=2)]
+    assert asked.standing(ANA) == {}
 
     asked.receive(google(replace(calendar, sequence=3), replace(YES, at=NOW)))
-    assert asked.answers(ANA) == [given(Answer.ACCEPTED, NOW)]
+    assert asked.answers(ANA) == [given(Answer.ACCEPTED, sequence=2), given(Answer.ACCEPTED, NOW, sequence=3)]
+    assert asked.standing(ANA) == {"event": "accepted"}
 
 
 def test_the_last_answer_wins_in_whatever_order_they_come(asked: Letterbox) -> None:

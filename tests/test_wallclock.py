@@ -88,3 +88,11 @@ def test_no_instant_is_forgotten(local: datetime, zone: ZoneInfo) -> None:
     shown = instant.astimezone(zone).replace(tzinfo=None)
     assert instant in wallclock.instants(shown, zone)
     assert abs(shown - local) < timedelta(hours=24)
+
+
+def test_the_zones_to_choose_from_are_real_and_tell_people_apart() -> None:
+    choices = wallclock.zone_choices()
+    assert len(set(choices)) == len(choices) > 350
+    assert set(choices) <= wallclock.zone_names()
+    assert {"Europe/Vienna", "Europe/Ljubljana", "Asia/Tashkent", "UTC"} <= set(choices)
+    assert "Asia/Calcutta" not in choices

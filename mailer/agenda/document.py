@@ -52,6 +52,7 @@ class EventTable(_Table):
     timezone: Line
     date: Day
     example: Annotated[bool, Field(strict=True)] = False
+    public: Annotated[bool, Field(strict=True)] = False
     assumed_minutes: Number = Field(default=15, ge=1, le=24 * 60)
     cancelled: Annotated[bool, Field(strict=True)] = False
     quiet_minutes: Number = Field(default=10, ge=0, le=24 * 60)

@@ -76,12 +76,13 @@ class MailingKind(StrEnum):
     REPORT = "report"
     UPDATE = "update"
     CANCELLATION = "cancellation"
+    CONFIRMATION = "confirmation"
 
 
 ABOUT_ENTRIES = (MailingKind.UPDATE, MailingKind.CANCELLATION)
 """Kinds of letters that make calendars right."""
 
-OF_ITSELF = ABOUT_ENTRIES
+OF_ITSELF = (*ABOUT_ENTRIES, MailingKind.CONFIRMATION)
 """Kinds that no agenda file names: such letters leave because of a change or an answer, when there is one."""
 
 REMINDERS = frozenset({MailingKind.REMINDER, MailingKind.SESSION_REMINDER})
@@ -166,6 +167,7 @@ UNASKED: Mapping[str, Mailing] = {
     for mailing in (
         _of_itself(MailingKind.UPDATE, "What has changed", CalendarPart.EVENT),
         _of_itself(MailingKind.CANCELLATION, "What will not take place", CalendarPart.EVENT),
+        _of_itself(MailingKind.CONFIRMATION, "Confirmation of an answer", CalendarPart.NONE),
     )
 }
 """The mailings of every event that stand in no agenda file, by their key. Whom they reach and when is not said here:
@@ -181,7 +183,7 @@ class RecipientList(_Frozen):
 
 
 class Event(_Frozen):
-    """The conference. `sessions` are in the order of their start.
+    """The conference. `sessions` are in the order of their start. One that is `public` shows its agenda to anybody.
 
     A change waits for `quiet_minutes` after it was published, so that those after it are told with it.
     """
@@ -199,6 +201,7 @@ class Event(_Frozen):
     example: bool = False
     cancelled: bool = False
     quiet_minutes: int = 10
+    public: bool = False
 
     @property
     def zone(self) -> ZoneInfo:

@@ -45,13 +45,15 @@ class Upkeep(_Frozen):
     """What a letter tells its reader's calendar, in the place of what its mailing says.
 
     `since` is the version that the reader was last told of: what differs from it is what the letter tells. `stamped_at`
-    is every entry's DTSTAMP. At most one of `told` is asked: one REQUEST is one entry.
+    is every entry's DTSTAMP. At most one of `told` is asked: one REQUEST is one entry. `answers` are those that the
+    letter confirms, as (anchor, answer).
     """
 
     cause: Cause
     since: int
     stamped_at: Instant
     told: tuple[Told, ...]
+    answers: tuple[tuple[str, str], ...] = ()
 
     @property
     def document(self) -> str:

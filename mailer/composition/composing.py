@@ -117,7 +117,7 @@ class Composer:
         )  # fmt: skip
         letter = skeleton.letter(recipient, dated_at, handle)
         if letter is None:
-            letter = _plainly(skeleton.occasion, recipient, dated_at, texts)
+            letter = _plainly(skeleton.occasion, recipient, dated_at, texts, handle)
         return _ready(version.event, letter, self.sender, dated_at)
 
     def _skeleton(
@@ -167,10 +167,12 @@ def compose(
     sender: Sender,
     upkeep: Upkeep | None = None,
     earlier: Mapping[int, AgendaVersion] = MappingProxyType({}),
+    handle: str | None = None,
 ) -> Composed:
     """The letter that `recipient` gets of `mailing` at the occasion (`anchor`, `due_at`), dated `dated_at`.
 
     With `upkeep` it carries what that says, in the place of what the mailing says; `earlier` has the versions it names.
+    `handle` is the reader's name in links; without it, that of somebody whose links were never revoked.
 
     Raises:
         WordingError: a template cannot be rendered for this reader.
@@ -180,7 +182,7 @@ def compose(
         version=version, mailing=mailing, anchor=anchor, due_at=due_at, texts=texts, signer=sender.signer,
         base_url=sender.base_url, upkeep=upkeep, earlier=earlier,
     )  # fmt: skip
-    return _ready(version.event, _plainly(occasion, recipient, dated_at, texts), sender, dated_at)
+    return _ready(version.event, _plainly(occasion, recipient, dated_at, texts, handle), sender, dated_at)
 
 
 def _ready(event: Event, letter: Letter, sender: Sender, dated_at: datetime) -> Composed:
@@ -193,13 +195,15 @@ def _ready(event: Event, letter: Letter, sender: Sender, dated_at: datetime) -> 
     return Composed(raw, message_id, address, entries)
 
 
-def _plainly(of: Occasion, recipient: Recipient, dated_at: datetime, texts: Wording) -> Letter:
+def _plainly(
+    of: Occasion, recipient: Recipient, dated_at: datetime, texts: Wording, handle: str | None = None
+) -> Letter:
     """A letter rendered, drawn up and encoded by itself, from its facts alone."""
     event, signer, mailing = of.event, of.signer, of.mailing
     domain = event.organiser.address.rpartition("@")[2]
     links = signer.links(
         of.base_url,
-        signer.handle(event.key, recipient.address),
+        handle or signer.handle(event.key, recipient.address),
         (EVENT, *(session.key for session in event.sessions)),
     )
     language = wording.choose_language(texts, mailing.kind, recipient.language, event.language)

@@ -16,6 +16,8 @@ from mailer.composition import timezones
 from mailer.composition.invitation import CalendarMessage, CalendarUser, Entry
 
 PRODID = "-//Convenor//Convenor//EN"
+LOOKED_AT_EVERY = "PT6H"
+"""How often a calendar that is subscribed to may be looked at (RFC 5545 3.3.6)."""
 
 _NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
 _NOT_A_NAME = re.compile(r'[",;:^=\\]')
@@ -48,11 +50,23 @@ def write(message: CalendarMessage) -> bytes:
     calendar.add("PRODID", PRODID)
     calendar.add("CALSCALE", "GREGORIAN")
     calendar.add("METHOD", message.method.value)
+    if message.name:
+        _name(calendar, clean_text(message.name))
     for timezone in sorted({entry.timezone for entry in message.entries if _told_by_rules(entry)}):
         calendar.add_component(_timezone(timezone))
     for entry in message.entries:
         calendar.add_component(_event(entry))
     return bytes(calendar.to_ical())
+
+
+def _name(calendar: icalendar.Calendar, name: str) -> None:
+    """What a calendar that is subscribed to is called, and how often it may be looked at (RFC 7986 5.1, 5.7)."""
+    for property_ in ("NAME", "X-WR-CALNAME"):
+        calendar.add(property_, _Text(name), encode=False)
+    often = icalendar.vText(LOOKED_AT_EVERY)
+    often.params = icalendar.Parameters({"VALUE": "DURATION"})
+    calendar.add("REFRESH-INTERVAL", often, encode=False)
+    calendar.add("X-PUBLISHED-TTL", icalendar.vText(LOOKED_AT_EVERY), encode=False)
 
 
 def clean_text(text: str) -> str:
@@ -112,7 +126,8 @@ def _event(entry: Entry) -> icalendar.Event:
             event.add(name, _Text(text), encode=False)
     event.add("STATUS", entry.status.value)
     event.add("TRANSP", "TRANSPARENT" if entry.transparent else "OPAQUE")
-    event.add("URL", entry.url)
+    if entry.url:
+        event.add("URL", entry.url)
     event.add("ORGANIZER", _user(entry.organiser), encode=False)
     if entry.attendee:
         event.add("ATTENDEE", _invited(entry.attendee), encode=False)

@@ -72,10 +72,11 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class CalendarMessage:
-    """One calendar file: what is asked, and of which entries."""
+    """One calendar file: what is asked, and of which entries. One that is subscribed to has a name."""
 
     method: Method
     entries: tuple[Entry, ...]
+    name: str = ""
 
 
 class Labels(NamedTuple):
@@ -187,21 +188,39 @@ def entry_for(
     Raises:
         KeyError: the agenda has no session of that key.
     """
+    asks = f"{_labels(version.event).answer}\n{links.page}"
+    attendee = CalendarUser(name=recipient.name, address=recipient.address)
+    return _entry(version, anchor, uid_for(anchor), asks, links.page, attendee)
+
+
+def published_entry(*, version: AgendaVersion, anchor: str, uid: str, page: str) -> Entry:
+    """The entry for one anchor as it is published: it names nobody and asks nobody. `page` is its URL, or nothing.
+
+    Raises:
+        KeyError: the agenda has no session of that key.
+    """
+    return _entry(version, anchor, uid, page, page, None)
+
+
+def _entry(
+    version: AgendaVersion, anchor: str, uid: str, last_words: str, url: str, attendee: CalendarUser | None
+) -> Entry:
     event = version.event
     session = None if anchor == EVENT else event.session(anchor)
+    text = _session_text(event, session, last_words) if session else _event_text(event, last_words)
     return Entry(
-        uid=uid_for(anchor),
+        uid=uid,
         sequence=version.sequences.get(anchor, 0),
         stamped_at=version.published_at,
         summary=session.title if session else event.title,
-        description=_session_text(event, session, links) if session else _event_text(event, links),
+        description=text,
         location=_location(event, session),
         starts_at=session.starts_at if session else event.starts_at,
         ends_at=session.ends_at if session else event.ends_at,
         timezone=event.timezone,
         organiser=CalendarUser(name=event.organiser.name, address=event.organiser.address),
-        attendee=CalendarUser(name=recipient.name, address=recipient.address),
-        url=links.page,
+        attendee=attendee,
+        url=url,
         transparent=bool(session and not session.blocks),
     )
 
@@ -212,21 +231,21 @@ def _location(event: Event, session: Session | None) -> str:
     return event.venue.one_line
 
 
-def _event_text(event: Event, links: Links) -> str:
+def _event_text(event: Event, last_words: str) -> str:
     labels = _labels(event)
     agenda = "\n".join((labels.agenda.format(zone=event.timezone), *_programme(event)))
     place = f"{labels.place}\n{event.venue.one_line}"
-    return _paragraphs(event.summary, agenda, place, f"{labels.answer}\n{links.page}")
+    return _paragraphs(event.summary, agenda, place, last_words)
 
 
-def _session_text(event: Event, session: Session, links: Links) -> str:
+def _session_text(event: Event, session: Session, last_words: str) -> str:
     labels = _labels(event)
     return _paragraphs(
         event.title,
         "\n".join(f"– {point}" for point in session.points),
         f"{labels.chair}\n{session.chair}" if session.chair else "",
         "\n".join((labels.speakers, *session.speakers)) if session.speakers else "",
-        f"{labels.answer}\n{links.page}",
+        last_words,
     )
 
 

@@ -39,14 +39,20 @@ def naming_key(secret: bytes, event: str) -> bytes:
     return digest(secret, "naming", event)
 
 
-def handle(naming: bytes, event: str, address: str) -> str:
-    """The recipient's name in links: 16 base64url characters, 96 bits, however the address is written."""
-    return base64.urlsafe_b64encode(digest(naming, "handle", event, address.lower())[:12]).decode()
+def handle(naming: bytes, event: str, address: str, generation: int = 0) -> str:
+    """The recipient's name in links: 16 base64url characters, 96 bits, however the address is written.
+
+    Each `generation`, of which the next begins when links are revoked, has another.
+    """
+    parts = (event, address.lower(), *([str(generation)] if generation else []))
+    return base64.urlsafe_b64encode(digest(naming, "handle", *parts)[:12]).decode()
 
 
-def key_that_named(keys: Sequence[bytes], event: str, address: str, named: str) -> bytes | None:
-    """Which of these keys gave `address` its handle; None if none of them did.
+def key_that_named(
+    keys: Sequence[bytes], event: str, address: str, named: str, generation: int = 0
+) -> bytes | None:
+    """Which of these keys gave `address` its handle of that generation; None if none of them did.
 
     Before naming keys were kept, the secret key itself named everything: so an event from then finds it again.
     """
-    return next((key for key in keys if handle(key, event, address) == named), None)
+    return next((key for key in keys if handle(key, event, address, generation) == named), None)

@@ -33,15 +33,17 @@ LONGEST_MAILBOX = _LONGEST_LOCAL_PART - len("+") - 13 - len("-") - 16
 class Purpose(StrEnum):
     PAGE = "page"
     UNSUBSCRIBE = "unsubscribe"
+    FEED = "feed"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Links:
-    """The addresses one letter shows: the personal page, unsubscribing, and an .ics for each anchor."""
+    """A person's addresses: their page, unsubscribing, an .ics for each anchor, and the calendar to subscribe to."""
 
     page: str
     unsubscribe: str
     entries: Mapping[str, str]
+    feed: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,9 @@ class Signer:
         """32 bytes by the naming key: they stay what they are, whatever secret key is in force."""
         return keys.digest(self.names_by, purpose, *parts)
 
-    def handle(self, event: str, address: str) -> str:
-        """The recipient's name in links: 16 base64url characters, 96 bits."""
-        return keys.handle(self.names_by, event, address)
+    def handle(self, event: str, address: str, generation: int = 0) -> str:
+        """The recipient's name in links: 16 base64url characters, 96 bits; another in each generation of links."""
+        return keys.handle(self.names_by, event, address, generation)
 
     def uid(self, event: str, anchor: str, address: str, domain: str) -> str:
         """An entry's UID: opaque, 128 bits, stable per (anchor, recipient) (RFC 5545 3.8.4.7, RFC 7986 5.3).
@@ -141,6 +143,7 @@ class Signer:
             page=page,
             unsubscribe=f"{base_url}/u/{self.token(Purpose.UNSUBSCRIBE, handle)}",
             entries={anchor: f"{page}/{anchor}.ics" for anchor in anchors},
+            feed=f"{base_url}/f/{self.token(Purpose.FEED, handle)}.ics",
         )
 
 

@@ -48,6 +48,7 @@ PLACEHOLDERS: Mapping[str, str] = {
     "recipient.role": "focal_point, practitioner, expert or speaker.",
     "recipient.timezone": "The reader's time zone (the venue's where none is known), such as Asia/Almaty.",
     "recipient.own_time": "Whether the reader's clock shows another hour than the venue's on the day.",
+    "answer": "What the reader answered for the conference: accepted, tentative, declined or delegated, or nothing.",
     "event.title": "The conference's title.",
     "event.summary": "What it is about, in one paragraph, or nothing.",
     "event.language": "The language the agenda is written in, such as en.",
@@ -118,6 +119,7 @@ PLACEHOLDERS: Mapping[str, str] = {
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _BIDI = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+_TAKES_PART = frozenset({"accepted", "tentative"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +162,8 @@ def context(
 
     Args:
         anchor: what the occasion hangs on: `event`, or a session's key.
-        upkeep: what the letter does to entries, if it is about them; `earlier` has the versions it names.
+        upkeep: what the letter does to entries or says of answers, if it is about them; `earlier` has the versions it
+            names.
         language: the one the letter will be written in (`wording.choose_language`).
 
     Raises:
@@ -168,7 +171,8 @@ def context(
     """
     event, zone = version.event, recipient.timezone or version.event.timezone
     clocks = _Clocks(venue=event.zone, own=ZoneInfo(zone))
-    sessions = [_session(session, event, recipient, links, clocks) for session in event.sessions]
+    answers = dict(upkeep.answers) if upkeep else {}
+    sessions = [_session(session, event, recipient, links, clocks, answers) for session in event.sessions]
     hangs_on = None if anchor == EVENT else _found(anchor, version, upkeep, earlier)
     starts = clocks.moment(event.starts_at)
     return {
@@ -183,9 +187,10 @@ def context(
         "links": {"page": links.page, "unsubscribe": links.unsubscribe},
         "sessions": sessions,
         "chosen_sessions": [session for session in sessions if session["chosen"]],
-        "session": hangs_on and _session(hangs_on, event, recipient, links, clocks),
+        "session": hangs_on and _session(hangs_on, event, recipient, links, clocks, answers),
         "upkeep": _upkeep(upkeep),
         "changes": _changes(version, anchor, upkeep, earlier, clocks),
+        "answer": answers.get(EVENT, ""),
         "language": language,
         "direction": direction_of(language),
     }
@@ -357,8 +362,18 @@ def _event(event: Event, links: Links, clocks: _Clocks) -> dict[str, Value]:
     }
 
 
+def takes_part(session: str, recipient: Recipient, answers: Mapping[str, str]) -> bool:
+    """Whether a reader chose a session: by what they last answered for it, and else by what the list says."""
+    return answers[session] in _TAKES_PART if session in answers else session in recipient.sessions
+
+
 def _session(
-    session: Session, event: Event, recipient: Recipient, links: Links, clocks: _Clocks
+    session: Session,
+    event: Event,
+    recipient: Recipient,
+    links: Links,
+    clocks: _Clocks,
+    answers: Mapping[str, str],
 ) -> dict[str, Value]:
     return {
         "key": session.key,
@@ -372,7 +387,7 @@ def _session(
         "chair": _line(session.chair or ""),
         "speakers": [_line(speaker) for speaker in session.speakers],
         "is_break": session.kind is SessionKind.BREAK,
-        "chosen": session.key in recipient.sessions,
+        "chosen": takes_part(session.key, recipient, answers),
         "entry_link": links.entries.get(session.key, ""),
     }
 
@@ -385,8 +400,8 @@ def _line(text: str) -> str:
 
 
 def samples(kind: MailingKind, language: str) -> Iterator[dict[str, Value]]:
-    """Contexts to try a template on: every role; bare and full values; the venue's clock and others; for letters about
-    changes, every cause and sort of change.
+    """Contexts to try a template on: every role and answer; bare and full values; the venue's clock and others; for
+    letters about changes, every cause and sort of change.
     """
     for role in Role:
         for zone, full in ((None, False), ("Asia/Tashkent", True), ("Pacific/Honolulu", True)):
@@ -425,6 +440,15 @@ def _sample_occasions(
     kind: MailingKind, version: AgendaVersion
 ) -> Iterator[tuple[str, AgendaVersion, Upkeep | None]]:
     """Anchor, agenda and upkeep of letters of this kind."""
+    if kind is MailingKind.CONFIRMATION:
+        for answer in _SAMPLE_ANSWERS:
+            confirmed = ((EVENT, answer), ("session-1", answer)) if answer else ()
+            yield (
+                EVENT,
+                version,
+                Upkeep(cause=Cause.CHOICE, since=0, stamped_at=_SAMPLE_DAY, told=(), answers=confirmed),
+            )
+        return
     if kind not in ABOUT_ENTRIES:
         yield "session-1" if kind is MailingKind.SESSION_REMINDER else EVENT, version, None
         return
@@ -463,6 +487,7 @@ def _changed_sample(version: AgendaVersion, *, cancelled: bool) -> AgendaVersion
     return version.model_copy(update={"event": changed})
 
 
+_SAMPLE_ANSWERS = ("accepted", "tentative", "declined", "delegated", "")
 _SAMPLE_DAY = datetime(2030, 6, 4, 8, 0, tzinfo=UTC)
 
 

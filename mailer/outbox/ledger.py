@@ -295,6 +295,14 @@ def ids_of(c: Connection, event: str, wanted: Iterable[str]) -> list[int]:
     )
 
 
+def sequence_told(c: Connection, recipient_id: int, anchor: str) -> int:
+    """The SEQUENCE that somebody's calendar was last told of an entry; 0 where it was told of none."""
+    query = select(entry.c.sequence_sent).where(
+        entry.c.recipient_id == recipient_id, entry.c.anchor == anchor
+    )
+    return c.scalar(query) or 0
+
+
 def counted(c: Connection, event: str, number: int) -> dict[str, tuple[int, int]]:
     """By anchor, how many entries stand in calendars, and how many of those are known to be right for this version."""
     is_right = func.count().filter(entry.c.right_for >= number)

@@ -5,11 +5,19 @@ So it lies here in clear, and calendars can still be told of changes when the se
 of it is composition's to say.
 """
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from mailer.errors import StoreError
 from mailer.outbox.database import insert
-from mailer.outbox.schema import event_key, recipient
+from mailer.outbox.schema import event_key, recipient, revocation
+
+generation_of = (
+    select(func.coalesce(func.max(revocation.c.generation), 0))
+    .where(revocation.c.recipient_id == recipient.c.id)
+    .scalar_subquery()
+    .label("generation")
+)
+"""How often a person's links were revoked: which handle of theirs is the one in force."""
 
 
 def naming_key(c: Connection, event: str) -> bytes | None:
@@ -32,8 +40,9 @@ def keep_naming_key(c: Connection, event: str, naming: bytes) -> None:
         )
 
 
-def somebody_named(c: Connection, event: str) -> tuple[str, str] | None:
-    """The address, in lower case, and the handle of somebody ever listed; None while nobody was."""
-    query = select(recipient.c.address_key, recipient.c.handle).where(recipient.c.event == event).limit(1)
+def somebody_named(c: Connection, event: str) -> tuple[str, str, int] | None:
+    """The address, in lower case, the handle and its generation of somebody ever listed; None while nobody was."""
+    query = select(recipient.c.address_key, recipient.c.handle, generation_of)
+    query = query.where(recipient.c.event == event).limit(1)
     found = c.execute(query.order_by(recipient.c.id)).one_or_none()
-    return None if found is None else (found.address_key, found.handle)
+    return None if found is None else (found.address_key, found.handle, found.generation)

@@ -16,6 +16,8 @@ from mailer.errors import StoreError
 from mailer.outbox.database import insert
 from mailer.outbox.letter import UNSENT, Happening, LetterState
 from mailer.outbox.moving import CHUNK, chunks, locked, move, rewrite
+from mailer.outbox.naming import generation_of
+from mailer.outbox.preferences import Preference, as_preferred, keep
 from mailer.outbox.schema import (
     Answer,
     entry,
@@ -25,6 +27,7 @@ from mailer.outbox.schema import (
     occasion,
     recipient,
     recipient_revision,
+    revocation,
 )
 from mailer.outbox.schema import (
     answer as answered,
@@ -77,12 +80,13 @@ def save_roster(
 ) -> RosterChange:
     """Make this the event's list. `handle_of` gives a new address its name in links.
 
-    Unsent letters follow to what the list now says of their readers; those of readers who left are withdrawn.
+    Unsent letters follow to what the list now says of their readers; those of readers who left are withdrawn. What
+    somebody chose on their page stands above the list.
 
     Raises:
         StoreError: an address stands twice in the list, or somebody else saved a list at this moment.
     """
-    listed = _by_key(recipients)
+    listed = _by_key(as_preferred(c, event, recipients))
     known = _known(c, event)
     new = [each for key, each in listed.items() if key not in known]
     kept = [(known[key], each) for key, each in listed.items() if key in known]
@@ -407,12 +411,74 @@ def record_answer(
     return True
 
 
+def unconfirmed(c: Connection, event: str, mailing: str, source: str, since: datetime) -> dict[int, datetime]:
+    """Who answered by `source` after `since`, and was sent no letter of this mailing that fell due later: when last."""
+    told = (
+        select(letter.c.recipient_id, func.max(occasion.c.due_at).label("due_at"))
+        .join(occasion, occasion.c.id == letter.c.occasion_id)
+        .where(occasion.c.event == event, occasion.c.mailing == mailing)
+        .group_by(letter.c.recipient_id)
+        .subquery()
+    )
+    last = func.max(answered.c.at)
+    query = (
+        select(answered.c.recipient_id, last.label("at"))
+        .join(recipient, recipient.c.id == answered.c.recipient_id)
+        .outerjoin(told, told.c.recipient_id == answered.c.recipient_id)
+        .where(recipient.c.event == event, recipient.c.left_at.is_(None))
+        .where(answered.c.source == source, answered.c.at > since)
+        .group_by(answered.c.recipient_id, told.c.due_at)
+        .having(or_(told.c.due_at.is_(None), last >= told.c.due_at))
+    )
+    return {row.recipient_id: row.at for row in c.execute(query)}
+
+
 def answers(c: Connection, recipient_id: int) -> list[AnswerGiven]:
     """All that a recipient answered, the oldest first."""
     said = answered.c
     query = select(said.anchor, said.answer, said.at, said.source, said.sequence, said.comment)
     query = query.where(answered.c.recipient_id == recipient_id).order_by(answered.c.at, answered.c.id)
     return [AnswerGiven(**row) for row in c.execute(query).mappings()]
+
+
+def prefer(c: Connection, recipient_id: int, chosen: Preference, at: datetime) -> bool:
+    """Have somebody's letters follow what they chose; returns whether that is another thing than before."""
+    if not chosen:
+        return False
+    keep(c, recipient_id, chosen, at)
+    row = c.execute(_people().where(recipient.c.id == recipient_id).with_for_update(of=recipient)).one()
+    said = chosen.applied(Recipient.model_validate_json(row.document))
+    if _says(row.document, said):
+        return False
+    _revise(c, [(row, said)], at)
+    _touch(c, row.event, at)
+    return True
+
+
+def links_of(c: Connection, event: str, address: str) -> tuple[str, int] | None:
+    """The handle in somebody's links and its generation, however the address is written; None for nobody."""
+    query = select(recipient.c.handle, generation_of)
+    row = c.execute(query.where(recipient.c.event == event, recipient.c.address_key == _key(address))).first()
+    return None if row is None else (row.handle, row.generation)
+
+
+def revoke(
+    c: Connection, event: str, address: str, now: datetime, handle_of: Callable[[str, int], str]
+) -> int | None:
+    """Make every link that somebody was ever sent lead nowhere; the new generation, or None for nobody.
+
+    Unsent letters are written anew, with links of the new generation. A repetition is not: its bytes may not change,
+    so that a letter in doubt is held for a person instead.
+    """
+    this = _people().where(recipient.c.event == event, recipient.c.address_key == _key(address))
+    row = c.execute(this.with_for_update(of=recipient)).one_or_none()
+    if row is None:
+        return None
+    generation: int = 1 + c.execute(select(generation_of).where(recipient.c.id == row.id)).scalar_one()
+    c.execute(revocation.insert(), {"recipient_id": row.id, "generation": generation, "at": now})
+    _mark(c, [row.id], {"handle": handle_of(row.address_key, generation)})
+    _revise(c, [(row, Recipient.model_validate_json(row.document))], now)
+    return generation
 
 
 def unsubscribe(c: Connection, recipient_id: int, at: datetime) -> int:

@@ -189,6 +189,28 @@ recipient_revision = Table(
 )
 """What a list said of a recipient from some moment on; never altered. A letter names its own."""
 
+revocation = Table(
+    "revocation",
+    metadata,
+    Column("recipient_id", Id, ForeignKey(recipient.c.id), primary_key=True, autoincrement=False),
+    Column("generation", Integer, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+)
+"""When somebody's links were revoked, and which generation of links, with a handle of its own, began then."""
+
+preference = Table(
+    "preference",
+    metadata,
+    Column("recipient_id", Id, ForeignKey(recipient.c.id), primary_key=True, autoincrement=False),
+    Column("language", Text),
+    Column("timezone", Text),
+    Column("at", Instant, nullable=False),
+)
+"""What people chose on their page; nothing, where they left it as it was.
+
+It stands above what a list says of them, whatever the next list says.
+"""
+
 answer = Table(
     "answer",
     metadata,

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from mailer.errors import StoreError
 from mailer.outbox import agendas
 from mailer.web import pages
-from mailer.web.delegate import personal, unsubscribe
+from mailer.web.delegate import feed, personal, public, unsubscribe
 from mailer.web.gate import Gate
 from mailer.web.office import Office
 from mailer.web.organiser import status, timetable, tray
@@ -21,7 +21,7 @@ from mailer.web.organiser import status, timetable, tray
 def create_app(office: Office) -> FastAPI:
     """All pages for one office. They read the office's clock and no other; GET changes nothing."""
     app = FastAPI(title="Convenor", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    for routed in (timetable, tray, status, personal, unsubscribe):
+    for routed in (timetable, tray, status, personal, feed, public, unsubscribe):
         app.include_router(routed.routes(office))
     _add_plumbing(app, office)
     app.mount("/static", StaticFiles(directory=pages.STATIC))

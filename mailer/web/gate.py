@@ -19,7 +19,7 @@ from mailer.web import pages
 MAX_BODY_BYTES = 64 * 1024
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
-_PUBLIC = ("/r/", "/u/", "/static/", "/favicon", "/health")
+_PUBLIC = ("/r/", "/u/", "/f/", "/e/", "/static/", "/favicon", "/health")
 _NAMES_PEOPLE = ("/tray",)
 _MARKS_OF_A_PROXY = (
     "forwarded",

@@ -1,9 +1,14 @@
-"""Moments as people read them, in English. Every function takes the zone it tells; none reads a clock."""
+"""Moments as people read them, in English unless another language is asked for, and the cities of clocks.
+
+Every function takes the zone it tells; none reads a clock. Clocks show 24 hours; digits are European in every language.
+"""
 
 from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_skeleton, get_timezone_location
+
+from mailer.composition.placeholders import locale_of
 
 _LOCALE = "en_GB"
 _STEPS = (
@@ -25,15 +30,21 @@ def hour(moment: datetime, zone: tzinfo) -> str:
 
 
 @_remembered
-def day(moment: datetime, zone: tzinfo) -> str:
-    """`Wednesday, 10 March 2027`"""
-    return format_date(moment.astimezone(zone).date(), "EEEE, d MMMM y", locale=_LOCALE)
+def day(moment: datetime, zone: tzinfo, language: str = "") -> str:
+    """`Wednesday, 10 March 2027`, or as another language writes it in full."""
+    date = moment.astimezone(zone).date()
+    if language in {"", "en"}:
+        return format_date(date, "EEEE, d MMMM y", locale=_LOCALE)
+    return format_date(date, "full", locale=locale_of(language))
 
 
 @_remembered
-def short_day(moment: datetime, zone: tzinfo) -> str:
-    """`Wed 10 Mar`"""
-    return format_date(moment.astimezone(zone).date(), "EEE d MMM", locale=_LOCALE)
+def short_day(moment: datetime, zone: tzinfo, language: str = "") -> str:
+    """`Wed 10 Mar`, or as another language writes it."""
+    date = moment.astimezone(zone).date()
+    if language in {"", "en"}:
+        return format_date(date, "EEE d MMM", locale=_LOCALE)
+    return format_skeleton("MMMEd", moment.astimezone(zone), locale=locale_of(language))
 
 
 @_remembered
@@ -57,3 +68,19 @@ def away(moment: datetime, now: datetime) -> str:
         return "now"
     words = f"{count} {name}" if count == 1 else f"{count} {name}s"
     return f"in {words}" if moment > now else f"{words} ago"
+
+
+def date(moment: datetime, zone: tzinfo, language: str) -> str:
+    """`10 March 2027`, or as another language writes it."""
+    return format_date(moment.astimezone(zone).date(), "long", locale=locale_of(language))
+
+
+def city(timezone: str, language: str) -> str:
+    """The place a zone is named by: `Vienna` for Europe/Vienna, `Wien` in German; a zone without one as it stands."""
+    found: str = get_timezone_location(timezone, locale=locale_of(language), return_city=True)
+    return timezone if timezone == "UTC" else found.rpartition("/")[2]
+
+
+def language_name(language: str) -> str:
+    """What a language calls itself: `English`, `français`."""
+    return locale_of(language).get_language_name() or language

@@ -15,7 +15,7 @@ class Office:
     """One event's desk. `event` is the key of the event shown; `clock` gives aware UTC.
 
     `tray` is None when letters leave through a mail server; `profile` is what that bears. `notes` gives sentences
-    shown on top.
+    shown on top. `languages` are those a person may choose to be written to in.
     """
 
     database: Database
@@ -25,3 +25,4 @@ class Office:
     clock: Callable[[], datetime]
     notes: Callable[[], Sequence[str]] = tuple
     profile: Profile = TRAY
+    languages: tuple[str, ...] = ("ar", "en", "fr")

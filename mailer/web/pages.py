@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mailer.web import moments
+from mailer.web.delegate.speech import every_speech
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
@@ -59,6 +60,8 @@ _TEMPLATES.filters.update(
     away=moments.away,
     mailbox=parseaddr,
     urlpath=lambda address: urlsplit(address).path,
+    isolated=lambda text: f"\u2068{text}\u2069",  # UAX 9 2.4.4: its direction is its own affair
+    webcal=lambda address: f"webcal://{address.partition('://')[2]}",
     number=lambda count: f"{count:,}",
 )
 
@@ -75,10 +78,12 @@ _ERRORS: Mapping[int, tuple[str, str]] = {
     500: ("Something went wrong here", "It has been noted. Try again in a moment; no letter is lost by it."),
     503: ("The database cannot be read", "Try again in a moment; no letter is lost by it."),
 }
-_LINK_IS_DEAD = (
-    "This link does not work",
-    "It may be cut off or no longer valid. Please use the link in our latest letter, or reply to it.",
-)
+_PERSONAL, _PUBLIC = ("/r/", "/u/", "/f/"), ("/e/",)
+
+
+def path_of(address: str) -> str:
+    """The path of an address of ours: pages link within themselves, under whatever name they were asked for."""
+    return urlsplit(address).path
 
 
 def page(
@@ -90,10 +95,17 @@ def page(
 
 def error(status: int, path: str, headers: Mapping[str, str] | None = None) -> HTMLResponse:
     """The tidy page for an HTTP status. For personal links it is one and the same, whatever was wrong."""
-    is_personal = path.startswith(("/r/", "/u/"))
-    if is_personal and status == 404:
-        title, words = _LINK_IS_DEAD
-    else:
-        title, words = _ERRORS.get(status, _ERRORS[400])
-    bears = {**(PERSONAL if is_personal else {"Content-Security-Policy": DELEGATE_POLICY}), **(headers or {})}
-    return page("error.html", status=status, headers=bears, title=title, words=words, home=not is_personal)
+    if path.startswith((*_PERSONAL, *_PUBLIC)):
+        said = [(say, f"{_phrase(status, path)}", f"{_phrase(status, path)}_why") for say in every_speech()]
+        bears = {**PERSONAL, **(headers or {})}
+        return page("delegate/error.html", status=status, headers=bears, said=said, say=said[0][0])
+    title, words = _ERRORS.get(status, _ERRORS[400])
+    bears = {"Content-Security-Policy": DELEGATE_POLICY, **(headers or {})}
+    return page("error.html", status=status, headers=bears, title=title, words=words)
+
+
+def _phrase(status: int, path: str) -> str:
+    """What delegates are told, in all languages at once: nobody knows whose a broken link was."""
+    if status == 404:
+        return "dead_link" if path.startswith(_PERSONAL) else "nothing_here"
+    return "not_done" if status < 500 else "went_wrong"

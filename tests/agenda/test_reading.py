@@ -85,6 +85,12 @@ def test_a_day_may_be_text_or_a_date(tmp_path: Path) -> None:
     assert starts(tmp_path) == ["2027-03-10 08:00", "2027-03-10 09:00"]
 
 
+def test_an_agenda_is_public_only_if_its_file_says_so(tmp_path: Path) -> None:
+    assert not reading(tmp_path, SOUND).event.public
+    said = but(('date = "2027-03-10"', 'date = "2027-03-10"\npublic = true'))
+    assert reading(tmp_path, said).event.public
+
+
 @pytest.mark.parametrize(
     ("days", "day"),
     [
@@ -311,7 +317,8 @@ def test_a_zone_is_never_guessed(tmp_path: Path, zone: str, hint: str | None) ->
             'kind = "invite"',
             (
                 "23: mailing[0].kind: 'invite' is none of "
-                "'invitation', 'agenda', 'reminder', 'practical', 'session-reminder' or 'report'"
+                "'invitation', 'agenda', 'reminder', 'practical', 'session-reminder', "
+                "'report' or 'confirmation'"
             ),
         ),
         (

@@ -57,3 +57,12 @@ def test_the_key_that_named_an_events_people_is_found_again() -> None:
     assert keys.key_that_named((FIRST, SECOND), EVENT, "ANA@prosecution.example", named) == SECOND
     assert keys.key_that_named((FIRST, THIRD), EVENT, ADDRESS, named) is None
     assert keys.key_that_named((FIRST, SECOND), "another", ADDRESS, named) is None
+
+
+def test_each_generation_of_links_has_a_handle_of_its_own_and_the_first_is_as_ever() -> None:
+    handles = [keys.handle(FIRST, EVENT, ADDRESS, generation) for generation in range(3)]
+    assert handles[0] == keys.handle(FIRST, EVENT, ADDRESS)
+    assert len(set(handles)) == 3
+    assert {len(handle) for handle in handles} == {16}
+    assert keys.key_that_named((SECOND, FIRST), EVENT, ADDRESS, handles[2], 2) == FIRST
+    assert keys.key_that_named((SECOND, FIRST), EVENT, ADDRESS, handles[2], 1) is None

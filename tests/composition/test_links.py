@@ -173,6 +173,7 @@ def test_the_links_of_one_letter() -> None:
         page=page,
         unsubscribe=f"https://conference.example/u/{SIGNER.token(Purpose.UNSUBSCRIBE, HANDLE)}",
         entries={"event": f"{page}/event.ics", "session-1": f"{page}/session-1.ics"},
+        feed=f"https://conference.example/f/{SIGNER.token(Purpose.FEED, HANDLE)}.ics",
     )
 
 

@@ -237,6 +237,17 @@ def test_a_handle_that_is_known_is_not_worked_out(composer: Composer) -> None:
     assert composed(composer, handle=handle) == plainly(composer)
 
 
+def test_a_handle_of_a_later_generation_is_in_every_letters_links(composer: Composer) -> None:
+    """After somebody's links were revoked; also where a letter cannot be filled into a skeleton."""
+    handle = SENDER.signer.handle(EVENT.key, PRACTITIONER.address, 1)
+    for reader in (PRACTITIONER, PRACTITIONER.model_copy(update={"institution": "x" * 5000})):
+        letter = composed(composer, reader, handle=handle)
+        assert letter == compose(**FACTS, recipient=reader, sender=SENDER, handle=handle)
+        page = SENDER.signer.links(SENDER.base_url, handle, ()).page
+        assert f"\n{page}\n" in letter.text
+        assert letter.text != plainly(composer, reader).text
+
+
 @pytest.mark.parametrize("hours", [0, 5], ids=["UTC", "elsewhere"])
 def test_equal_instants_written_differently_are_different_letters(composer: Composer, hours: int) -> None:
     zone = datetime.fromisoformat(f"2027-01-01T00:00+0{hours}:00").tzinfo

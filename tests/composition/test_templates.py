@@ -1,6 +1,7 @@
 """The letters themselves: complete, true to the agenda, fit for mail programs, closed to strangers' text."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from mailer.agenda.model import CalendarPart, Event, MailingKind, Session
+from mailer.agenda.upkeep import Cause, Upkeep
 from mailer.composition import wording
 from mailer.composition.placeholders import context
 from mailer.composition.typesetting import visible
@@ -347,3 +349,65 @@ def test_a_conference_of_two_days_names_both() -> None:
         words = written(kind, event=event)
         assert days in flat(words.text)
         assert days in Page(words.html).text
+
+
+CONFIRMED = {
+    "en": (
+        "you will attend,",
+        "you may attend",
+        "you cannot attend",
+        "somebody else will attend",
+        "the sessions as",
+    ),
+    "fr": ("vous participerez,", "peut-être", "ne pourrez pas", "une autre personne", "les séances que"),
+    "ar": ("أنكم ستحضرون", "أنكم قد تحضرون", "يتعذّر", "شخصاً آخر", "الجلسات كما"),
+}
+ANSWERS = ("accepted", "tentative", "declined", "delegated", "")
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize(
+    "recipient",
+    [conference.PRACTITIONER, conference.FOCAL_POINT, conference.EXPERT],
+    ids=lambda r: r.language,
+)
+def test_a_confirmation_says_the_answer_and_no_other(recipient: Recipient, answer: str) -> None:
+    words = confirmed(recipient, {"event": answer} if answer else {})
+    said = CONFIRMED[words.language][ANSWERS.index(answer)]
+    for part in (flat(words.text), flat(Page(words.html).text)):
+        assert [each for each in CONFIRMED[words.language] if each in part] == [said]
+
+
+def confirmed(recipient: Recipient, answers: Mapping[str, str]) -> Words:
+    """The confirmation of these answers."""
+    values = context(
+        version=conference.version(),
+        mailing=conference.EVENT.mailing("confirmation"),
+        anchor="event",
+        recipient=recipient,
+        links=conference.links(),
+        language=recipient.language or "en",
+        due_at=conference.PUBLISHED_AT,
+        upkeep=Upkeep(
+            cause=Cause.CHOICE,
+            since=1,
+            stamped_at=conference.PUBLISHED_AT,
+            told=(),
+            answers=tuple(answers.items()),
+        ),
+    )
+    return wording.render(WORDING, MailingKind.CONFIRMATION, values)
+
+
+def test_a_confirmation_lists_the_sessions_as_they_were_last_chosen() -> None:
+    attends = confirmed(
+        conference.PRACTITIONER, {"event": "accepted", "session-2": "declined", "session-1": "accepted"}
+    )
+    declines = confirmed(conference.PRACTITIONER, {"event": "declined"})
+    titles = {
+        key: flat(conference.EVENT.session(key).title) for key in ("session-1", "session-2", "session-4")
+    }
+    for part in (flat(attends.text), flat(Page(attends.html).text)):
+        assert [key for key, title in titles.items() if title in part] == ["session-1", "session-4"]
+    for part in (flat(declines.text), flat(Page(declines.html).text)):
+        assert [title for title in titles.values() if title in part] == []

@@ -128,6 +128,13 @@ class Letterbox:
             assert reader
             return people.answers(c, reader.recipient_id)
 
+    def standing(self, address: str) -> dict[str, str]:
+        """What of the answers holds, by anchor."""
+        with self.database.reading() as c:
+            reader = incoming.reader_at(c, EVENT.key, address)
+            assert reader
+            return people.standing_answers(c, [reader.recipient_id]).get(reader.recipient_id, {})
+
 
 @contextmanager
 def reading() -> Iterator[BoundedReader]:

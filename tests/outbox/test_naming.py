@@ -25,4 +25,4 @@ def test_somebody_of_the_event_and_their_handle_are_found(database: Database) ->
         assert naming.somebody_named(c, EVENT) is None
         list_people(c, 1, "another")
         list_people(c, 3)
-        assert naming.somebody_named(c, EVENT) == (person(0).address, f"{EVENT}/{person(0).address}")
+        assert naming.somebody_named(c, EVENT) == (person(0).address, f"{EVENT}/{person(0).address}", 0)

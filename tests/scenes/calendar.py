@@ -7,7 +7,13 @@ from pathlib import Path
 from mailer.agenda.model import AgendaVersion, CalendarPart, Event, Session, SessionKind
 from mailer.agenda.rules import EVENT as WHOLE_EVENT
 from mailer.agenda.upkeep import Cause, Told, Upkeep
-from mailer.composition.invitation import CalendarMessage, calendar_message, messages_for
+from mailer.composition.invitation import (
+    CalendarMessage,
+    Method,
+    calendar_message,
+    messages_for,
+    published_entry,
+)
 from mailer.composition.links import Signer
 from mailer.recipients.model import Recipient
 from tests.conference import EVENT, EXPERT, FOCAL_POINT, PRACTITIONER, PUBLISHED_AT, SESSIONS, links, version
@@ -104,6 +110,19 @@ def cancelled() -> CalendarMessage:
     return message
 
 
+def subscribed(page: str = "", title: str = EVENT.title) -> CalendarMessage:
+    """A calendar that its reader's program looks at again and again."""
+    agenda = agenda_of(SESSIONS, title=title)
+    return CalendarMessage(
+        method=Method.PUBLISH,
+        entries=tuple(
+            published_entry(version=agenda, anchor=anchor, uid=uid(anchor, PRACTITIONER), page=page)
+            for anchor in (WHOLE_EVENT, *PRACTITIONER.sessions)
+        ),
+        name=title,
+    )
+
+
 def scenes() -> dict[str, CalendarMessage]:
     spring = session(datetime(2027, 3, 28, 0, 30, tzinfo=UTC), title="From winter into summer time")
     autumn = session(datetime(2027, 10, 31, 0, 30, tzinfo=UTC), title="In the hour that comes twice")
@@ -139,6 +158,10 @@ def scenes() -> dict[str, CalendarMessage]:
         ),
         "session-request-in-utc": carried(
             request, "session-1", agenda=agenda_of([session(cairo.starts_at)], timezone="UTC")
+        ),
+        "subscribed-calendar": subscribed(),
+        "subscribed-calendar-of-a-public-agenda": subscribed(
+            "https://c.example/e/cybercrime-2027", r'Ends; begins, "and" \n more'
         ),
         "session-request-full-of-punctuation": carried(request, "session-1", agenda=agenda_of([punctuated])),
     }

@@ -4,6 +4,7 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
+from mailer.composition.links import Purpose
 from mailer.web.gate import Gate, host_of
 from mailer.web.pages import HEADERS
 from tests.web.desk import LOCAL, Desk
@@ -21,7 +22,7 @@ PATHS = [
 ]
 
 
-@pytest.mark.parametrize("path", [*PATHS, "/r/nobody", "/u/nobody"])
+@pytest.mark.parametrize("path", [*PATHS, "/r/nobody", "/u/nobody", "/f/nobody.ics", "/e/nobody"])
 def test_every_response_bears_the_security_headers(calm_desk: Desk, path: str) -> None:
     response = calm_desk.browser().get(path)
     assert {name for name in HEADERS if name.lower() not in response.headers} == set()
@@ -54,8 +55,9 @@ def test_organisers_pages_answer_to_no_other_name(calm_desk: Desk, host: str, pa
 
 
 def test_a_personal_link_answers_under_any_name(calm_desk: Desk) -> None:
-    response = calm_desk.browser().get(f"/r/{calm_desk.token()}", headers={"Host": "proxy.internal.example"})
-    assert response.status_code == 200
+    for path in (f"/r/{calm_desk.token()}", f"/f/{calm_desk.token(Purpose.FEED)}.ics"):
+        response = calm_desk.browser().get(path, headers={"Host": "proxy.internal.example"})
+        assert response.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,9 @@ def test_the_tray_is_shown_at_this_machine_alone(calm_desk: Desk, headers: dict[
     )
 
 
-@pytest.mark.parametrize("path", ["/r/{token}/answer", "/u/{token}", "/"])
+@pytest.mark.parametrize(
+    "path", ["/r/{token}/answer", "/r/{token}/sessions", "/r/{token}/settings", "/u/{token}", "/"]
+)
 def test_a_megabyte_is_too_much(calm_desk: Desk, path: str) -> None:
     response = calm_desk.browser().post(
         path.format(token=calm_desk.token()), content=b"answer=" + b"x" * 1_000_000

@@ -19,6 +19,21 @@ def test_a_moment_is_told_on_the_clock_that_is_asked_for() -> None:
     assert moments.exact(NOW, UTC) == "9 Mar 2027, 23:30:05"
 
 
+def test_days_and_places_are_told_in_other_languages_too() -> None:
+    assert moments.day(NOW, VIENNA, "en") == moments.day(NOW, VIENNA)
+    assert moments.short_day(NOW, VIENNA, "en") == moments.short_day(NOW, VIENNA)
+    assert moments.day(NOW, VIENNA, "fr") == "mercredi 10 mars 2027"
+    assert moments.short_day(NOW, VIENNA, "fr") == "mer. 10 mars"
+    assert [moments.date(NOW, VIENNA, each) for each in ("en", "fr")] == ["10 March 2027", "10 mars 2027"]
+    assert [moments.city("Europe/Vienna", each) for each in ("en", "fr", "de")] == [
+        "Vienna",
+        "Vienne",
+        "Wien",
+    ]
+    assert moments.city("UTC", "fr") == "UTC"
+    assert [moments.language_name(each) for each in ("en", "fr", "ar")] == ["English", "français", "العربية"]
+
+
 @pytest.mark.parametrize(
     ("distance", "words"),
     [

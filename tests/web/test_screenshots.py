@@ -75,7 +75,7 @@ def _take(chromium: Browser, address: str, file: Path, width: int, scheme: str) 
         viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
     )
     assert page.goto(address, wait_until="networkidle")
-    page.screenshot(path=file, full_page=file.stem != "tray", scale="css")
+    page.screenshot(path=file, full_page=file.stem not in {"tray", "page-phone"}, scale="css")
     page.close()
 
 

@@ -1,45 +1,25 @@
-"""`/r/…`: a recipient's own page, the answer given on it, and the entries for their calendar."""
+"""`/r/…`: a recipient's own page, the answer, sessions and settings given on it, and the entries for their calendar."""
 
 from datetime import datetime
-from typing import Annotated
-from urllib.parse import parse_qsl
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from mailer import wallclock
+from mailer.agenda.model import Event
 from mailer.agenda.rules import EVENT
 from mailer.composition import placeholders
 from mailer.composition.links import Purpose
 from mailer.outbox import people
+from mailer.outbox.preferences import Preference
 from mailer.outbox.schema import Answer
-from mailer.web import pages
-from mailer.web.delegate import calendar, door
+from mailer.web import moments, pages
+from mailer.web.delegate import calendar, chosen, door, elsewhere, forms, zones
 from mailer.web.delegate.door import Visitor
+from mailer.web.delegate.forms import Given
 from mailer.web.office import Office
-
-CHOICES: tuple[tuple[Answer, str], ...] = (
-    (Answer.ACCEPTED, "I will attend"),
-    (Answer.TENTATIVE, "I may attend"),
-    (Answer.DECLINED, "I cannot attend"),
-)
-"""The answers offered, in this order, none chosen beforehand."""
-
-_GIVEN = {
-    **{str(answer): words for answer, words in CHOICES},
-    str(Answer.DELEGATED): "Somebody else will attend for me",
-}
-
-
-async def fields(request: Request) -> list[tuple[str, str]]:
-    """The fields of a form as they came, in their order; none where it is no such form."""
-    try:
-        return parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=10)
-    except ValueError:
-        return []
-
-
-Fields = Annotated[list[tuple[str, str]], Depends(fields)]
 
 
 def routes(office: Office) -> APIRouter:
@@ -48,28 +28,62 @@ def routes(office: Office) -> APIRouter:
     def visitor(token: str) -> Visitor:
         return door.visitor(office, Purpose.PAGE, token)
 
-    Came = Annotated[Visitor, Depends(visitor)]  # noqa: N806 - a type
-
-    @router.get("/r/{token}")
-    def personal_page(came: Came) -> HTMLResponse:
-        return _shown(came, office.clock())
-
-    @router.post("/r/{token}/answer")
-    def answer(came: Came, request: Request, given: Fields) -> Response:
-        """Keep the answer and lead back to the page (303, RFC 9110 15.4.4)."""
-        now = office.clock()
+    def writer(came: Annotated[Visitor, Depends(visitor)], request: Request) -> Visitor:
+        """Somebody whose form was sent from their own page."""
         if not door.is_from_our_page(request):
             raise HTTPException(403)
+        return came
+
+    Came = Annotated[Visitor, Depends(visitor)]  # noqa: N806 - a type
+    Writing = Annotated[Visitor, Depends(writer)]  # noqa: N806 - a type
+
+    @router.get("/r/{token}")
+    def personal_page(came: Came, saved: str = "") -> HTMLResponse:
+        return _shown(office, came, office.clock(), note=saved if saved in _PARTS else "")
+
+    @router.post("/r/{token}/answer")
+    def answer(came: Writing, given: Given) -> Response:
+        """Keep the answer for the conference."""
+        now, form = office.clock(), forms.answer_in(given)
         if now >= came.event.ends_at:
-            return _shown(came, now, status=409)
-        if given not in [[("answer", str(offered))] for offered, _ in CHOICES]:
-            return _shown(came, now, status=422, asks_again=True)
+            return _shown(office, came, now, status=409, problem="is_over")
+        if form.answer is None or form.problem:
+            return _shown(office, came, now, status=422, problem=form.problem, comment=form.comment)
         with office.database.writing() as transaction:
-            people.record_answer(
-                transaction, came.member.id, EVENT, given[0][1], now, "page",
-                sequence=came.version.sequences[EVENT],
-            )  # fmt: skip
-        return RedirectResponse(request.url.path.removesuffix("/answer"), 303, headers=dict(pages.PERSONAL))
+            door.keep_answer(transaction, came, EVENT, form.answer, now, form.comment)
+        return _back_to(came, "answer_kept")
+
+    @router.post("/r/{token}/sessions")
+    def sessions(came: Writing, given: Given) -> Response:
+        """Keep which sessions were added and taken off."""
+        now = office.clock()
+        offered = {each.key: each for each in came.event.sessions if chosen.is_a_choice(each)}
+        toggled = forms.sessions_in(given, offered.keys())
+        if toggled is None:
+            return _shown(office, came, now, status=422, problem="sessions_unclear")
+        if any(chosen.has_begun(offered[key], now) for key in toggled.added | toggled.taken_off):
+            return _shown(office, came, now, status=409, problem="session_has_begun")
+        with office.database.writing() as transaction:
+            for key in sorted(toggled.added):
+                door.keep_answer(transaction, came, key, Answer.ACCEPTED, now)
+            for key in sorted(toggled.taken_off):
+                door.keep_answer(transaction, came, key, Answer.DECLINED, now)
+        return _back_to(came, "sessions_kept" if toggled else "sessions_as_before")
+
+    @router.post("/r/{token}/settings")
+    def settings(came: Writing, given: Given) -> Response:
+        """Keep the language and the time zone."""
+        now = office.clock()
+        said = forms.settings_in(given, office.languages, wallclock.zone_names())
+        if said is None:
+            return _shown(office, came, now, status=422, problem="settings_unclear")
+        changed = Preference(
+            language=said[0] if said[0] != came.speech.language else None,
+            timezone=said[1] if said[1] != came.timezone else None,
+        )
+        with office.database.writing() as transaction:
+            people.prefer(transaction, came.member.id, changed, now)
+        return _back_to(came, "settings_kept")
 
     @router.get("/r/{token}/all.ics")
     def whole_agenda(came: Came) -> Response:
@@ -84,27 +98,80 @@ def routes(office: Office) -> APIRouter:
     return router
 
 
-def _shown(came: Visitor, now: datetime, *, status: int = 200, asks_again: bool = False) -> HTMLResponse:
-    event = came.event
-    own = ZoneInfo(came.recipient.timezone or event.timezone)
-    starts, ends = (moment.astimezone(event.zone) for moment in (event.starts_at, event.ends_at))
-    differs = starts.astimezone(own).utcoffset() != starts.utcoffset()
+_PARTS = {
+    "answer_kept": "answer",
+    "sessions_kept": "agenda",
+    "sessions_as_before": "agenda",
+    "settings_kept": "settings",
+}
+"""What may be said of a form on the page that follows it, by phrase; and where on the page."""
+
+
+def _back_to(came: Visitor, note: str) -> RedirectResponse:
+    """To the page, so that reloading it sends no form again (303, RFC 9110 15.4.4)."""
+    where = f"{pages.path_of(came.links.page)}?saved={note}#{_PARTS[note]}"
+    return RedirectResponse(where, 303, headers=dict(pages.PERSONAL))
+
+
+def _shown(
+    office: Office,
+    came: Visitor,
+    now: datetime,
+    *,
+    status: int = 200,
+    note: str = "",
+    problem: str = "",
+    comment: str = "",
+) -> HTMLResponse:
+    event, speech = came.event, came.speech
+    theirs = chosen.chosen(event, came.recipient, came.member.answers)
     return pages.page(
         "delegate/personal.html",
         status=status,
         headers=pages.PERSONAL,
+        **agenda_facts(came.version.event, came.recipient.timezone),
         came=came,
-        event=event,
-        direction=placeholders.direction_of(event.language),
-        own=own if differs else None,
-        choices=CHOICES,
-        given=_GIVEN.get(came.answer or ""),
-        asks_again=asks_again,
+        say=speech,
+        path=pages.path_of(came.links.page),
+        choices=forms.CHOICES,
+        longest_comment=forms.LONGEST_COMMENT,
+        note=note,
+        problem=problem,
+        comment=comment,
         is_over=now >= event.ends_at,
-        is_one_day=starts.date() == ends.date(),
+        chosen=theirs,
+        offered=_offered(came, now),
+        zones=zones.zones(speech, came.timezone),
+        languages=[(name, moments.language_name(name)) for name in office.languages],
+    )
+
+
+def agenda_facts(event: Event, timezone: str | None) -> dict[str, Any]:
+    """What every page shows of an event: how its hours are told, and where else its entries can be added."""
+    own = ZoneInfo(timezone or event.timezone)
+    starts, ends = (moment.astimezone(event.zone) for moment in (event.starts_at, event.ends_at))
+    differs = starts.astimezone(own).utcoffset() != starts.utcoffset()
+    return {
+        "event": event,
+        "direction": placeholders.direction_of(event.language),
+        "own": own if differs else None,
+        "is_one_day": starts.date() == ends.date(),
+        "services": {
+            EVENT: elsewhere.services(event, None),
+            **{each.key: elsewhere.services(event, each) for each in event.sessions},
+        },
+    }
+
+
+def _offered(came: Visitor, now: datetime) -> frozenset[str]:
+    """The sessions that may be chosen now."""
+    return frozenset(
+        each.key
+        for each in came.event.sessions
+        if chosen.is_a_choice(each) and not chosen.has_begun(each, now)
     )
 
 
 def _file(content: bytes, name: str) -> Response:
     headers = {**pages.PERSONAL, "Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type="text/calendar; charset=utf-8; method=PUBLISH", headers=headers)
+    return Response(content, media_type=f"{calendar.MEDIA_TYPE}; method=PUBLISH", headers=headers)

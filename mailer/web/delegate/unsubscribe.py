@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 
 from mailer.composition.links import Purpose
+from mailer.composition.placeholders import direction_of
 from mailer.outbox import people
 from mailer.web import pages
 from mailer.web.delegate import door
@@ -60,6 +61,8 @@ def _shown(came: Visitor, *, is_done: bool, status: int = 200) -> HTMLResponse:
         headers=pages.PERSONAL,
         came=came,
         event=came.event,
+        say=came.speech,
+        direction=direction_of(came.event.language),
         one_click=ONE_CLICK,
         is_done=is_done,
     )

@@ -1,0 +1,131 @@
+"""Every page that delegates and the public see, judged by axe-core: in each language and light, narrow and wide."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from mailer.composition.links import Purpose
+from mailer.recipients.model import Recipient
+from mailer.web.serving import reserve, serve
+from tests.conference import ENDS_AT, EVENT, EXPERT, FOCAL_POINT, PRACTITIONER, RECIPIENTS
+from tests.judges import axe
+from tests.web.desk import Desk, open_desk
+
+READERS = {"en": PRACTITIONER, "fr": FOCAL_POINT, "ar": EXPERT}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+WIDTHS = (390, 1280)
+
+
+def people() -> list[Recipient]:
+    """Those of the conference, and one more in each language, who has unsubscribed."""
+    gone = [
+        reader.model_copy(update={"address": f"gone.{language}@delegation.example"})
+        for language, reader in READERS.items()
+    ]
+    return [*RECIPIENTS, *gone]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with open_desk(tmp_path_factory.mktemp("judged")) as desk:
+        session = EVENT.session("session-1").model_copy(
+            update={"chair": "Ana Novak", "speakers": ("B. One", "C. Two"), "room": "Room 2"}
+        )
+        sessions = tuple(session if each.key == session.key else each for each in EVENT.sessions)
+        desk.publish(EVENT.model_copy(update={"public": True, "sessions": sessions}), people())
+        for reader in people()[-3:]:
+            desk.browser().post(
+                f"/u/{desk.token(Purpose.UNSUBSCRIBE, of=reader)}", content="List-Unsubscribe=One-Click"
+            )
+        yield desk
+
+
+@pytest.fixture(scope="module")
+def address(desk: Desk) -> Iterator[str]:
+    with serve(desk.office, reserve(0)) as served:
+        yield served
+
+
+@pytest.fixture
+def page(chromium: Browser, address: str) -> Iterator[Page]:
+    if reason := axe.missing():
+        pytest.skip(reason)
+    with chromium.new_context(base_url=address, bypass_csp=True) as context:
+        yield context.new_page()
+
+
+def violations(page: Page) -> dict[tuple[int, str], list[str]]:
+    """What the judge finds, by width and scheme; everything that can be opened is open."""
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    found = {}
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            found[width, scheme] = axe.judge(page)
+    return {where: told for where, told in found.items() if told}
+
+
+@pytest.mark.parametrize("language", READERS)
+def test_a_personal_page_is_for_everybody(desk: Desk, page: Page, language: str) -> None:
+    path = f"/r/{desk.token(of=READERS[language])}"
+    page.goto(path)
+    assert page.get_attribute("html", "lang") == language
+    assert violations(page) == {}
+    desk.browser().post(f"{path}/answer", data={"answer": "accepted"})
+    page.goto(f"{path}?saved=answer_kept")
+    assert violations(page) == {}
+
+
+@pytest.mark.parametrize("language", READERS)
+def test_a_refused_form_is_for_everybody(desk: Desk, page: Page, language: str) -> None:
+    page.goto(f"/r/{desk.token(of=READERS[language])}")
+    page.locator("input[type=radio]").first.check()
+    page.locator("textarea").fill("x" * 1001)
+    page.locator("form[action$='/answer'] button").click()
+    assert page.get_by_role("alert").count() == 1
+    assert violations(page) == {}
+
+
+@pytest.mark.parametrize("language", READERS)
+def test_a_page_after_the_conference_is_for_everybody(desk: Desk, page: Page, language: str) -> None:
+    before = desk.clock.now
+    desk.clock.now = ENDS_AT
+    try:
+        page.goto(f"/r/{desk.token(of=READERS[language])}")
+        assert page.locator("input[type=radio], input[type=checkbox]").count() == 0
+        assert violations(page) == {}
+    finally:
+        desk.clock.now = before
+
+
+@pytest.mark.parametrize("language", READERS)
+def test_unsubscribing_is_for_everybody(desk: Desk, page: Page, language: str) -> None:
+    gone = people()[-3:][list(READERS).index(language)]
+    for reader in (READERS[language], gone):
+        page.goto(f"/u/{desk.token(Purpose.UNSUBSCRIBE, of=reader)}")
+        assert page.get_attribute("html", "lang") == language
+        assert violations(page) == {}
+
+
+@pytest.mark.parametrize("language", READERS)
+def test_the_public_agenda_is_for_everybody(page: Page, language: str) -> None:
+    page.goto(f"/e/{EVENT.key}?language={language}")
+    assert page.get_attribute("html", "lang") == language
+    assert violations(page) == {}
+
+
+@pytest.mark.parametrize("path", ["/r/x", "/u/x", "/f/x.ics", "/e/nothing"])
+def test_what_says_that_there_is_nothing_is_for_everybody(page: Page, path: str) -> None:
+    page.goto(path)
+    assert violations(page) == {}
+
+
+def test_the_judge_notices_what_is_wrong(page: Page) -> None:
+    page.goto("/r/x")
+    page.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<input type=text>')")
+    told = [word for words in violations(page).values() for word in words]
+    assert any(word.startswith("label: ") for word in told)
