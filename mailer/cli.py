@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailer import inbox_cli, letters_cli, links_cli
+from mailer import inbox_cli, ledger_cli, letters_cli, links_cli
 
 if TYPE_CHECKING:
     from mailer.errors import Problem
@@ -95,13 +95,15 @@ def apply(
 
     with errand(file) as this:
         found, latest = this.read()
-        noted = _refuse(this.too_late(found, latest))
+        noted = _refuse([*this.too_late(found, latest), *this.not_to_be_changed(found, latest)])
         difference = this.difference(found, latest)
         if json:
             _print_json({"published": yes and difference.anything, "difference": difference})
         else:
             terminal.print_problems([*found.warnings, *noted])
             terminal.print_difference(difference, found)
+            if letter := this.sample(found, latest, difference):
+                terminal.print_letter(letter)
         if not difference.anything or (json and not yes):
             return
         if not yes:
@@ -319,6 +321,7 @@ def stop(
 app.add_typer(letters_cli.app, name="letters")
 app.add_typer(inbox_cli.app, name="inbox")
 app.add_typer(links_cli.app, name="links")
+app.command(name="ledger", epilog="Example: convenor ledger --heal")(ledger_cli.ledger)
 
 
 @app.command(epilog="Example: convenor tray Petrosyan")

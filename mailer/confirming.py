@@ -53,13 +53,7 @@ def confirm(transaction: Transaction, version: AgendaVersion, wording: str, now:
 def _letter(
     transaction: Transaction, version: AgendaVersion, holder: Holder, due_at: datetime, wording: str
 ) -> NewLetter:
-    upkeep = Upkeep(
-        cause=Cause.CHOICE,
-        since=version.number,
-        stamped_at=due_at,
-        told=(),
-        answers=tuple(_said(version, holder)),
-    )
+    upkeep = upkeep_of(version, holder, due_at)
     return NewLetter(
         member_id=holder.id,
         version=version.number,
@@ -68,6 +62,17 @@ def _letter(
         state=LetterState.SUPPRESSED if holder.unsubscribed else LetterState.WAITING,
         reason=people.UNSUBSCRIBED if holder.unsubscribed else "",
         upkeep=ledger.keep_upkeep(transaction, upkeep),
+    )
+
+
+def upkeep_of(version: AgendaVersion, holder: Holder, due_at: datetime) -> Upkeep:
+    """What their confirmation confirms: all that holds of what they answered."""
+    return Upkeep(
+        cause=Cause.CHOICE,
+        since=version.number,
+        stamped_at=due_at,
+        told=(),
+        answers=tuple(_said(version, holder)),
     )
 
 

@@ -14,6 +14,7 @@ from mailer import planned, wallclock
 from mailer.agenda import reading as agenda_reading
 from mailer.agenda.changes import Change, differences
 from mailer.agenda.model import AgendaVersion, Event, Mailing
+from mailer.calendars import Consequences
 from mailer.composition.composing import Composed, Sender, compose
 from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
@@ -23,6 +24,7 @@ from mailer.delivery.tray import TrayServer
 from mailer.dossier import Dossier
 from mailer.errors import ConvenorError, Problem
 from mailer.holding import Hold
+from mailer.mending import Mending, is_about_entries
 from mailer.opening import key_in, read_dossier, shown
 from mailer.outbox import agendas, people
 from mailer.outbox.database import Database, Transaction, open_database
@@ -41,6 +43,8 @@ from mailer.witnesses import THE_TRAY
 EXAMPLE_BEGINS_ON = datetime(2027, 1, 4, 8, tzinfo=UTC)
 """When the rehearsal of an example that is not published begins, so that its letters are the same every day."""
 
+NOTHING = Consequences()
+
 SOON = timedelta(minutes=1)
 """What falls due this soon after publishing leaves at once, in a person's eyes."""
 
@@ -56,6 +60,7 @@ class Difference:
     changed: tuple[str, ...]
     left: tuple[str, ...]
     due_at_once: dict[str, int]
+    consequences: Consequences = NOTHING
 
     @property
     def anything(self) -> bool:
@@ -129,7 +134,27 @@ class Errand:
             changed=tuple(sorted(a for a in new.keys() & old.keys() if new[a] != old[a])),
             left=tuple(sorted(old.keys() - new.keys())),
             due_at_once=at_once,
+            consequences=self.mending(found).consequences(version, sorted(old.keys() - new.keys())),
         )
+
+    def mending(self, found: Dossier | None = None) -> Mending:
+        """The event's calendars, with the words of its files. Raises BadInput when those are wrong."""
+        texts = (found or self.read()[0]).texts
+        return Mending(database=self.database, sender=self.sender, texts=texts, now=self.now)
+
+    def sample(self, found: Dossier, latest: AgendaVersion | None, difference: Difference) -> Composed | None:
+        """One of the letters about changes that publishing would send."""
+        return self.mending(found).sample(found.version(latest, self.now), difference.consequences)
+
+    def not_to_be_changed(self, found: Dossier, latest: AgendaVersion | None) -> list[Problem]:
+        """What may not differ from what was published: calendars take changes only from whoever sent the invitation
+        (RFC 5546 2.1.2).
+        """
+        if latest is None or latest.event.organiser.address == found.event.organiser.address:
+            return []
+        places = agenda_reading.read(self.file, today=self.now.date()).places
+        said = f"was {latest.event.organiser.address} when it was published, and must stay so: calendars take no change"
+        return [places.problem("event.organiser.address", f"{said} from anybody else")]
 
     def _due_at_once(
         self, transaction: Transaction, found: Dossier, version: AgendaVersion
@@ -213,6 +238,8 @@ class Errand:
         recipient = next((r for r in found.recipients if r.address.lower() == address.lower()), None)
         if recipient is None:
             raise ConvenorError(f"{address} is on no list of this event")
+        if is_about_entries(mailing_key):
+            return self.mending(found).letter(version, mailing_key, recipient, session)
         occasion = due.occasion(
             version, mailing, _anchor(version.event, mailing, session), recipient.timezone
         )

@@ -4,7 +4,7 @@ One answer for the page, the terminal and the command line. It counts; it names 
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +12,8 @@ from enum import StrEnum
 from functools import partial
 from threading import Thread
 
-from mailer.agenda.model import AgendaVersion
+from mailer.agenda.model import UNASKED, AgendaVersion
+from mailer.agenda.rules import EVENT
 from mailer.errors import StoreError
 from mailer.lately import Lately
 from mailer.outbox import agendas, letters, people
@@ -128,6 +129,8 @@ def _standing(database: Database, event: str, now: datetime) -> Standing | None:
                 version, timetable.get(identity), found.get(identity), foretold.expected.get(identity, 0)
             )
         )
+    for key in UNASKED.keys() & rows.keys():
+        rows[key] = _by_the_hour(version, rows[key])
     return Standing(
         version=version,
         recipients=counted.asked,
@@ -138,9 +141,29 @@ def _standing(database: Database, event: str, now: datetime) -> Standing | None:
                 mailing=mailing.key, kind=mailing.kind, title=mailing.title, audience=mailing.audience,
                 when=mailing.when, occasions=tuple(rows[mailing.key]),
             )
-            for mailing in version.event.mailings if mailing.key in rows
+            for mailing in (*version.event.mailings, *UNASKED.values()) if mailing.key in rows
         ),
     )  # fmt: skip
+
+
+def _by_the_hour(version: AgendaVersion, occasions: Sequence[OccasionStanding]) -> list[OccasionStanding]:
+    """What leaves by itself has an occasion for each entry and minute: they are shown as one for each hour."""
+    hours: dict[datetime, list[OccasionStanding]] = {}
+    for each in occasions:
+        hours.setdefault(each.due_at.replace(minute=0, second=0, microsecond=0), []).append(each)
+    stages = (Stage.RUNNING, Stage.PLANNED, Stage.DONE, Stage.MISSED, Stage.WITHDRAWN)
+    return [
+        OccasionStanding(
+            anchor=EVENT,
+            anchor_title=_title(version, EVENT),
+            due_at=alike[0].due_at,
+            useful_until=max(each.useful_until for each in alike),
+            stage=min((each.stage for each in alike), key=stages.index),
+            expected=sum(each.expected for each in alike),
+            counts=dict(sum((Counter(each.counts) for each in alike), Counter())),
+        )
+        for alike in hours.values()
+    ]
 
 
 def _occasion(

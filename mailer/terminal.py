@@ -16,7 +16,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from mailer.agenda.changes import Change, ChangeKind
+from mailer.agenda.changes import Change
+from mailer.agenda.model import Event
+from mailer.calendars import Consequences
+from mailer.composition.composing import Composed
 from mailer.delivery.retrying import NOTICES
 from mailer.delivery.tray import CaughtLetter
 from mailer.dossier import Dossier
@@ -28,6 +31,7 @@ from mailer.outbox.pauses import EVERYTHING, Pause
 from mailer.outbox.schema import PausedBy
 from mailer.outlook import Outlook
 from mailer.planned import Planned
+from mailer.planning.entries import Effect
 from mailer.rehearsal import Heard, Rehearsal
 from mailer.standing import MailingStanding, Stage, Standing
 
@@ -287,12 +291,7 @@ def print_difference(difference: Difference, found: Dossier) -> None:
         if addresses:
             few = ", ".join(addresses[:3]) + (", ..." if len(addresses) > 3 else "")
             _print(Text(f"  people {what}: {len(addresses)}  ({few})"))
-    if difference.version > 1 and any(
-        c.kind in {ChangeKind.MOVED, ChangeKind.REMOVED} for c in difference.changes
-    ):
-        _print(
-            Text("  Calendar entries that people already hold do not follow by themselves.", style="yellow")
-        )
+    _print_consequences(difference.consequences, event)
     _print(Text())
     for mailing, letters in difference.due_at_once.items():
         _print(
@@ -301,6 +300,44 @@ def print_difference(difference: Difference, found: Dossier) -> None:
                 style="bold yellow",
             )
         )
+
+
+_EFFECTS = {
+    Effect.REQUEST: ("asked again", "bold"),
+    Effect.CANCEL: ("taken back", "bold red"),
+    Effect.REWORD: ("reworded, not asked", ""),
+    Effect.CHANGE: ("changed, not asked", ""),
+}
+
+
+def _print_consequences(found: Consequences, event: Event) -> None:
+    """What it does to calendars, entry by entry: to how many, and to whom."""
+    if not found.letters:
+        return
+    titles = {session.key: session.title for session in event.sessions}
+    _print(Text(), Text("  In calendars:", style="bold"))
+    for each in found.changes:
+        words, style = _EFFECTS[each.effect]
+        title = (
+            "the conference as a whole" if each.anchor == "event" else titles.get(each.anchor, each.anchor)
+        )
+        few = ", ".join(each.addresses[:3]) + (", ..." if len(each.addresses) > 3 else "")
+        _print(
+            Text.assemble(
+                f"  {len(each.addresses):>6}  ", (f"{words:20}", style), f" {title}  ", (few, "dim")
+            )
+        )
+    when = f" from {found.due_at.astimezone(event.zone):%H:%M} on" if found.due_at else ""
+    letters = f"{found.letters:,} letter{'' if found.letters == 1 else 's'}"
+    _print(Text(f"  {letters} will tell of it,{when} (venue time). This is one of them:"))
+
+
+def print_letter(letter: Composed) -> None:
+    """A letter as its reader sees it in plain text."""
+    _print(Text(), Text(f"  Subject: {letter.subject}", style="bold"), Text())
+    for line in letter.text.splitlines():
+        _print(Text(f"  │ {line}", style="dim"))
+    _print(Text())
 
 
 def _changed(change: Change) -> Text:

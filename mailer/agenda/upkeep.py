@@ -29,8 +29,8 @@ class Told(_Frozen):
     """What one letter tells a calendar of one entry.
 
     `anchor` is `event` or a session's key; what the entry says is taken from agenda version `version`. One that is
-    `asked` goes out as a REQUEST, or as a CANCEL if it is `cancelled`; the others as PUBLISH. `answer` is what the
-    reader is known to have answered to just this: nothing asks them anew.
+    `asked` goes out as a REQUEST, or as a CANCEL if it is `cancelled`; the others as PUBLISH. What matters has changed
+    where its reader is to answer `anew`; else `answer` is what they are known to have answered.
     """
 
     anchor: str
@@ -38,6 +38,7 @@ class Told(_Frozen):
     sequence: int
     asked: bool
     cancelled: bool = False
+    anew: bool = False
     answer: str = ""
 
 

@@ -212,7 +212,7 @@ def _upkeep(upkeep: Upkeep | None) -> dict[str, Value]:
         return {"cause": "", "is_asked": False, "has_more": False}
     return {
         "cause": upkeep.cause.value,
-        "is_asked": any(each.asked and not each.cancelled and not each.answer for each in upkeep.told),
+        "is_asked": any(each.anew for each in upkeep.told),
         "has_more": len({each.asked for each in upkeep.told}) > 1,
     }
 
@@ -455,7 +455,14 @@ def _sample_occasions(
     cancelled = kind is MailingKind.CANCELLATION
     for anchor, cause in product((EVENT, "session-1"), Cause):
         told = (
-            Told(anchor=anchor, version=0, sequence=1, asked=True, cancelled=cancelled),
+            Told(
+                anchor=anchor,
+                version=0,
+                sequence=1,
+                asked=True,
+                cancelled=cancelled,
+                anew=cause is Cause.AGENDA,
+            ),
             Told(anchor="break", version=0, sequence=1, asked=False, cancelled=cancelled),
         )
         state = (

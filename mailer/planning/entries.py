@@ -142,7 +142,8 @@ class Entries:
         for anchor in sorted(holder.held, key=self._place):
             held = holder.held[anchor]
             step = self._step(holder, anchor, held) or self._again(holder, anchor, held)
-            anew = {"sequence": max(step.told.sequence, held.sequence + 1), "answer": ""}
+            asks = step.told.asked and not step.told.cancelled
+            anew = {"sequence": max(step.told.sequence, held.sequence + 1), "answer": "", "anew": asks}
             told = step.told.model_copy(update=anew)
             steps.append(replace(step, told=told, cause=Cause.CORRECTION, due_at=now))
         return self._gathered(holder, steps)
@@ -207,6 +208,7 @@ class Entries:
             if held and effect is Effect.REWORD
             else self._number(anchor, held, is_new=True),
             asked=held is None or held.asked or (choice is not None and choice.wanted),
+            anew=effect is Effect.REQUEST and not answer,
             answer=answer,
         )
         since = held.version if held else self.latest.number

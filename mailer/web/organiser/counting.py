@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from types import MappingProxyType
 
-from mailer.agenda.model import AgendaVersion
+from mailer.agenda.model import UNASKED, AgendaVersion
 from mailer.agenda.rules import EVENT
 from mailer.outbox.letter import LetterState
 from mailer.outbox.pauses import EVERYTHING, Pause
@@ -164,7 +164,7 @@ def stage_word(one: MailingStanding | OccasionStanding, now: datetime) -> str:
 
 def occasion_name(version: AgendaVersion, mailing: MailingStanding, occasion: OccasionStanding) -> str:
     """What tells one occasion of a mailing from the others: its session, or whose clock it follows."""
-    if occasion.anchor != EVENT:
+    if occasion.anchor != EVENT or mailing.mailing in UNASKED:
         return occasion.anchor_title
     if version.event.mailing(mailing.mailing).rule.per_session:
         return occasion.anchor_title  # it was about the whole event when this occasion was opened

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, HTTPException, Path, Query
 from fastapi.responses import HTMLResponse, Response
 
+from mailer.agenda.model import UNASKED
 from mailer.delivery.tray import CaughtLetter, Tray
 from mailer.outbox import agendas
 from mailer.web import pages
@@ -112,4 +113,5 @@ def _published(office: Office) -> tuple[dict[str, str], tzinfo]:
         version = agendas.latest(transaction, office.event)
     if version is None:
         return {}, UTC
-    return {mailing.key: mailing.title for mailing in version.event.mailings}, version.event.zone
+    titles = {mailing.key: mailing.title for mailing in (*UNASKED.values(), *version.event.mailings)}
+    return titles, version.event.zone

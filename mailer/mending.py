@@ -1,0 +1,174 @@
+"""Calendars by hand: what a draft would do to them, how they stand, what makes them right; and the letters about it.
+
+For the command line and the desk. What is right is decided in planning, by `calendars`; words are composition's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mailer import calendars, confirming
+from mailer.agenda import changes
+from mailer.agenda.model import ABOUT_ENTRIES, AgendaVersion, MailingKind
+from mailer.agenda.rules import EVENT
+from mailer.agenda.upkeep import Upkeep
+from mailer.calendars import Consequences, Overview
+from mailer.composition.composing import Composed, Sender, compose
+from mailer.composition.wording import Wording
+from mailer.errors import ConvenorError
+from mailer.outbox import agendas, ledger, people
+from mailer.outbox.database import Database, Transaction
+from mailer.planning.due import Occasion
+from mailer.recipients.model import Recipient
+from mailer.service import Service
+
+EVERYONE = "everyone"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mending:
+    """One look at the calendars of one event at one moment."""
+
+    database: Database
+    sender: Sender = field(repr=False)
+    texts: Wording = field(repr=False)
+    now: datetime
+
+    def consequences(self, draft: AgendaVersion, leaving: Sequence[str]) -> Consequences:
+        """What publishing `draft` would do to calendars, with these addresses off the list."""
+        with self.database.reading() as transaction:
+            version_of = calendars.versions_in(transaction, draft.event.key)
+            return calendars.consequences(transaction, draft, version_of, leaving)
+
+    def letter(
+        self, draft: AgendaVersion, mailing: str, recipient: Recipient, session: str | None
+    ) -> Composed:
+        """The letter of a kind that leaves by itself, as this person would get it if `draft` were published.
+
+        Raises:
+            ConvenorError: they would get none.
+        """
+        event = draft.event.key
+        with self.database.reading() as transaction:
+            ids = ledger.ids_of(transaction, event, [recipient.address])
+            version_of = calendars.versions_in(transaction, event)
+            if mailing == MailingKind.CONFIRMATION:
+                found = self._confirmation(transaction, draft, ids)
+            else:
+                those = calendars.entries(draft, version_of)
+                letters = [
+                    (each.occasion, each.upkeep)
+                    for wanting in calendars.wanting(transaction, event, those, ids)
+                    for each in wanting.letters
+                    if each.occasion.mailing == mailing and session in {None, each.occasion.anchor}
+                ]
+                found = next(iter(letters), None)
+            if found is None:
+                raise ConvenorError(
+                    f"publishing the files as they are would send {recipient.address} no letter of kind '{mailing}'"
+                )
+            occasion, upkeep = found
+            earlier = {n: draft if n == draft.number else version_of(n) for n in upkeep.versions if n}
+            links = people.links_of(transaction, event, recipient.address)
+        return compose(
+            version=draft, mailing=draft.event.mailing(mailing), anchor=occasion.anchor, recipient=recipient,
+            due_at=occasion.due_at, dated_at=occasion.due_at, texts=self.texts, sender=self.sender,
+            handle=links[0] if links else None, upkeep=upkeep, earlier=earlier,
+        )  # fmt: skip
+
+    def sample(self, draft: AgendaVersion, found: Consequences) -> Composed | None:
+        """One of the letters that publishing would send, as its reader would have it."""
+        if found.sample is None:
+            return None
+        address, letter = found.sample
+        with self.database.reading() as transaction:
+            (member,) = (
+                m
+                for m in people.roster(transaction, draft.event.key)
+                if m.recipient.address.lower() == address
+            )
+            version_of = calendars.versions_in(transaction, draft.event.key)
+            earlier = {n: draft if n == draft.number else version_of(n) for n in letter.upkeep.versions}
+            links = people.links_of(transaction, draft.event.key, member.recipient.address)
+        occasion = letter.occasion
+        return compose(
+            version=draft, mailing=draft.event.mailing(occasion.mailing), anchor=occasion.anchor,
+            recipient=member.recipient, due_at=occasion.due_at, dated_at=occasion.due_at, texts=self.texts,
+            sender=self.sender, handle=links[0] if links else None, upkeep=letter.upkeep, earlier=earlier,
+        )  # fmt: skip
+
+    def _confirmation(
+        self, transaction: Transaction, draft: AgendaVersion, ids: Sequence[int]
+    ) -> tuple[Occasion, Upkeep] | None:
+        due_at = confirming.due_after(self.now)
+        occasion = Occasion(
+            due_at=due_at, mailing=confirming.CONFIRMATION, anchor=EVENT,
+            useful_until=due_at + confirming.USEFUL_FOR,
+        )  # fmt: skip
+        for holder in ledger.holders(transaction, draft.event.key, ids):
+            return occasion, confirming.upkeep_of(draft, holder, due_at)
+        return None
+
+    # ── the ledger ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def overview(self, event: str) -> Overview:
+        """How all calendars stand. Raises ConvenorError when nothing of the event is published."""
+        with self.database.reading() as transaction:
+            latest = _latest(transaction, event)
+            version_of = calendars.versions_in(transaction, event)
+            return calendars.overview(transaction, latest, version_of, self.now)
+
+    def heal(self, event: str, seen: Overview) -> int:
+        """Send once more what makes stale entries right; how many letters that is. Where a zone's rules have moved
+        sessions, the agenda is published at the hours that were agreed, and everybody is told by that.
+
+        Raises:
+            ConvenorError: the agenda has changed since it was looked at.
+        """
+        if seen.moved_by_rules:
+            self._publish_by_the_clock(event)
+        with self.database.writing() as transaction:
+            latest = _latest(transaction, event)
+            if not seen.moved_by_rules and latest.number != seen.version.number:
+                raise ConvenorError("the agenda has changed meanwhile: look at the ledger again")
+            agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
+            return calendars.heal(transaction, latest, seen.stale, self.texts.digest, self.now)
+
+    def _publish_by_the_clock(self, event: str) -> None:
+        with self.database.reading() as transaction:
+            latest = _latest(transaction, event)
+            listed = [member.recipient for member in people.roster(transaction, event)]
+        service = Service(database=self.database, event=event, sender=self.sender, texts=self.texts)
+        service.publish(changes.follow_the_clocks(latest), listed, self.now)
+
+    def correct(self, event: str, address: str) -> int:
+        """Tell one person, or everyone, anew all that they hold, as newer than anything before; how many letters.
+
+        Raises:
+            ConvenorError: nobody of that address holds anything.
+        """
+        with self.database.writing() as transaction:
+            latest = _latest(transaction, event)
+            ids = ledger.ids_of(transaction, event, [address])
+            if address == EVERYONE:
+                ids = [holder.id for holder in ledger.holders(transaction, event) if holder.left_at is None]
+            agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
+            version_of = calendars.versions_in(transaction, event)
+            letters = calendars.correct(
+                transaction, latest, version_of, ids, wording=self.texts.digest, now=self.now
+            )
+        if not letters:
+            raise ConvenorError(f"{address} holds no entry of this event")
+        return letters
+
+
+def is_about_entries(mailing: str) -> bool:
+    """Whether letters of this mailing leave by themselves."""
+    return mailing in {*ABOUT_ENTRIES, MailingKind.CONFIRMATION}
+
+
+def _latest(transaction: Transaction, event: str) -> AgendaVersion:
+    latest = agendas.latest(transaction, event)
+    if latest is None:
+        raise ConvenorError("nothing of this event is published yet")
+    return latest
