@@ -45,6 +45,10 @@ class Lately(Generic[T]):
             self._count_beside(what, now, count)
         return kept[1]
 
+    def forget(self) -> None:
+        """Nothing that was counted is shown any more."""
+        self._kept.clear()
+
     def _count(self, what: Hashable, now: datetime, count: Callable[[], T]) -> T:
         counted = count()
         if self._is_long(counted):
