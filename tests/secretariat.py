@@ -111,6 +111,12 @@ class Secretariat:
         with self.database.writing() as c:
             people.record_answer(c, self.ids[who.address], key, answer, self.now, "page", sequence=number)
 
+    def say_on_page(self, who: Recipient, answer: str, key: str = "event") -> None:
+        with self.database.writing() as c:
+            told = ledger.sequence_told(c, self.ids[who.address], key)
+            number = max(told, self.latest.sequences.get(key, 0))
+            people.record_answer(c, self.ids[who.address], key, answer, self.now, "page", sequence=number)
+
     def answer(self, who: Recipient, answer: str, key: str = "event", sequence: int = 0) -> None:
         with self.database.writing() as c:
             people.record_answer(

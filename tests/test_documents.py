@@ -477,8 +477,6 @@ SIGNED_IN_AT = {
     for word in told.split()
 }
 """Where tokens come from: the program must know those hosts, for only they give any."""
-FOLDED = {"conve"}
-"""The beginning of an invented host where a calendar file folds its line."""
 _MACHINES = re.compile(
     r"(?<![\w.])/(?:work|home|root|Users)/\w|\bpypi\.|pythonhosted|registry\.npm|\bfile://\w"
 )
@@ -508,6 +506,8 @@ def test_no_file_tells_of_a_machine_or_a_host_outside() -> None:
             source = path.read_text("utf-8")
         except UnicodeDecodeError:
             continue
+        if path.suffix == ".ics":
+            source = source.replace("\n ", "")  # its lines are folded in the middle of a host's name
         told += [f"{path.name}: {found[0]}" for found in _MACHINES.finditer(source)]
         told += [f"{path.name}: {host}" for host in strange_hosts(source)]
     assert told == []
@@ -517,7 +517,7 @@ def strange_hosts(source: str) -> Iterator[str]:
     """Hosts of addresses in a text that are neither this machine, nor invented, nor known standards."""
     for host in re.findall(r"https?://([A-Za-z0-9][A-Za-z0-9.-]*)", source):
         name = host.rstrip(".").lower()
-        if name not in ELSEWHERE | HERE | ADDED_TO | FOLDED | SIGNED_IN_AT and not name.endswith(".example"):
+        if name not in ELSEWHERE | HERE | ADDED_TO | SIGNED_IN_AT and not name.endswith(".example"):
             yield host
 
 

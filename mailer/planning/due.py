@@ -98,15 +98,21 @@ def occasions(version: AgendaVersion, zones: Iterable[str | None]) -> list[Occas
 def occasion(version: AgendaVersion, mailing: Mailing, anchor: str, zone: str | None) -> Occasion:
     """The occasion at which a reader in `zone` gets this mailing for this anchor.
 
+    A reminder of what is to come is of no use once that has begun, whatever its mailing says.
+
     Raises:
         KeyError: the mailing names a session the agenda does not hold.
     """
-    return Occasion(
-        due_at=timing.instant(mailing.rule, version, anchor, zone),
-        mailing=mailing.key,
-        anchor=anchor,
-        useful_until=timing.instant(mailing.useful_until_rule, version, anchor, None),
-    )
+    due_at = timing.instant(mailing.rule, version, anchor, zone)
+    useful_until = timing.instant(mailing.useful_until_rule, version, anchor, None)
+    begins_at = _starts_at(version.event, anchor)
+    if mailing.is_reminder and due_at < begins_at:
+        useful_until = min(useful_until, begins_at)
+    return Occasion(due_at=due_at, mailing=mailing.key, anchor=anchor, useful_until=useful_until)
+
+
+def _starts_at(event: Event, anchor: str) -> datetime:
+    return event.starts_at if anchor == EVENT else event.session(anchor).starts_at
 
 
 def judge(version: AgendaVersion, opened: Occasion, member: Member, now: datetime) -> Judgement:
@@ -142,8 +148,16 @@ def expected(
 
 
 def is_asked(version: AgendaVersion, mailing: str, anchor: str, member: Member) -> bool:
-    """Whether the member is in the mailing's audience, as the agenda and their answers are now."""
-    wanted = audience.parse(version.event.mailing(mailing).audience)
+    """Whether the mailing is for this member, as the agenda and their answers are now: they are in its audience, and
+    nobody is reminded of what they declined.
+    """
+    return _is_for(version.event.mailing(mailing), anchor, member)
+
+
+def _is_for(mailing: Mailing, anchor: str, member: Member) -> bool:
+    if mailing.is_reminder and "declined" in {member.answers.get(EVENT), member.answers.get(anchor)}:
+        return False
+    wanted = audience.parse(mailing.audience)
     return audience.matches(wanted, member.recipient, answers=member.answers, anchor=anchor)
 
 
@@ -157,9 +171,7 @@ def _falls_in(version: AgendaVersion, mailing: Mailing, opened: Occasion, zone: 
 
 
 def _judge_here(mailing: Mailing, opened: Occasion, member: Member, now: datetime) -> Judgement:
-    if not audience.matches(
-        audience.parse(mailing.audience), member.recipient, answers=member.answers, anchor=opened.anchor
-    ):
+    if not _is_for(mailing, opened.anchor, member):
         return Judgement(verdict=Verdict.SKIP, reason="is not in the audience")
     if opened.due_at in member.had_due_at or (member.had_due_at and not mailing.again_when_moved):
         return Judgement(verdict=Verdict.SKIP, reason="already has it")

@@ -180,10 +180,11 @@ class Entries:
         if held.in_doubt or self._worded(held.version, anchor) != worded(self.event, anchor):
             if held.asked and holder.answers.get(anchor) == DECLINED:
                 return None
-            return self._telling(holder, anchor, held, Effect.REWORD if held.asked else Effect.CHANGE)
+            effect = Effect.REWORD if held.asked else Effect.CHANGE
+            return self._telling(holder, anchor, held, effect, is_material=False)
         choice = holder.choices.get(anchor)
         if choice and choice.wanted and not held.asked:
-            return self._telling(holder, anchor, held, Effect.REWORD)
+            return self._telling(holder, anchor, held, Effect.REWORD, is_material=False)
         return None
 
     def _is_wanted(self, holder: Holder, anchor: str, held: Held | None) -> bool:
@@ -193,7 +194,9 @@ class Entries:
         choice = holder.choices.get(anchor)
         return choice is None or choice.wanted or (held is not None and not (held.asked or held.cancelled))
 
-    def _telling(self, holder: Holder, anchor: str, held: Held | None, effect: Effect) -> Step:
+    def _telling(
+        self, holder: Holder, anchor: str, held: Held | None, effect: Effect, *, is_material: bool = True
+    ) -> Step:
         choice = holder.choices.get(anchor)
         answer = holder.answers.get(anchor, "") if effect is Effect.REWORD else ""
         cause, due_at = Cause.AGENDA, self.latest.published_at + self._quiet
@@ -204,9 +207,7 @@ class Entries:
         told = Told(
             anchor=anchor,
             version=self.latest.number,
-            sequence=held.sequence
-            if held and effect is Effect.REWORD
-            else self._number(anchor, held, is_new=True),
+            sequence=held.sequence if held and not is_material else self._number(anchor, held, is_new=True),
             asked=held is None or held.asked or (choice is not None and choice.wanted),
             anew=effect is Effect.REQUEST and not answer,
             answer=answer,

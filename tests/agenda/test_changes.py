@@ -1,6 +1,7 @@
 """What differs between two agendas, and which SEQUENCE numbers that makes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -8,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.agenda.changes import SIGNIFICANT, Change, ChangeKind, differences, next_version
+from mailer.agenda import changes
+from mailer.agenda.changes import (
+    SIGNIFICANT,
+    Change,
+    ChangeKind,
+    differences,
+    follow_the_clocks,
+    next_version,
+    worded,
+)
 from mailer.agenda.model import (
     AgendaVersion,
     CalendarPart,
@@ -18,6 +28,7 @@ from mailer.agenda.model import (
     Session,
     SessionKind,
 )
+from mailer.composition.invitation import Entry, entry_for
 from tests import conference
 
 NOW = datetime(2027, 2, 1, 12, 0, tzinfo=UTC)
@@ -257,3 +268,159 @@ def test_two_agendas_have_no_differences_exactly_when_they_are_equal(one: Event,
     moved = {change.anchor for change in found if change.kind is ChangeKind.MOVED}
     sequences = next_version(next_version(None, one, NOW), other, NOW).sequences
     assert moved <= {key for key, sequence in sequences.items() if sequence}
+
+
+# ── what an entry says ───────────────────────────────────────────────────────────────────────────────────────
+
+OF_A_SESSION: dict[str, st.SearchStrategy[object]] = {
+    "starts_at": st.integers(0, 2).map(lambda hours: conference.STARTS_AT + hours * HOUR),
+    "ends_at": st.integers(2, 4).map(lambda hours: conference.STARTS_AT + hours * HOUR),
+    "kind": st.sampled_from(SessionKind),
+    "title": TITLES,
+    "end_assumed": st.booleans(),
+    "points": st.sampled_from([(), ("A",), ("A", "B")]),
+    "room": st.sampled_from([None, "B"]),
+    "chair": st.sampled_from([None, "C"]),
+    "speakers": st.sampled_from([(), ("D",)]),
+}
+FREE_SESSIONS = st.fixed_dictionaries({"key": st.sampled_from(["one", "two", "three"]), **OF_A_SESSION}).map(
+    Session.model_validate
+)
+FACTS: dict[str, st.SearchStrategy[object]] = {
+    "sessions": st.lists(FREE_SESSIONS, min_size=1, max_size=3, unique_by=lambda s: s.key).map(tuple),
+    "title": TITLES,
+    "summary": TITLES,
+    "language": st.sampled_from(["en", "fr", "fr-CA"]),
+    "timezone": st.sampled_from(["Europe/Vienna", "Europe/Sofia"]),
+    "venue": st.sampled_from(
+        [conference.VENUE, conference.VENUE.model_copy(update={"room": None, "city": "Sofia"})]
+    ),
+    "organiser": st.sampled_from([conference.ORGANISER, Organiser(name="B", address="b@conference.example")]),
+    "mailings": st.sampled_from([conference.MAILINGS, conference.MAILINGS[:1]]),
+    "quiet_minutes": st.sampled_from([0, 10]),
+    "public": st.booleans(),
+}
+OF_THE_EVENT = st.sampled_from(sorted(FACTS)).flatmap(lambda name: st.tuples(st.just(name), FACTS[name]))
+OF_THE_FIRST = st.sampled_from(sorted(OF_A_SESSION)).flatmap(
+    lambda name: st.tuples(st.just(name), OF_A_SESSION[name])
+)
+EDITS = st.lists(
+    st.one_of(st.tuples(st.just(False), OF_THE_EVENT), st.tuples(st.just(True), OF_THE_FIRST)), max_size=3
+)
+
+
+def edited(state: Event, edits: list[tuple[bool, tuple[str, object]]]) -> Event:
+    """Each edit is of the event or of its first session."""
+    for of_first, (name, value) in edits:
+        if of_first:
+            first, *others = state.sessions
+            sessions = (first.model_copy(update={name: value}), *others)
+            state = state.model_copy(update={"sessions": sessions})
+        else:
+            state = state.model_copy(update={name: value})
+    return state
+
+
+def entry(state: Event, anchor: str) -> Entry:
+    """What somebody sees of it: all but its number and its stamp."""
+    made = entry_for(
+        version=conference.version(state), anchor=anchor, recipient=conference.PRACTITIONER,
+        uid_for=lambda anchor: f"{anchor}@conference.example", links=conference.links(EVENT),
+    )  # fmt: skip
+    return replace(made, sequence=0, stamped_at=NOW)
+
+
+@given(FACTS["sessions"], EDITS)
+def test_an_entry_looks_another_only_if_something_significant_or_worded_differs(
+    items: tuple[Session, ...], edits: list[tuple[bool, tuple[str, object]]]
+) -> None:
+    before = event(sessions=items)
+    after = edited(before, edits)
+    both = {s.key for s in before.sessions} & {s.key for s in after.sessions}
+    for anchor in ("event", *sorted(both)):
+        says_the_same = changes.significant(before, anchor) == changes.significant(after, anchor) and worded(
+            before, anchor
+        ) == worded(after, anchor)
+        if says_the_same:
+            assert entry(before, anchor) == entry(after, anchor)
+
+
+@pytest.mark.parametrize(
+    ("after", "significant_of", "worded_of"),
+    [
+        pytest.param(event(), set(), set(), id="nothing"),
+        pytest.param(sessions(session("session-2", room="B")), {"session-2"}, set(), id="a room"),
+        pytest.param(
+            sessions(session("session-2", ends_at=conference.at("12:50"))),
+            {"session-2"},
+            {"event"},
+            id="an end",
+        ),
+        pytest.param(sessions(session("session-2", title="II")), set(), {"session-2", "event"}, id="a title"),
+        pytest.param(sessions(session("session-2", chair="C")), set(), {"session-2"}, id="a chair"),
+        pytest.param(event(summary="B"), set(), {"event"}, id="the summary"),
+        pytest.param(event(language="fr"), set(), {"session-1", "session-2", "event"}, id="the language"),
+        pytest.param(
+            event(timezone="Europe/Sofia"), {"session-1", "session-2", "event"}, set(), id="the zone"
+        ),
+        pytest.param(event(cancelled=True), {"session-1", "session-2", "event"}, set(), id="cancelled"),
+        pytest.param(event(mailings=()), set(), set(), id="mailings"),
+    ],
+)
+def test_what_matters_to_which_calendar(after: Event, significant_of: set[str], worded_of: set[str]) -> None:
+    anchors = ("session-1", "session-2", "event")
+    assert {
+        a for a in anchors if changes.significant(EVENT, a) != changes.significant(after, a)
+    } == significant_of
+    assert {a for a in anchors if worded(EVENT, a) != worded(after, a)} == worded_of
+
+
+def test_of_what_does_not_take_place_nothing_matters() -> None:
+    assert changes.significant(sessions(without=["session-2"]), "session-2") is None
+    assert changes.significant(event(cancelled=True), "event") is None
+    assert changes.significant(event(cancelled=True), "session-2") is None
+
+
+# ── other rules for a zone ───────────────────────────────────────────────────────────────────────────────────
+
+
+def agreed_on(**clocks: tuple[str, str]) -> AgendaVersion:
+    """A version that was published when the rules of the zone showed these hours for these sessions."""
+    version = published(EVENT)
+    hours = {key.replace("_", "-"): (f"2027-03-10T{a}", f"2027-03-10T{b}") for key, (a, b) in clocks.items()}
+    return version.model_copy(update={"clocks": {**version.clocks, **hours}, "tzdata": "2020a"})
+
+
+def test_under_the_same_rules_the_clocks_change_nothing() -> None:
+    assert follow_the_clocks(published(EVENT)) == EVENT
+
+
+def test_under_other_rules_the_hour_on_the_wall_stays_and_the_instant_moves() -> None:
+    """Session II was agreed for 11:30, when summer time would have begun before it; it begins later now."""
+    early = session("session-2", starts_at=conference.at("10:30"), ends_at=conference.at("11:45"))
+    version = agreed_on(session_2=("11:30:00", "12:45:00")).model_copy(update={"event": sessions(early)})
+    followed = follow_the_clocks(version)
+    assert followed.session("session-2") == EVENT.session("session-2")
+    assert {s for s in followed.sessions if s.key != "session-2"} == {
+        s for s in EVENT.sessions if s.key != "session-2"
+    }
+
+
+def test_what_followed_the_clocks_is_a_version_like_any_other_and_stays_as_it_is() -> None:
+    version = agreed_on(session_2=("11:00:00", "12:15:00"))
+    followed = next_version(version, follow_the_clocks(version), NOW + HOUR)
+    assert followed.event.session("session-2").starts_at == conference.at("11:00")
+    assert (followed.sequences["session-2"], followed.sequences["session-1"]) == (1, 0)
+    assert followed.clocks["session-2"] == ("2027-03-10T11:00:00", "2027-03-10T12:15:00")
+    assert follow_the_clocks(followed) == followed.event
+
+
+def test_a_version_that_kept_no_clocks_stays_as_it_is() -> None:
+    version = published(EVENT).model_copy(update={"clocks": {}})
+    assert follow_the_clocks(version) == EVENT
+
+
+def test_the_second_of_two_equal_hours_is_not_taken_for_the_first() -> None:
+    second = datetime(2027, 10, 31, 1, 30, tzinfo=UTC)
+    night = event(sessions=(session("session-1", starts_at=second, ends_at=second + HOUR),))
+    assert follow_the_clocks(published(night)) == night

@@ -214,8 +214,9 @@ def _people(file: File) -> Iterator[str]:
 
 def _status(file: File) -> Iterator[str]:
     for event in file.events:
-        if (file.asks == "CANCEL") != (event.value("STATUS") == "CANCELLED"):
-            yield "STATUS:CANCELLED belongs to METHOD:CANCEL, and to it alone"
+        is_off = event.value("STATUS") == "CANCELLED"
+        if (file.asks == "CANCEL") != is_off and not (file.asks == "PUBLISH" and is_off):  # RFC 5546 3.2.1
+            yield "STATUS:CANCELLED belongs to METHOD:CANCEL, and else to PUBLISH alone"
         if event.value("TRANSP") not in {None, "OPAQUE", "TRANSPARENT"}:
             yield "TRANSP has no known value"
         if event.parts("VALARM") and file.asks not in {"REQUEST", "PUBLISH"}:
