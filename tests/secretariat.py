@@ -126,7 +126,7 @@ class Secretariat:
     @property
     def ids(self) -> dict[str, int]:
         with self.database.reading() as c:
-            known = ledger.addresses(c, range(1, 100))
+            known = ledger.addresses(c, range(1, 1000))
         return {address: each for each, address in known.items()}
 
     @property
