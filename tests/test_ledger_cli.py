@@ -1,0 +1,96 @@
+"""`convenor ledger` and what `convenor apply` says of calendars, as a person types them."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select
+from typer.testing import CliRunner
+
+from mailer.cli import app
+from mailer.errand import errand
+from mailer.errors import ConvenorError
+from mailer.outbox import schema
+from mailer.settings import ROOT, VARIABLES
+
+READER = "a.petrosyan@armenia-mission.example"
+
+
+@pytest.fixture(autouse=True)
+def _published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example, published, in a database of its own; everybody holds the conference's entry."""
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable.name, raising=False)
+    monkeypatch.setenv("CONVENOR_DATABASE_URL", f"sqlite:///{tmp_path}/convenor.db")
+    monkeypatch.setenv("CONVENOR_SECRET_KEY", "k" * 32)
+    monkeypatch.chdir(ROOT)
+    with errand(None) as this:
+        found, latest = this.read()
+        version = this.publish(found, this.difference(found, latest).seen)
+        with this.database.writing() as c:
+            rows = [
+                {"recipient_id": each, "anchor": "event", "uid": f"{each:032x}@secretariat.example",
+                 "sequence_sent": 0, "version_sent": 1, "sent_at": this.now, "asked": True, "cancelled": False,
+                 "stamped_at": version.published_at, "right_for": 1}
+                for each in c.scalars(select(schema.recipient.c.id))
+            ]  # fmt: skip
+            c.execute(insert(schema.entry), rows)
+
+
+def out(*arguments: str) -> str:
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_all_is_well_while_nothing_has_changed() -> None:
+    assert "Every calendar is right." in out("ledger")
+    assert json.loads(out("ledger", "--json")) == {
+        "version": 1,
+        "entries": [{"anchor": "event", "held": 154, "right": 154}],
+        "to_come": 0,
+        "stale": [],
+        "moved_by_rules": [],
+        "letters": 0,
+    }
+
+
+def test_a_correction_asks_unless_it_is_told_not_to() -> None:
+    with pytest.raises(ConvenorError, match="nobody here to ask"):
+        out("ledger", "--correct", READER)
+    assert "1 letter will leave at once." in out("ledger", "--correct", READER, "--yes")
+    assert json.loads(out("ledger", "--json"))["to_come"] == 0
+
+
+def test_one_thing_at_a_time() -> None:
+    with pytest.raises(ConvenorError, match="not both"):
+        out("ledger", "--heal", "--correct", READER)
+
+
+def test_apply_says_what_it_does_to_calendars_and_shows_a_letter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agenda = (ROOT / "agenda" / "osce-cybercrime.toml").read_text("utf-8")
+    changed = agenda.replace('start = "11:30"', 'start = "11:45"').replace(
+        '"../recipients/', f'"{ROOT}/recipients/'
+    )
+    (tmp_path / "mine.toml").write_text(changed, "utf-8")
+    monkeypatch.setenv("COLUMNS", "200")
+    done = CliRunner().invoke(app, ["apply", str(tmp_path / "mine.toml"), "--yes"], catch_exceptions=False)
+    assert re.search(r" 154  reworded, not asked +the conference as a whole", done.output)
+    assert "154 letters will tell of it" in done.output
+    assert "Subject: Agenda changed: Combating Cybercrime" in done.output
+    assert "until now" in done.output
+    with_json = json.loads(out("ledger", "--json", str(tmp_path / "mine.toml")))
+    assert (with_json["version"], with_json["to_come"]) == (2, 154)
+
+
+def test_the_organisers_address_stays_what_it_was(tmp_path: Path) -> None:
+    agenda = (ROOT / "agenda" / "osce-cybercrime.toml").read_text("utf-8")
+    changed = agenda.replace("cybercrime-conference@", "another@").replace(
+        '"../recipients/', f'"{ROOT}/recipients/'
+    )
+    (tmp_path / "mine.toml").write_text(changed, "utf-8")
+    with pytest.raises(ConvenorError, match="must stay so"):
+        out("apply", str(tmp_path / "mine.toml"), "--yes")

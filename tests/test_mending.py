@@ -1,0 +1,136 @@
+"""Calendars by hand: what a draft would do, how they stand, what makes them right."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mailer.agenda import changes
+from mailer.agenda.model import AgendaVersion, Event
+from mailer.errors import ConvenorError
+from mailer.mending import Mending
+from mailer.outbox.database import open_database
+from mailer.planning.entries import Effect
+from tests.conference import at
+from tests.modelcalendar import files_in
+from tests.secretariat import ANA, BEN, EVA, HOUR, MINUTE, SENDER, TEXTS, Fate, Secretariat
+
+
+@pytest.fixture
+def office(sqlite_template: Path, tmp_path: Path) -> Iterator[Secretariat]:
+    """Everybody has the invitation and the agenda; Ana chose a session."""
+    shutil.copy(sqlite_template, tmp_path / "office.db")
+    database = open_database(f"sqlite:///{tmp_path}/office.db")
+    office = Secretariat(database)
+    office.publish()
+    office.wait()
+    office.choose(ANA, "session-2")
+    office.wait()
+    yield office
+    database.close()
+
+
+def mending(office: Secretariat) -> Mending:
+    return Mending(database=office.database, sender=SENDER, texts=TEXTS, now=office.now)
+
+
+def draft(office: Secretariat, event: Event) -> AgendaVersion:
+    return changes.next_version(office.latest, event, office.now)
+
+
+def moved(office: Secretariat) -> Event:
+    sessions = [
+        s.model_copy(update={"starts_at": at("11:45")}) if s.key == "session-2" else s
+        for s in office.agenda.sessions
+    ]
+    return office.agenda.model_copy(update={"sessions": tuple(sessions)})
+
+
+def test_what_a_draft_does_is_what_publishing_it_does(office: Secretariat) -> None:
+    told = mending(office).consequences(draft(office, moved(office)), [])
+    assert {(each.anchor, each.effect): each.addresses for each in told.changes} == {
+        ("event", Effect.REWORD): (ANA.address, BEN.address, EVA.address),
+        ("session-2", Effect.REQUEST): (ANA.address,),
+        ("session-2", Effect.CHANGE): (BEN.address, EVA.address),
+    }
+    office.publish(moved(office))
+    assert len(office.wait()) == told.letters == 4
+
+
+def test_who_would_be_taken_off_the_list_is_among_the_consequences(office: Secretariat) -> None:
+    told = mending(office).consequences(office.latest, [BEN.address])
+    assert {each.effect for each in told.changes} == {Effect.CANCEL}
+    assert {each.addresses for each in told.changes} == {(BEN.address,)}
+
+
+def test_nothing_that_differs_has_no_consequences(office: Secretariat) -> None:
+    told = mending(office).consequences(draft(office, office.agenda), [])
+    assert (told.changes, told.letters, mending(office).sample(office.latest, told)) == ((), 0, None)
+
+
+def test_the_letter_that_is_shown_is_the_letter_that_leaves(office: Secretariat) -> None:
+    version = draft(office, moved(office))
+    shown = mending(office)
+    sample = shown.sample(version, shown.consequences(version, []))
+    asked = shown.letter(version, "update", ANA, "session-2")
+    office.publish(moved(office))
+    sent = {(each.address, each.anchor): each.raw for each in office.wait()}
+    assert sample
+    assert sample.raw == sent[ANA.address, "event"]
+    assert asked.raw == sent[ANA.address, "session-2"]
+
+
+def test_a_letter_that_nobody_would_get_is_not_shown(office: Secretariat) -> None:
+    with pytest.raises(ConvenorError, match="no letter of kind 'cancellation'"):
+        mending(office).letter(office.latest, "cancellation", ANA, None)
+
+
+def test_a_confirmation_is_shown_with_what_holds(office: Secretariat) -> None:
+    assert "Session II" in mending(office).letter(office.latest, "confirmation", ANA, None).text
+
+
+def test_stale_entries_are_healed_once_and_only_in_the_agenda_that_was_seen(office: Secretariat) -> None:
+    office.publish(moved(office))
+    office.wait(fate=lambda: Fate.REFUSED)
+    seen = mending(office).overview(office.agenda.key)
+    assert {each.address for each in seen.stale} == {ANA.address, BEN.address, EVA.address}
+    office.change("session-1", room="Room 2")
+    with pytest.raises(ConvenorError, match="look at the ledger again"):
+        mending(office).heal(office.agenda.key, seen)
+    office.wait(HOUR)
+    assert (office.faults(), mending(office).overview(office.agenda.key).stale) == ([], ())
+
+
+def test_a_correction_is_newer_than_all_that_was_told(office: Secretariat) -> None:
+    office.readers[ANA.address].items.clear()  # she restored an old calendar
+    assert mending(office).correct(office.agenda.key, ANA.address.upper()) == 2
+    arrived = office.wait()
+    assert {each.address for each in arrived} == {ANA.address}
+    assert all(b"SEQUENCE:1\r\n" in octets for each in arrived for _, octets in files_in(each.raw))
+    assert office.faults() == []
+    assert mending(office).correct(office.agenda.key, "everyone") == 4
+    office.wait()
+    assert office.faults() == []
+
+
+def test_nobody_is_corrected_who_holds_nothing(office: Secretariat) -> None:
+    with pytest.raises(ConvenorError, match="holds no entry"):
+        mending(office).correct(office.agenda.key, "nobody@prosecution.example")
+
+
+def test_hours_that_new_rules_of_a_zone_have_moved_are_found_and_put_back(
+    office: Secretariat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = office.latest.event.sessions[0]
+    of_old = dict(office.latest.clocks) | {first.key: ("2027-03-10T09:00:00", "2027-03-10T10:15:00")}
+    told = office.latest.model_copy(update={"clocks": of_old})
+    monkeypatch.setattr("mailer.mending.agendas.latest", lambda *_: told)
+    seen = mending(office).overview(office.agenda.key)
+    assert seen.moved_by_rules == (first.key,)
+    monkeypatch.undo()
+    again = changes.follow_the_clocks(told)
+    assert again.session(first.key).starts_at == first.starts_at - HOUR
+    office.publish(again)
+    office.wait(20 * MINUTE)
+    assert office.faults() == []
