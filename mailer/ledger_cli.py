@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
     from mailer.calendars import Overview
+    from mailer.mending import HeldEntry
 
 MOST_SHOWN = 20
 
@@ -23,6 +27,9 @@ def ledger(
     correct: Annotated[
         str, typer.Option("--correct", help="Tell this address, or everyone, anew all they hold.")
     ] = "",
+    of: Annotated[
+        str, typer.Option("--of", help="What this person's calendar was told, entry by entry.")
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
 ) -> None:
@@ -34,6 +41,9 @@ def ledger(
         raise ConvenorError("--heal or --correct, not both")
     with errand(file) as this:
         mending, event = this.mending(), this.event_key()
+        if of:
+            _show_person(mending.held_by(event, of), this.zone(), json=json)
+            return
         seen = mending.overview(event)
         letters = 0
         if not json:
@@ -83,6 +93,42 @@ def _show(seen: "Overview") -> None:
         )
     if not (seen.to_come or seen.stale or seen.moved_by_rules):
         console.print("Every calendar is right.", style="green")
+
+
+def _show_person(rows: "Sequence[HeldEntry]", zone: "ZoneInfo", *, json: bool) -> None:
+    from pydantic_core import to_json
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if json:
+        print(to_json(rows, indent=2).decode())
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in (
+        "about",
+        "SEQUENCE",
+        "version",
+        "DTSTAMP (UTC)",
+        "told (venue time)",
+        "as",
+        "answer",
+        "UID",
+    ):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        answer = (
+            f"{row.answer}, {row.answered_at.astimezone(zone):%-d %b %H:%M}, {row.answered_by}"
+            if row.answered_at
+            else ""
+        )
+        earlier = " (an earlier version)" if answer and not row.answer_holds else ""
+        how = "taken back" if row.cancelled else "asked" if row.asked else "shown"
+        table.add_row(
+            Text(row.anchor), str(row.sequence), str(row.version), f"{row.stamped_at:%Y-%m-%d %H:%M:%S}",
+            f"{row.sent_at.astimezone(zone):%Y-%m-%d %H:%M}", how, Text(answer + earlier), Text(row.uid, style="dim"),
+        )  # fmt: skip
+    Console(highlight=False, soft_wrap=not sys.stdout.isatty()).print(table)
 
 
 def _place(seen: "Overview", anchor: str) -> tuple[int, str]:

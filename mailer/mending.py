@@ -26,6 +26,24 @@ EVERYONE = "everyone"
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeldEntry:
+    """What one calendar was last told of one entry, and the last answer to it: whence it came, whether it still holds."""
+
+    anchor: str
+    uid: str
+    sequence: int
+    version: int
+    stamped_at: datetime
+    sent_at: datetime
+    asked: bool
+    cancelled: bool
+    answer: str
+    answered_at: datetime | None
+    answered_by: str
+    answer_holds: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Mending:
     """One look at the calendars of one event at one moment."""
 
@@ -117,6 +135,31 @@ class Mending:
             latest = _latest(transaction, event)
             version_of = calendars.versions_in(transaction, event)
             return calendars.overview(transaction, latest, version_of, self.now)
+
+    def held_by(self, event: str, address: str) -> list[HeldEntry]:
+        """What one person's calendar was told, entry by entry, and what they answered to it last.
+
+        Raises:
+            ConvenorError: nobody of that address was ever on a list of this event.
+        """
+        with self.database.reading() as transaction:
+            ids = ledger.ids_of(transaction, event, [address])
+            if not ids:
+                raise ConvenorError(f"{address} is on no list of this event")
+            rows = [row for row in ledger.ledger(transaction, event) if row.recipient_id == ids[0]]
+            given = {each.anchor: each for each in people.answers(transaction, ids[0])}
+            holding = people.standing_answers(transaction, ids).get(ids[0], {})
+        return [
+            HeldEntry(
+                anchor=row.anchor, uid=row.uid, sequence=row.sequence_sent, version=row.version_sent,
+                stamped_at=row.stamped_at, sent_at=row.sent_at, asked=row.asked, cancelled=row.cancelled,
+                answer=answer.answer.value if (answer := given.get(row.anchor)) else "",
+                answered_at=answer.at if answer else None,
+                answered_by=answer.source if answer else "",
+                answer_holds=answer is not None and holding.get(row.anchor) == answer.answer,
+            )
+            for row in rows
+        ]  # fmt: skip
 
     def heal(self, event: str, seen: Overview) -> int:
         """Send once more what makes stale entries right; how many letters that is. Where a zone's rules have moved

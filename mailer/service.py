@@ -45,6 +45,9 @@ SECOND = timedelta(seconds=1)
 CALENDARS_EVERY = timedelta(minutes=1)
 """How often one looks whether every calendar is right though nothing has changed."""
 
+CALENDARS_SOON = timedelta(seconds=5)
+"""How soon after an answer or a new list: what follows from those is due a minute later at the earliest."""
+
 _STATE_OF = {
     Verdict.SEND: LetterState.WAITING,
     Verdict.SUPPRESS: LetterState.SUPPRESSED,
@@ -62,6 +65,7 @@ class _Looked:
     """When the calendars were last looked at, after which change, and when the next letter about them is due."""
 
     looked_at: datetime = field(default_factory=lambda: datetime.min.replace(tzinfo=UTC))
+    version: int = 0
     changed_at: datetime | None = None
     next_at: datetime | None = None
 
@@ -141,22 +145,23 @@ class Service:
             for occasion in timetable:
                 if due.is_to_be_opened(version, occasion, now, opened_at.get(occasion.identity), changed_at):
                     self._expand(transaction, version, occasion, now)
-            if self._is_time_for_calendars(changed_at, now):
+            if self._is_time_for_calendars(version, changed_at, now):
                 self._keep_calendars_right(transaction, version, changed_at, now)
             occasions.expire(transaction, now)
         self._followed[self.event] = changed_at
         moments = (due.next_due_at(timetable, now), self._calendars.next_at)
         return min(filter(None, moments), default=None)
 
-    def _is_time_for_calendars(self, changed_at: datetime, now: datetime) -> bool:
-        """After every change, when a letter is due, and once in a while: doubts end, and refusals come."""
+    def _is_time_for_calendars(self, version: AgendaVersion, changed_at: datetime, now: datetime) -> bool:
+        """After every publication, when a letter is due, soon after answers, and once in a while: doubts end, and
+        refusals come.
+        """
         seen = self._calendars
+        if seen.version != version.number or now < seen.looked_at:
+            return True
         is_due = seen.next_at is not None and now >= seen.next_at
-        return (
-            seen.changed_at != changed_at
-            or is_due
-            or not (seen.looked_at <= now < seen.looked_at + CALENDARS_EVERY)
-        )
+        rests_for = CALENDARS_EVERY if seen.changed_at == changed_at else CALENDARS_SOON
+        return is_due or now >= seen.looked_at + rests_for
 
     def _keep_calendars_right(
         self, transaction: Transaction, version: AgendaVersion, changed_at: datetime, now: datetime
@@ -168,6 +173,7 @@ class Service:
             confirming.confirm(transaction, version, self.texts.digest, now),
         )
         self._calendars.next_at = min(filter(None, moments), default=None)
+        self._calendars.version = version.number
         self._calendars.changed_at, self._calendars.looked_at = changed_at, now
 
     def _version_in(self, transaction: Transaction) -> calendars.VersionOf:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from mailer.cli import app
 from mailer.errand import errand
 from mailer.errors import ConvenorError
-from mailer.outbox import schema
+from mailer.outbox import ledger, people, schema
 from mailer.settings import ROOT, VARIABLES
 
 READER = "a.petrosyan@armenia-mission.example"
@@ -61,6 +61,24 @@ def test_a_correction_asks_unless_it_is_told_not_to() -> None:
         out("ledger", "--correct", READER)
     assert "1 letter will leave at once." in out("ledger", "--correct", READER, "--yes")
     assert json.loads(out("ledger", "--json"))["to_come"] == 0
+
+
+def test_one_persons_entries_are_told_with_their_answers() -> None:
+    with errand(None) as this, this.database.writing() as c:
+        (reader,) = ledger.ids_of(c, this.event_key(), [READER])
+        people.record_answer(c, reader, "event", "accepted", this.now, "calendar", sequence=0)
+    (row,) = json.loads(out("ledger", "--of", READER, "--json"))
+    facts = {
+        name: row[name]
+        for name in ("anchor", "sequence", "version", "asked", "cancelled", "answer", "answered_by")
+    }
+    assert facts == {
+        "anchor": "event", "sequence": 0, "version": 1, "asked": True, "cancelled": False, "answer": "accepted",
+        "answered_by": "calendar",
+    }  # fmt: skip
+    assert "accepted, " in out("ledger", "--of", READER)
+    with pytest.raises(ConvenorError, match="on no list"):
+        out("ledger", "--of", "nobody@nowhere.example")
 
 
 def test_one_thing_at_a_time() -> None:

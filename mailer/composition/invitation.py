@@ -222,6 +222,7 @@ def _entry(
         attendee=attendee,
         url=url,
         transparent=bool(session and not session.blocks),
+        status=Status.CANCELLED if event.cancelled else Status.CONFIRMED,
     )
 
 

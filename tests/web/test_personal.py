@@ -558,3 +558,18 @@ def test_another_address_of_the_pages_is_followed(desk: Desk) -> None:
     other = replace(desk, office=replace(desk.office, sender=sender))
     entry = other.browser().get(f"/r/{desk.token()}/event.ics").text.replace("\r\n ", "")
     assert urlsplit(entry.partition("URL:")[2]).netloc == "other.example"
+
+
+def test_what_is_called_off_says_so_and_takes_no_answer(desk: Desk) -> None:
+    desk.clock.move(minutes=1)
+    desk.publish(EVENT.model_copy(update={"cancelled": True}))
+    browser, path = desk.browser(), f"/r/{desk.token()}"
+    page = browser.get(path).text
+    assert "This conference will not take place." in page
+    assert 'name="answer"' not in page
+    assert 'name="session"' not in page
+    assert browser.post(f"{path}/answer", data={"answer": "accepted"}).status_code == 409
+    assert browser.post(f"{path}/sessions", data={"session": "session-1"}).status_code == 409
+    assert answers(desk) == []
+    feed = browser.get(f"/f/{desk.token(Purpose.FEED)}.ics").text
+    assert feed.count("STATUS:CANCELLED") == feed.count("BEGIN:VEVENT") > 0

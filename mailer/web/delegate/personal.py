@@ -45,8 +45,8 @@ def routes(office: Office) -> APIRouter:
     def answer(came: Writing, given: Given) -> Response:
         """Keep the answer for the conference."""
         now, form = office.clock(), forms.answer_in(given)
-        if now >= came.event.ends_at:
-            return _shown(office, came, now, status=409, problem="is_over")
+        if now >= came.event.ends_at or came.event.cancelled:
+            return _shown(office, came, now, status=409)
         if form.answer is None or form.problem:
             return _shown(office, came, now, status=422, problem=form.problem, comment=form.comment)
         with office.database.writing() as transaction:
@@ -61,6 +61,8 @@ def routes(office: Office) -> APIRouter:
         toggled = forms.sessions_in(given, offered.keys())
         if toggled is None:
             return _shown(office, came, now, status=422, problem="sessions_unclear")
+        if came.event.cancelled:
+            return _shown(office, came, now, status=409)
         if any(chosen.has_begun(offered[key], now) for key in toggled.added | toggled.taken_off):
             return _shown(office, came, now, status=409, problem="session_has_begun")
         with office.database.writing() as transaction:
@@ -168,7 +170,7 @@ def _offered(came: Visitor, now: datetime) -> frozenset[str]:
     return frozenset(
         each.key
         for each in came.event.sessions
-        if chosen.is_a_choice(each) and not chosen.has_begun(each, now)
+        if chosen.is_a_choice(each) and not (chosen.has_begun(each, now) or came.event.cancelled)
     )
 
 
