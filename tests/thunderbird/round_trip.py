@@ -125,25 +125,28 @@ def composed(
     )
 
 
-def cancelling(version: AgendaVersion, anchor: str) -> tuple[bytes, str]:
-    """The letter that takes the event or a session of it back, and its Message-ID."""
+def cancelling(version: AgendaVersion, *anchors: str, asked: bool = True) -> tuple[bytes, str]:
+    """The letter that takes the event or a session of it back, or several that ask nobody; and its Message-ID."""
     domain = conference.ORGANISER.address.rpartition("@")[2]
-    off = Told(
-        anchor=anchor,
-        version=version.number,
-        sequence=version.sequences[anchor] + 1,
-        asked=True,
-        cancelled=True,
+    off = tuple(
+        Told(
+            anchor=each,
+            version=version.number,
+            sequence=version.sequences[each] + 1,
+            asked=asked,
+            cancelled=True,
+        )
+        for each in anchors
     )
     stamped_at = version.published_at + timedelta(days=1)
     (cancelled,) = messages_for(
-        upkeep=Upkeep(cause=Cause.AGENDA, since=version.number, stamped_at=stamped_at, told=(off,)),
+        upkeep=Upkeep(cause=Cause.AGENDA, since=version.number, stamped_at=stamped_at, told=off),
         earlier={version.number: version},
         recipient=ANA,
         uid_for=lambda anchor: SENDER.signer.uid(version.event.key, anchor, ANA.address, domain),
         links=conference.links(version.event),
     )
-    message_id = f"<cancelled-{anchor}@{domain}>"
+    message_id = f"<cancelled-{len(anchors)}-{anchors[0]}@{domain}>"
     raw = message.write(
         Message(
             sender=Mailbox(name=conference.ORGANISER.name, address=conference.ORGANISER.address),
@@ -155,7 +158,7 @@ def cancelling(version: AgendaVersion, anchor: str) -> tuple[bytes, str]:
             html="<p>It does not take place.</p>",
             language="en",
             seed="cancelled",
-            calendar=CalendarFile(method="CANCEL", content=ical.write(cancelled), name="cancel.ics"),
+            calendar=CalendarFile(method=cancelled.method, content=ical.write(cancelled), name="cancel.ics"),
         )
     )
     return raw, message_id
@@ -295,6 +298,18 @@ def test_an_agenda_is_added_whole_and_follows(desk: Desk, texts: Wording) -> Non
     desk.open("session-cancelled", raw, message_id, "imipDeleteButton")
     desk.thunderbird.press("imipDeleteButton")
     awaited(lambda: hours(desk, held) == meant(event), lambda: "no coffee break any more")
+
+    print("All of it is off, as it came, in one PUBLISH:")
+    anchors = [session.key for session in renamed.sessions]
+    raw, message_id = cancelling(reworded, *anchors, asked=False)
+    desk.open("agenda-cancelled", raw, message_id, "imipUpdateButton")
+    desk.thunderbird.press("imipUpdateButton")
+    awaited(
+        lambda: all(
+            desk.held(held[each], reworded.sequences[each] + 1).status == "CANCELLED" for each in anchors
+        ),
+        lambda: "every session struck out",
+    )
 
 
 def hours(desk: Desk, uids: Mapping[str, str]) -> dict[str, tuple[datetime, datetime]]:
