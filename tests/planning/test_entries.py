@@ -247,6 +247,12 @@ def test_a_correction_tells_all_that_is_held_as_newer_and_asks_anew() -> None:
     ]
 
 
+def test_a_correction_of_what_is_reworded_is_newer_too_and_takes_no_answer_for_granted() -> None:
+    one = holder(held={S2: asked()}, answers={S2: "accepted"})
+    (letter,) = entries(EVENT, REWORDED).correction(one, FIRST_AT + 5 * HOUR)
+    assert [(t.sequence, t.answer, t.version) for t in letter.upkeep.told] == [(1, "", 2)]
+
+
 # ── what a mailing brings, and doubts ────────────────────────────────────────────────────────────────────────
 
 

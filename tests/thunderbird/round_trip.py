@@ -16,9 +16,10 @@ from mailer import dossier
 from mailer.agenda.changes import next_version
 from mailer.agenda.model import AgendaVersion, CalendarPart, Event, Session
 from mailer.agenda.rules import EVENT
+from mailer.agenda.upkeep import Cause, Told, Upkeep
 from mailer.composition import ical, message
 from mailer.composition.composing import Composed, Sender, compose
-from mailer.composition.invitation import cancellation, entry_for
+from mailer.composition.invitation import messages_for
 from mailer.composition.links import Signer
 from mailer.composition.message import CalendarFile, Mailbox, Message
 from mailer.composition.wording import Wording
@@ -124,30 +125,40 @@ def composed(
     )
 
 
-def cancelling(version: AgendaVersion, anchor: str) -> tuple[bytes, str]:
-    """The letter that takes the event or a session of it back, and its Message-ID."""
+def cancelling(version: AgendaVersion, *anchors: str, asked: bool = True) -> tuple[bytes, str]:
+    """The letter that takes the event or a session of it back, or several that ask nobody; and its Message-ID."""
     domain = conference.ORGANISER.address.rpartition("@")[2]
-    entry = entry_for(
-        version=version,
-        anchor=anchor,
+    off = tuple(
+        Told(
+            anchor=each,
+            version=version.number,
+            sequence=version.sequences[each] + 1,
+            asked=asked,
+            cancelled=True,
+        )
+        for each in anchors
+    )
+    stamped_at = version.published_at + timedelta(days=1)
+    (cancelled,) = messages_for(
+        upkeep=Upkeep(cause=Cause.AGENDA, since=version.number, stamped_at=stamped_at, told=off),
+        earlier={version.number: version},
         recipient=ANA,
         uid_for=lambda anchor: SENDER.signer.uid(version.event.key, anchor, ANA.address, domain),
         links=conference.links(version.event),
     )
-    cancelled = cancellation(entry, stamped_at=version.published_at + timedelta(days=1))
-    message_id = f"<cancelled-{anchor}@{domain}>"
+    message_id = f"<cancelled-{len(anchors)}-{anchors[0]}@{domain}>"
     raw = message.write(
         Message(
             sender=Mailbox(name=conference.ORGANISER.name, address=conference.ORGANISER.address),
             reader=Mailbox(name=ANA.name, address=ANA.address),
             subject="It does not take place",
-            dated_at=version.published_at + timedelta(days=1),
+            dated_at=stamped_at,
             message_id=message_id,
             text="It does not take place.\n",
             html="<p>It does not take place.</p>",
             language="en",
             seed="cancelled",
-            calendar=CalendarFile(method="CANCEL", content=ical.write(cancelled), name="cancel.ics"),
+            calendar=CalendarFile(method=cancelled.method, content=ical.write(cancelled), name="cancel.ics"),
         )
     )
     return raw, message_id
@@ -212,7 +223,7 @@ def answer(uid: str, sequence: int, partstat: str) -> dict[str, object]:
 def test_an_invitation_is_accepted_moved_reworded_and_taken_back(desk: Desk, texts: Wording) -> None:
     print("\nAn invitation:")
     letter = composed(texts, CalendarPart.EVENT)
-    ((_, uid, _),) = letter.entries
+    ((_, uid, *_),) = letter.entries
     assert "invitation" in desk.open("invited", letter.raw, letter.message_id, "imipAcceptButton")
     assert told(desk.answer("imipAcceptButton")) == answer(uid, 0, "ACCEPTED")
     held = desk.held(uid, 0)
@@ -221,7 +232,7 @@ def test_an_invitation_is_accepted_moved_reworded_and_taken_back(desk: Desk, tex
     print("The conference begins an hour later:")
     moved = next_version(FIRST, an_hour_later(FIRST.event), FIRST.published_at + timedelta(days=1))
     update = composed(texts, CalendarPart.EVENT, version=moved)
-    assert update.entries == ((EVENT, uid, 1),)
+    assert [entry[:3] for entry in update.entries] == [(EVENT, uid, 1)]
     assert "update" in desk.open("moved", update.raw, update.message_id, "imipAcceptButton")
     assert told(desk.answer("imipAcceptButton")) == answer(uid, 1, "ACCEPTED")
     held = desk.held(uid, 1)
@@ -231,7 +242,7 @@ def test_an_invitation_is_accepted_moved_reworded_and_taken_back(desk: Desk, tex
     title = moved.event.model_copy(update={"title": "Capacity Building"})
     reworded = next_version(moved, title, moved.published_at + timedelta(days=1))
     rewording = composed(texts, CalendarPart.EVENT, version=reworded)
-    assert rewording.entries == ((EVENT, uid, 1),)
+    assert [entry[:3] for entry in rewording.entries] == [(EVENT, uid, 1)]
     assert "update" in desk.open("reworded", rewording.raw, rewording.message_id, "imipUpdateButton")
     answers = desk.sent.count()
     desk.thunderbird.press("imipUpdateButton")
@@ -253,7 +264,7 @@ def test_an_invitation_is_accepted_moved_reworded_and_taken_back(desk: Desk, tex
 def test_an_agenda_is_added_whole_and_follows(desk: Desk, texts: Wording) -> None:
     print("\nAn agenda of ten sessions:")
     letter = composed(texts, CalendarPart.SESSIONS)
-    uids = {anchor: uid for anchor, uid, _ in letter.entries}
+    uids = {anchor: uid for anchor, uid, *_ in letter.entries}
     desk.open("agenda", letter.raw, letter.message_id, "imipAddButton")
     desk.thunderbird.press("imipAddButton")
     awaited(lambda: hours(desk, uids) == meant(FIRST.event), lambda: "all sessions in the calendar")
@@ -262,17 +273,43 @@ def test_an_agenda_is_added_whole_and_follows(desk: Desk, texts: Wording) -> Non
     event = with_a_reception_for_a_break(FIRST.event)
     changed = next_version(FIRST, event, FIRST.published_at + timedelta(days=1))
     update = composed(texts, CalendarPart.SESSIONS, version=changed)
-    held = uids | {anchor: uid for anchor, uid, _ in update.entries}
+    held = uids | {anchor: uid for anchor, uid, *_ in update.entries}
     desk.open("agenda-changed", update.raw, update.message_id, "imipUpdateButton")
     desk.thunderbird.press("imipUpdateButton")
     gone = {"break-2": meant(FIRST.event)["break-2"]}
     awaited(lambda: hours(desk, held) == meant(event) | gone, lambda: "the new hours, and still what is gone")
+
+    print("One session has another title, and the number it had:")
+    sessions = (event.sessions[0].model_copy(update={"title": "Another title"}), *event.sessions[1:])
+    renamed = event.model_copy(update={"sessions": sessions})
+    reworded = next_version(changed, renamed, changed.published_at + timedelta(days=1))
+    rewording = composed(texts, CalendarPart.SESSIONS, version=reworded)
+    first = event.sessions[0].key
+    assert reworded.sequences[first] == changed.sequences[first]
+    desk.open("agenda-reworded", rewording.raw, rewording.message_id, "imipUpdateButton")
+    desk.thunderbird.press("imipUpdateButton")
+    awaited(
+        lambda: desk.held(held[first], reworded.sequences[first]).summary == "Another title",
+        lambda: "the new title in the calendar",
+    )
 
     print("What is gone is taken back by itself:")
     raw, message_id = cancelling(FIRST, "break-2")
     desk.open("session-cancelled", raw, message_id, "imipDeleteButton")
     desk.thunderbird.press("imipDeleteButton")
     awaited(lambda: hours(desk, held) == meant(event), lambda: "no coffee break any more")
+
+    print("All of it is off, as it came, in one PUBLISH:")
+    anchors = [session.key for session in renamed.sessions]
+    raw, message_id = cancelling(reworded, *anchors, asked=False)
+    desk.open("agenda-cancelled", raw, message_id, "imipUpdateButton")
+    desk.thunderbird.press("imipUpdateButton")
+    awaited(
+        lambda: all(
+            desk.held(held[each], reworded.sequences[each] + 1).status == "CANCELLED" for each in anchors
+        ),
+        lambda: "every session struck out",
+    )
 
 
 def hours(desk: Desk, uids: Mapping[str, str]) -> dict[str, tuple[datetime, datetime]]:
@@ -296,7 +333,7 @@ def test_a_session_is_answered(desk: Desk, texts: Wording, anchor: str, button: 
     print(f"\nA session, {partstat.lower()}:")
     another = conference.version(FIRST.event.model_copy(update={"key": "another-2027"}))
     letter = composed(texts, CalendarPart.SESSION, version=another, anchor=anchor)
-    ((_, uid, _),) = letter.entries
+    ((_, uid, *_),) = letter.entries
     desk.open(partstat.lower(), letter.raw, letter.message_id, button)
     assert told(desk.answer(button)) == answer(uid, 0, partstat)
     assert desk.held(uid, 0).partstats == {f"mailto:{ANA.address}": partstat}
