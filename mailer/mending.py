@@ -27,7 +27,7 @@ EVERYONE = "everyone"
 
 @dataclass(frozen=True, kw_only=True)
 class HeldEntry:
-    """What one calendar was last told of one entry, and the last answer to it: whence it came, whether it still holds."""
+    """What one calendar was last told of one entry, and the last answer to it: whence it came, whether it holds."""
 
     anchor: str
     uid: str

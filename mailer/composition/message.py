@@ -206,7 +206,9 @@ def _body(message: Message) -> bytes:
     alternatives = [_words("plain", message.text), _words("html", message.html)]
     if not message.calendar:
         return _multipart("alternative", f"=_0_{message.seed}", alternatives)
-    attached = [_attached(each) for each in (message.calendar, message.beside) if each]
+    attached = [_attached(message.calendar)]
+    if message.beside:
+        attached.append(_beside(message.beside))
     if message.calendar.is_invitation:
         kind = f'text/calendar; method={message.calendar.method}; charset="UTF-8"'
         alternatives.append(_base64(kind, message.calendar.content))
@@ -222,6 +224,12 @@ def _attached(calendar: CalendarFile) -> bytes:
         kind = f'application/ics; name="{calendar.name}"'
     else:
         kind = f'text/calendar; method={calendar.method}; charset="UTF-8"; name="{calendar.name}"'
+    return _base64(kind, calendar.content, f'attachment; filename="{calendar.name}"')
+
+
+def _beside(calendar: CalendarFile) -> bytes:
+    """Not as text/calendar: of two such parts Thunderbird shows the last alone, and the other asks in vain."""
+    kind = f'application/ics; method={calendar.method}; name="{calendar.name}"'
     return _base64(kind, calendar.content, f'attachment; filename="{calendar.name}"')
 
 

@@ -43,13 +43,15 @@ EVERYBODY = tuple(
 AGENDA = conference.EVENT.mailing("agenda").model_copy(
     update={"when": "2 days after publication", "again_when_moved": False}
 )
-EVENT = conference.EVENT.model_copy(
-    update={
-        "mailings": (conference.EVENT.mailing("invitation"), AGENDA, conference.EVENT.mailing("reminder"))
-    }
-)
 MOVED, CANCELLED, CHOSEN = "registration", "session-3", "session-1"
 """Registration is where the day begins: if it moves, the whole event does."""
+SESSIONS = tuple(map(conference.EVENT.session, (MOVED, "opening", CHOSEN, CANCELLED, "closing")))
+EVENT = conference.EVENT.model_copy(
+    update={
+        "sessions": SESSIONS,
+        "mailings": (conference.EVENT.mailing("invitation"), AGENDA, conference.EVENT.mailing("reminder")),
+    }
+)
 
 PARTSTATS = {Answer.ACCEPTED: "ACCEPTED", Answer.TENTATIVE: "TENTATIVE", Answer.DECLINED: "DECLINED"}
 

@@ -106,10 +106,12 @@ def composed(
 
 
 def _mime(seed: str, parts: list[Message], files: Sequence[CalendarMessage]) -> Message:
-    attached = []
+    attached: list[Message] = []
     for file in files:
         octets = ical.write(file)
-        if file.method is Method.PUBLISH:
+        if attached:
+            attached.append(_file('application/ics; method=PUBLISH; name="agenda.ics"', octets, "agenda.ics"))
+        elif file.method is Method.PUBLISH:
             kind = 'text/calendar; method=PUBLISH; charset="UTF-8"; name="agenda.ics"'
             attached.append(_file(kind, octets, "agenda.ics"))
         else:

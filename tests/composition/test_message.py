@@ -47,6 +47,7 @@ def written(
     text: str = "Dear colleague,\n",
     html: str = "<p>Dear colleague,</p>\n",
     calendar: CalendarFile | None = None,
+    beside: CalendarFile | None = None,
     headers: Mapping[str, str] | None = None,
     seed: str = "0123456789abcdef",
 ) -> bytes:
@@ -62,6 +63,7 @@ def written(
             language="en",
             seed=seed,
             calendar=calendar,
+            beside=beside,
             headers=headers or {},
         )
     )
@@ -134,6 +136,25 @@ def test_a_published_agenda_is_a_file_beside_the_words() -> None:
     }  # fmt: skip
     assert attached["Content-Disposition"].params == {"filename": "agenda.ics"}
     assert attached.get_payload(decode=True) == file.content
+
+
+@pytest.mark.parametrize("calendar", [REQUEST, CANCELLED], ids=["REQUEST", "CANCEL"])
+def test_what_asks_nobody_is_a_mere_file_beside_an_invitation(calendar: object) -> None:
+    """Of two parts that are text/calendar, Thunderbird shows the last alone."""
+    beside = file_of(PUBLISHED, "agenda.ics")
+    message = read(written(calendar=file_of(calendar), beside=beside))
+    assert structure(message) == (
+        "multipart/mixed",
+        [
+            ("multipart/alternative", ["text/plain", "text/html", "text/calendar"]),
+            "application/ics",
+            "application/ics",
+        ],
+    )
+    *_, attached = message.walk()
+    assert attached["Content-Type"].params == {"method": "PUBLISH", "name": "agenda.ics"}
+    assert attached["Content-Disposition"].params == {"filename": "agenda.ics"}
+    assert attached.get_payload(decode=True) == beside.content
 
 
 def test_every_boundary_stands_where_it_should_and_nowhere_else() -> None:

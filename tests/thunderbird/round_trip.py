@@ -1,58 +1,63 @@
-"""The round trip with a real client: Thunderbird opens what Convenor wrote, a button is pressed, and its answer comes.
+"""The round trip with a real client: Thunderbird opens what Convenor wrote, a button is pressed, and its answer counts.
 
-A check before a release, collected by name alone: `make thunderbird`. What Thunderbird said is printed.
+A check before a release, collected by name alone: `make thunderbird`. What Thunderbird said is printed. The letters are
+those that the service writes of its own accord when an agenda is published and changed; the answers are collected from
+the secretariat's mailbox.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
 import icalendar
 import pytest
 
-from mailer import dossier
-from mailer.agenda.changes import next_version
-from mailer.agenda.model import AgendaVersion, CalendarPart, Event, Session
+from mailer.agenda.model import Event
 from mailer.agenda.rules import EVENT
-from mailer.agenda.upkeep import Cause, Told, Upkeep
-from mailer.composition import ical, message
-from mailer.composition.composing import Composed, Sender, compose
-from mailer.composition.invitation import messages_for
-from mailer.composition.links import Signer
-from mailer.composition.message import CalendarFile, Mailbox, Message
-from mailer.composition.wording import Wording
+from mailer.collecting import Collector
 from mailer.delivery.tray import Tray, TrayServer, parsed
-from mailer.settings import ROOT
+from mailer.inbox.bounded import BoundedReader
+from mailer.inbox.mailbox import ImapMailbox
+from mailer.outbox import people
+from mailer.outbox.database import open_database
 from tests import conference
 from tests.inbox.dovecot import Dovecot, running
+from tests.modelcalendar import files_in
+from tests.secretariat import DAY, HOUR, MINUTE, SENDER, Arrived, Secretariat, event
 from tests.thunderbird import program
 from tests.thunderbird.program import Held, Thunderbird, awaited
 
-ANA = conference.PRACTITIONER
-SENDER = Sender(signer=Signer(b"a secret key for the tests alone"), base_url="https://convenor.example")
-FIRST = conference.version()
-LATER = timedelta(hours=1)
+ANA = conference.PRACTITIONER.model_copy(update={"sessions": ()})
+
+AHEAD_FOR = timedelta(days=60)
+"""How far ahead the conference lies: Thunderbird goes by the clock, and so does this check."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Desk:
-    """Ana's Thunderbird, her mailbox, and the mail server through which her answers leave."""
+    """The secretariat and its mailbox; Ana's Thunderbird, her mailbox, and the mail server for her answers."""
 
+    office: Secretariat
+    collector: Collector
+    answers_to: Dovecot
     thunderbird: Thunderbird
     mailbox: Dovecot
     sent: Tray
     pictures: Path
 
-    def open(self, name: str, raw: bytes, message_id: str, button: str) -> str:
+    def open(self, name: str, letter: Arrived, button: str) -> str:
         """Deliver a letter and open it; what its bar says once it offers the button. The window is taken as `name`."""
-        self.mailbox.deliver(raw)
-        return self.look(name, message_id, button)
+        self.mailbox.deliver(letter.raw)
+        return self.look(name, letter, button)
 
-    def look(self, name: str, message_id: str, button: str) -> str:
+    def look(self, name: str, letter: Arrived, button: str) -> str:
         """The same of a letter that was delivered before."""
-        self.thunderbird.fetch(message_id)
+        self.thunderbird.fetch(str(message_from_bytes(letter.raw)["Message-ID"]))
         try:
             bar = self.thunderbird.bar(button)
         finally:
@@ -60,14 +65,25 @@ class Desk:
         print(f"  It says: {bar.says}\n  It offers: {', '.join(bar.offers)}")
         return bar.says
 
-    def answer(self, button: str) -> bytes:
-        """Press a button; the letter that leaves for the organiser, as it came to the mail server."""
+    def answer(self, button: str) -> dict[str, object]:
+        """Press a button; what the letter says that leaves for the organiser and comes to the secretariat's mailbox."""
         before = self.sent.count()
         self.thunderbird.press(button)
         awaited(lambda: self.sent.count() > before, lambda: f"an answer after {button}")
         *_, (caught, raw) = self.sent.everything()
         assert caught.recipient == conference.ORGANISER.address
-        return raw
+        self.answers_to.deliver(raw)
+        return told(raw)
+
+    def collected(self) -> list[tuple[str, str, int]]:
+        """What Ana answered by the ledger, once her answers are collected: of what, which, and to which SEQUENCE."""
+        found = self.collector.collect(self.office.now)
+        assert (dict(found.kinds), found.troubles) == ({"answer": 1}, ())
+        with self.office.database.reading() as c:
+            given = people.answers(c, self.office.ids[ANA.address])
+        return [
+            (each.anchor, each.answer.value, each.sequence) for each in given if each.source == "calendar"
+        ]
 
     def held(self, uid: str, sequence: int) -> Held:
         """What the calendar holds, once it has this number."""
@@ -80,113 +96,73 @@ class Desk:
             found, lambda: f"{uid} with SEQUENCE {sequence}; there is {self.thunderbird.entry(uid)}"
         )
 
+    def take_out(self, name: str, letter: Arrived) -> None:
+        """Open a cancellation, and delete what it is about."""
+        assert "cancel" in self.open(name, letter, "imipDeleteButton")
+        self.thunderbird.press("imipDeleteButton")
+        uid = self.uid(letter.anchor)
+        awaited(lambda: self.thunderbird.entry(uid) is None, lambda: f"a calendar without {letter.anchor}")
+
+    def uid(self, anchor: str) -> str:
+        domain = conference.ORGANISER.address.rpartition("@")[2]
+        return SENDER.signer.uid(self.office.agenda.key, anchor, ANA.address, domain)
+
+    def hours(self) -> dict[str, tuple[datetime, datetime]]:
+        """When each session begins and ends in the calendar, of those that stand there."""
+        entries = {
+            session.key: self.thunderbird.entry(self.uid(session.key)) for session in conference.SESSIONS
+        }
+        return {anchor: (entry.starts_at, entry.ends_at) for anchor, entry in entries.items() if entry}
+
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def desk(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Desk]:
     if program.program() is None:
         pytest.fail("Thunderbird is not installed: install the Debian package thunderbird")
     home = tmp_path_factory.mktemp("thunderbird")
+    now = datetime.now(UTC).replace(microsecond=0)
     tray = Tray(home / "tray.sqlite", durable=False)
-    server = TrayServer(tray, clock=lambda: datetime.now(UTC))
+    server = TrayServer(tray, clock=lambda: now)
     relay = server.start()
+    database = open_database(f"sqlite:///{shutil.copy(sqlite_template, home / 'convenor.db')}")
+    office = Secretariat(
+        database, now=now - DAY, agenda=ahead(event(*conference.SESSIONS), now), listed=[ANA]
+    )
     print(f"\n{program.version()}; pictures of its window are in {home}")
     try:
         with (
             running(ANA.address) as mailbox,
+            running(conference.ORGANISER.address) as answers_to,
+            closing(BoundedReader()) as reader,
             program.running(
                 home / "ana", owner=ANA, inbox=mailbox.folder, relay=relay, authority=mailbox.authority
             ) as thunderbird,
         ):
-            yield Desk(thunderbird=thunderbird, mailbox=mailbox, sent=tray, pictures=home)
+            collector = Collector(
+                database=database, event=office.agenda.key, sender=SENDER, compose=office.service.compose,
+                mailboxes=(ImapMailbox(folder=replace(answers_to.folder, name="INBOX"), tls=answers_to.tls),),
+                reader=reader,
+            )  # fmt: skip
+            yield Desk(
+                office=office, collector=collector, answers_to=answers_to, thunderbird=thunderbird,
+                mailbox=mailbox, sent=tray, pictures=home,
+            )  # fmt: skip
     finally:
         server.stop()
+        database.close()
 
 
-@pytest.fixture(scope="module")
-def texts() -> Wording:
-    """The templates as they are shipped."""
-    agenda = ROOT / "agenda" / "osce-cybercrime.toml"
-    return dossier.read(agenda, today=conference.PUBLISHED_AT.date(), templates=ROOT / "templates").texts
+def ahead(this: Event, now: datetime) -> Event:
+    """The event on a day that is still to come."""
+    return later(this, timedelta(days=(now + AHEAD_FOR - this.starts_at).days))
 
 
-def composed(
-    texts: Wording, part: CalendarPart, *, version: AgendaVersion = FIRST, anchor: str = EVENT
-) -> Composed:
-    """The letter of the first mailing that carries such a part."""
-    return compose(
-        version=version,
-        mailing=next(each for each in version.event.mailings if each.calendar is part),
-        anchor=anchor,
-        recipient=ANA,
-        due_at=version.published_at,
-        dated_at=version.published_at,
-        texts=texts,
-        sender=SENDER,
-    )
-
-
-def cancelling(version: AgendaVersion, *anchors: str, asked: bool = True) -> tuple[bytes, str]:
-    """The letter that takes the event or a session of it back, or several that ask nobody; and its Message-ID."""
-    domain = conference.ORGANISER.address.rpartition("@")[2]
-    off = tuple(
-        Told(
-            anchor=each,
-            version=version.number,
-            sequence=version.sequences[each] + 1,
-            asked=asked,
-            cancelled=True,
-        )
-        for each in anchors
-    )
-    stamped_at = version.published_at + timedelta(days=1)
-    (cancelled,) = messages_for(
-        upkeep=Upkeep(cause=Cause.AGENDA, since=version.number, stamped_at=stamped_at, told=off),
-        earlier={version.number: version},
-        recipient=ANA,
-        uid_for=lambda anchor: SENDER.signer.uid(version.event.key, anchor, ANA.address, domain),
-        links=conference.links(version.event),
-    )
-    message_id = f"<cancelled-{len(anchors)}-{anchors[0]}@{domain}>"
-    raw = message.write(
-        Message(
-            sender=Mailbox(name=conference.ORGANISER.name, address=conference.ORGANISER.address),
-            reader=Mailbox(name=ANA.name, address=ANA.address),
-            subject="It does not take place",
-            dated_at=stamped_at,
-            message_id=message_id,
-            text="It does not take place.\n",
-            html="<p>It does not take place.</p>",
-            language="en",
-            seed="cancelled",
-            calendar=CalendarFile(method=cancelled.method, content=ical.write(cancelled), name="cancel.ics"),
-        )
-    )
-    return raw, message_id
-
-
-def an_hour_later(event: Event) -> Event:
+def later(this: Event, by: timedelta) -> Event:
     moved = tuple(
-        session.model_copy(
-            update={"starts_at": session.starts_at + LATER, "ends_at": session.ends_at + LATER}
-        )
-        for session in event.sessions
+        session.model_copy(update={"starts_at": session.starts_at + by, "ends_at": session.ends_at + by})
+        for session in this.sessions
     )
-    return event.model_copy(update={"sessions": moved})
-
-
-def with_a_reception_for_a_break(event: Event) -> Event:
-    """Session II a quarter of an hour shorter, the second coffee break gone, a reception in the evening."""
-    kept = [session for session in event.sessions if session.key != "break-2"]
-    shorter = [
-        session.model_copy(update={"ends_at": session.ends_at - timedelta(minutes=15)})
-        if session.key == "session-2"
-        else session
-        for session in kept
-    ]
-    reception = Session(
-        key="reception", title="Reception", starts_at=event.ends_at, ends_at=event.ends_at + LATER
-    )
-    return event.model_copy(update={"sessions": (*shorter, reception)})
+    return this.model_copy(update={"sessions": moved})
 
 
 def told(letter: bytes) -> dict[str, object]:
@@ -220,120 +196,128 @@ def answer(uid: str, sequence: int, partstat: str) -> dict[str, object]:
     }
 
 
-def test_an_invitation_is_accepted_moved_reworded_and_taken_back(desk: Desk, texts: Wording) -> None:
+def meant(this: Event) -> dict[str, tuple[datetime, datetime]]:
+    return {session.key: (session.starts_at, session.ends_at) for session in this.sessions}
+
+
+def sort_of(letter: Arrived) -> tuple[str, str, list[str]]:
+    """Its mailing, what it is about, and the methods of its calendar files."""
+    return letter.mailing, letter.anchor, [method for method, _ in files_in(letter.raw)]
+
+
+def test_an_event_is_followed_from_its_invitation_to_its_cancellation(desk: Desk) -> None:
+    """One story, for a calendar remembers."""
+    desk.office.publish()
+    invitation, agenda = desk.office.wait()
+    an_invitation_is_accepted(desk, invitation)
+    an_agenda_is_added(desk, agenda)
+    the_day_moves(desk)
+    the_title_changes(desk)
+    what_is_older_changes_nothing(desk, invitation)
+    sessions_are_chosen(desk)
+    a_chosen_session_moves(desk)
+    a_session_is_off(desk)
+    all_is_off(desk)
+
+
+def an_invitation_is_accepted(desk: Desk, invitation: Arrived) -> None:
     print("\nAn invitation:")
-    letter = composed(texts, CalendarPart.EVENT)
-    ((_, uid, *_),) = letter.entries
-    assert "invitation" in desk.open("invited", letter.raw, letter.message_id, "imipAcceptButton")
-    assert told(desk.answer("imipAcceptButton")) == answer(uid, 0, "ACCEPTED")
-    held = desk.held(uid, 0)
-    assert (held.starts_at, held.ends_at) == (conference.STARTS_AT, conference.ENDS_AT)
+    assert "invitation" in desk.open("invited", invitation, "imipAcceptButton")
+    assert desk.answer("imipAcceptButton") == answer(desk.uid(EVENT), 0, "ACCEPTED")
+    assert desk.held(desk.uid(EVENT), 0).starts_at == desk.office.agenda.starts_at
+    assert desk.collected() == [(EVENT, "accepted", 0)]
 
-    print("The conference begins an hour later:")
-    moved = next_version(FIRST, an_hour_later(FIRST.event), FIRST.published_at + timedelta(days=1))
-    update = composed(texts, CalendarPart.EVENT, version=moved)
-    assert [entry[:3] for entry in update.entries] == [(EVENT, uid, 1)]
-    assert "update" in desk.open("moved", update.raw, update.message_id, "imipAcceptButton")
-    assert told(desk.answer("imipAcceptButton")) == answer(uid, 1, "ACCEPTED")
-    held = desk.held(uid, 1)
-    assert (held.starts_at, held.ends_at) == (conference.STARTS_AT + LATER, conference.ENDS_AT + LATER)
 
+def an_agenda_is_added(desk: Desk, agenda: Arrived) -> None:
+    print("An agenda of ten sessions:")
+    desk.open("agenda", agenda, "imipAddButton")
+    desk.thunderbird.press("imipAddButton")
+    awaited(lambda: desk.hours() == meant(desk.office.agenda), lambda: "all sessions in the calendar")
+
+
+def the_day_moves(desk: Desk) -> None:
+    """The event is asked about anew. What asks nobody is a mere file beside it, for its reader to open."""
+    print("The day begins an hour later:")
+    before = desk.office.agenda
+    desk.office.publish(later(before, HOUR))
+    (update,) = desk.office.wait()
+    assert sort_of(update) == ("update", EVENT, ["REQUEST", "PUBLISH"])
+    assert "update" in desk.open("moved", update, "imipAcceptButton")
+    assert desk.answer("imipAcceptButton") == answer(desk.uid(EVENT), 1, "ACCEPTED")
+    held = desk.held(desk.uid(EVENT), 1)
+    assert (held.starts_at, held.ends_at) == (desk.office.agenda.starts_at, desk.office.agenda.ends_at)
+    assert desk.collected() == [(EVENT, "accepted", 0), (EVENT, "accepted", 1)]
+    assert desk.hours() == meant(before)
+
+
+def the_title_changes(desk: Desk) -> None:
+    """Nobody is asked, and what was answered stays."""
     print("It has another title:")
-    title = moved.event.model_copy(update={"title": "Capacity Building"})
-    reworded = next_version(moved, title, moved.published_at + timedelta(days=1))
-    rewording = composed(texts, CalendarPart.EVENT, version=reworded)
-    assert [entry[:3] for entry in rewording.entries] == [(EVENT, uid, 1)]
-    assert "update" in desk.open("reworded", rewording.raw, rewording.message_id, "imipUpdateButton")
-    answers = desk.sent.count()
+    desk.office.publish(desk.office.agenda.model_copy(update={"title": "Capacity Building"}))
+    (update,) = desk.office.wait()
+    assert sort_of(update) == ("update", EVENT, ["REQUEST", "PUBLISH"])
+    assert "update" in desk.open("reworded", update, "imipUpdateButton")
+    answers, uid = desk.sent.count(), desk.uid(EVENT)
     desk.thunderbird.press("imipUpdateButton")
     awaited(lambda: desk.held(uid, 1).summary == "Capacity Building", lambda: "the new title in the calendar")
     assert desk.held(uid, 1).partstats == {f"mailto:{ANA.address}": "ACCEPTED"}
     assert desk.sent.count() == answers
 
+
+def what_is_older_changes_nothing(desk: Desk, invitation: Arrived) -> None:
     print("The first letter, opened again:")
-    assert "already been processed" in desk.look("outdated", letter.message_id, "imipDetailsButton")
-    assert desk.held(uid, 1).starts_at == conference.STARTS_AT + LATER
+    assert "already been processed" in desk.look("outdated", invitation, "imipDetailsButton")
+    assert desk.held(desk.uid(EVENT), 1).starts_at == desk.office.agenda.starts_at
 
+
+def sessions_are_chosen(desk: Desk) -> None:
+    """On the personal page: each comes as an invitation of its own, in the place of what came with the agenda."""
+    office = desk.office
+    for session in ("session-2", "session-4"):
+        office.choose(ANA, session)
+    letters = {letter.anchor: letter for letter in office.wait() if letter.mailing == "update"}
+    answered = {"session-2": ("Accept", "ACCEPTED"), "session-4": ("Tentative", "TENTATIVE")}
+    assert letters.keys() == answered.keys()
+    for session, (button, partstat) in answered.items():
+        print(f"A session that was chosen, {partstat.lower()}:")
+        assert sort_of(letters[session]) == ("update", session, ["REQUEST"])
+        assert "update" in desk.open(partstat.lower(), letters[session], f"imip{button}Button")
+        assert desk.answer(f"imip{button}Button") == answer(desk.uid(session), 2, partstat)
+        assert desk.held(desk.uid(session), 2).starts_at == office.agenda.session(session).starts_at
+        assert desk.collected()[-1] == (session, partstat.lower(), 2)
+
+
+def a_chosen_session_moves(desk: Desk) -> None:
+    print("A session that was chosen moves:")
+    starts_at = desk.office.agenda.session("session-2").starts_at - 10 * MINUTE
+    desk.office.change("session-2", starts_at=starts_at)
+    letters = {letter.anchor: letter for letter in desk.office.wait()}
+    assert sort_of(letters["session-2"]) == ("update", "session-2", ["REQUEST"])
+    assert "update" in desk.open("session-moved", letters["session-2"], "imipDeclineButton")
+    assert desk.answer("imipDeclineButton") == answer(desk.uid("session-2"), 3, "DECLINED")
+    assert desk.held(desk.uid("session-2"), 3).starts_at == starts_at
+    assert desk.collected()[-1] == ("session-2", "declined", 3)
+
+
+def a_session_is_off(desk: Desk) -> None:
+    """It came with the agenda, which asked nobody; a CANCEL of its own takes it out."""
+    print("A session that came with the agenda is off:")
+    desk.office.drop("break-2")
+    letters = {letter.anchor: letter for letter in desk.office.wait()}
+    assert sort_of(letters["break-2"]) == ("cancellation", "break-2", ["CANCEL"])
+    desk.take_out("session-cancelled", letters["break-2"])
+
+
+def all_is_off(desk: Desk) -> None:
+    """What was asked about is taken out. What was not is in the file beside it, for its reader to open."""
     print("It does not take place:")
-    raw, message_id = cancelling(reworded, EVENT)
-    assert "cancel" in desk.open("cancelled", raw, message_id, "imipDeleteButton")
-    desk.thunderbird.press("imipDeleteButton")
-    awaited(lambda: desk.thunderbird.entry(uid) is None, lambda: "an empty calendar")
-
-
-def test_an_agenda_is_added_whole_and_follows(desk: Desk, texts: Wording) -> None:
-    print("\nAn agenda of ten sessions:")
-    letter = composed(texts, CalendarPart.SESSIONS)
-    uids = {anchor: uid for anchor, uid, *_ in letter.entries}
-    desk.open("agenda", letter.raw, letter.message_id, "imipAddButton")
-    desk.thunderbird.press("imipAddButton")
-    awaited(lambda: hours(desk, uids) == meant(FIRST.event), lambda: "all sessions in the calendar")
-
-    print("One session is shorter, one is new, one is gone:")
-    event = with_a_reception_for_a_break(FIRST.event)
-    changed = next_version(FIRST, event, FIRST.published_at + timedelta(days=1))
-    update = composed(texts, CalendarPart.SESSIONS, version=changed)
-    held = uids | {anchor: uid for anchor, uid, *_ in update.entries}
-    desk.open("agenda-changed", update.raw, update.message_id, "imipUpdateButton")
-    desk.thunderbird.press("imipUpdateButton")
-    gone = {"break-2": meant(FIRST.event)["break-2"]}
-    awaited(lambda: hours(desk, held) == meant(event) | gone, lambda: "the new hours, and still what is gone")
-
-    print("One session has another title, and the number it had:")
-    sessions = (event.sessions[0].model_copy(update={"title": "Another title"}), *event.sessions[1:])
-    renamed = event.model_copy(update={"sessions": sessions})
-    reworded = next_version(changed, renamed, changed.published_at + timedelta(days=1))
-    rewording = composed(texts, CalendarPart.SESSIONS, version=reworded)
-    first = event.sessions[0].key
-    assert reworded.sequences[first] == changed.sequences[first]
-    desk.open("agenda-reworded", rewording.raw, rewording.message_id, "imipUpdateButton")
-    desk.thunderbird.press("imipUpdateButton")
-    awaited(
-        lambda: desk.held(held[first], reworded.sequences[first]).summary == "Another title",
-        lambda: "the new title in the calendar",
-    )
-
-    print("What is gone is taken back by itself:")
-    raw, message_id = cancelling(FIRST, "break-2")
-    desk.open("session-cancelled", raw, message_id, "imipDeleteButton")
-    desk.thunderbird.press("imipDeleteButton")
-    awaited(lambda: hours(desk, held) == meant(event), lambda: "no coffee break any more")
-
-    print("All of it is off, as it came, in one PUBLISH:")
-    anchors = [session.key for session in renamed.sessions]
-    raw, message_id = cancelling(reworded, *anchors, asked=False)
-    desk.open("agenda-cancelled", raw, message_id, "imipUpdateButton")
-    desk.thunderbird.press("imipUpdateButton")
-    awaited(
-        lambda: all(
-            desk.held(held[each], reworded.sequences[each] + 1).status == "CANCELLED" for each in anchors
-        ),
-        lambda: "every session struck out",
-    )
-
-
-def hours(desk: Desk, uids: Mapping[str, str]) -> dict[str, tuple[datetime, datetime]]:
-    """When each session begins and ends in the calendar, of those that stand there."""
-    entries = {anchor: desk.thunderbird.entry(uid) for anchor, uid in uids.items()}
-    return {anchor: (entry.starts_at, entry.ends_at) for anchor, entry in entries.items() if entry}
-
-
-def meant(event: Event) -> dict[str, tuple[datetime, datetime]]:
-    return {session.key: (session.starts_at, session.ends_at) for session in event.sessions}
-
-
-@pytest.mark.parametrize(
-    ("anchor", "button", "partstat"),
-    [
-        ("session-2", "imipDeclineButton", "DECLINED"),
-        ("session-4", "imipTentativeButton", "TENTATIVE"),
-    ],
-)
-def test_a_session_is_answered(desk: Desk, texts: Wording, anchor: str, button: str, partstat: str) -> None:
-    print(f"\nA session, {partstat.lower()}:")
-    another = conference.version(FIRST.event.model_copy(update={"key": "another-2027"}))
-    letter = composed(texts, CalendarPart.SESSION, version=another, anchor=anchor)
-    ((_, uid, *_),) = letter.entries
-    desk.open(partstat.lower(), letter.raw, letter.message_id, button)
-    assert told(desk.answer(button)) == answer(uid, 0, partstat)
-    assert desk.held(uid, 0).partstats == {f"mailto:{ANA.address}": partstat}
+    office = desk.office
+    office.publish(office.agenda.model_copy(update={"cancelled": True}))
+    letters = {letter.anchor: letter for letter in office.wait()}
+    assert {anchor: sort_of(letter)[2] for anchor, letter in letters.items()} == {
+        EVENT: ["CANCEL", "PUBLISH"], "session-2": ["CANCEL"], "session-4": ["CANCEL"]
+    }  # fmt: skip
+    for anchor, letter in letters.items():
+        desk.take_out(f"cancelled-{anchor}", letter)
+    stays = {session.key for session in office.agenda.sessions} - letters.keys()
+    assert desk.hours().keys() == stays
