@@ -149,6 +149,13 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.lately",
         "mailer.errors",
     ),
+    "mailer.replies": (
+        "mailer.agenda.model",
+        "mailer.outbox",
+        "mailer.recipients.model",
+        "mailer.lately",
+        "mailer.standing",
+    ),
     "mailer.dossier": (
         "mailer.agenda",
         "mailer.recipients",
