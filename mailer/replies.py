@@ -4,24 +4,22 @@ One answer for page, terminal and command line alike. Whatever it is counted by,
 to those who were asked; remarks are beside them. It counts; names are `outbox.responses.each`'s to tell.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from functools import partial, reduce
 from operator import add
-from typing import TypeVar
 
 from mailer.agenda.model import AgendaVersion, Session, SessionKind
 from mailer.lately import Lately
 from mailer.outbox import agendas, responses
 from mailer.outbox.database import Database, Transaction
-from mailer.outbox.responses import Counted, CountedBySession, CountedByTag, CountedByTime, Response
+from mailer.outbox.responses import Counted, CountedBySession, CountedByTime, Response
 from mailer.outbox.schema import Answer
 from mailer.recipients.model import Role
 from mailer.standing import LONG_LIST
 
 R = Response
-C = TypeVar("C", Counted, CountedByTag)
 
 CATEGORIES = ("accepted", "tentative", "delegated", "declined", "silent")
 """Everybody who is asked is in exactly one of these, in the order in which they are shown."""
@@ -138,8 +136,7 @@ def _counted(transaction: Transaction, version: AgendaVersion) -> Replies:
     chosen = [each for each in event.sessions if each.kind is SessionKind.SESSION]
     return added_up(
         version,
-        responses.by_role_and_state(transaction, event.key),
-        responses.by_tag(transaction, event.key),
+        responses.everybody(transaction, event.key),
         responses.by_session(transaction, event.key, [each.key for each in chosen]),
         responses.by_time(transaction, event.key),
     )
@@ -148,16 +145,15 @@ def _counted(transaction: Transaction, version: AgendaVersion) -> Replies:
 def added_up(
     version: AgendaVersion,
     everybody: Sequence[Counted],
-    tagged: Sequence[CountedByTag],
     of_sessions: Sequence[CountedBySession],
     given: Sequence[CountedByTime],
 ) -> Replies:
     """What the database counted, as people look at it."""
     event = version.event
     whole = reduce(add, map(_tally, everybody), Tally())
-    roles = _groups(everybody, lambda each: each.role)
-    states = _groups(everybody, lambda each: each.state)
-    tags = _groups(tagged, lambda each: each.tag)
+    roles = _groups(everybody, lambda each: (each.role,))
+    states = _groups(everybody, lambda each: (each.state,))
+    tags = _groups(everybody, lambda each: {tag.casefold() for tag in each.tags})
     return Replies(
         version=version,
         event=whole,
@@ -173,18 +169,18 @@ def added_up(
     )
 
 
-def _tally(counted: Counted | CountedByTag) -> Tally:
+def _tally(counted: Counted) -> Tally:
     remarks = {"unsubscribed": counted.unsubscribed, "troubled": counted.troubled}
     if counted.response is R.EARLIER:
         return Tally(silent=counted.people, earlier=counted.people, **remarks)
     return Tally(**{counted.response.value: counted.people}, **remarks)
 
 
-def _groups(counted: Sequence[C], key_of: Callable[[C], str | None]) -> list[Group]:
+def _groups(counted: Sequence[Counted], keys_of: Callable[[Counted], Collection[str | None]]) -> list[Group]:
     tallies: dict[str | None, Tally] = {}
     for each in counted:
-        key = key_of(each)
-        tallies[key] = tallies.get(key, Tally()) + _tally(each)
+        for key in keys_of(each):
+            tallies[key] = tallies.get(key, Tally()) + _tally(each)
     return [Group(key=key, tally=tally) for key, tally in tallies.items()]
 
 

@@ -148,8 +148,8 @@ def test_whatever_happens_the_numbers_add_up_to_whoever_is_asked(
         for state in {each.recipient.state for each in roster}
     }
     assert {each.key: each.tally for each in found.tags} == {
-        tag: tally(each for each in roster if tag in map(str.lower, each.recipient.tags))
-        for tag in {tag.lower() for each in roster for tag in each.recipient.tags}
+        tag: tally(each for each in roster if tag in map(str.casefold, each.recipient.tags))
+        for tag in {tag.casefold() for each in roster for tag in each.recipient.tags}
     }
     assert [(each.key, each.tally, each.listed, each.coming) for each in found.sessions] == [
         (

@@ -4,6 +4,7 @@ It groups, and leaves adding up to `replies`. Nobody's document is read but `eac
 counted in a second. Every function works in its caller's transaction, and those of one snapshot agree.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,13 +12,11 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     JSON,
     ColumnElement,
     Connection,
-    FromClause,
     Integer,
-    Row,
-    Subquery,
     Text,
     and_,
     case,
@@ -63,24 +62,14 @@ class Response(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:
-    """So many people of one role and State respond to the event as a whole in one way.
+    """So many people of one role and State, with the same tags, respond to the event as a whole in one way.
 
     `unsubscribed` and `troubled` are some of them: who wants no letters, and whose address is wrong.
     """
 
     role: str
     state: str | None
-    response: Response
-    people: int
-    unsubscribed: int
-    troubled: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class CountedByTag:
-    """As `Counted`, for a tag, in lower case; somebody with two tags is counted with both."""
-
-    tag: str
+    tags: tuple[str, ...]
     response: Response
     people: int
     unsubscribed: int
@@ -120,30 +109,27 @@ class PersonalResponse:
     troubled: bool
 
 
-def by_role_and_state(c: Connection, event: str) -> list[Counted]:
+def everybody(c: Connection, event: str) -> list[Counted]:
     """Everybody on the list, each counted once."""
     this = _people(event)
-    role, state = _said(c, this.c.document, "role"), _said(c, this.c.document, "state")
-    query = select(role.label("role"), state.label("state"), this.c.response, *_counts(this))
-    return [Counted(**_values(row)) for row in c.execute(query.group_by(role, state, this.c.response))]
-
-
-def by_tag(c: Connection, event: str) -> list[CountedByTag]:
-    """Everybody on the list who bears a tag, once for each."""
-    this = _people(event)
-    each = _each_said(c, this.c.document, "tags")
-    columns = (this.c.id, this.c.response, this.c.unsubscribed, this.c.troubled)
-    borne = select(*columns, func.lower(each.c.value).label("tag")).distinct()
-    tagged = borne.select_from(this.join(each, true())).subquery()
-    query = select(tagged.c.tag, tagged.c.response, *_counts(tagged))
+    said = [_said(c, this.c.document, name).label(name) for name in ("role", "state", "tags")]
+    counts = (
+        func.count().label("people"),
+        func.sum(this.c.unsubscribed).label("unsubscribed"),
+        func.sum(this.c.troubled).label("troubled"),
+    )
+    query = select(*said, this.c.response, *counts).group_by(*said, this.c.response)
     return [
-        CountedByTag(**_values(row)) for row in c.execute(query.group_by(tagged.c.tag, tagged.c.response))
-    ]
+        Counted(
+            role=row.role, state=row.state, tags=tuple(json.loads(row.tags)), response=Response(row.response),
+            people=row.people, unsubscribed=row.unsubscribed, troubled=row.troubled,
+        ) for row in c.execute(query)
+    ]  # fmt: skip
 
 
 def by_session(c: Connection, event: str, sessions: Sequence[str]) -> list[CountedBySession]:
     """Whoever has one of these sessions in their list, or answered it."""
-    this, last = _people(event), _last_answers(event, answer.c.anchor.in_(sessions))
+    this, last = _people(event), _last_answers(event, answer.c.anchor.in_(sessions), "of_sessions")
     each = _each_said(c, this.c.document, "sessions")
     told = union_all(
         select(
@@ -198,7 +184,7 @@ def each(c: Connection, event: str) -> Iterator[PersonalResponse]:
 # ── what the groups are made of ──────────────────────────────────────────────────────────────────────────────
 
 
-def _people(event: str) -> Subquery:
+def _people(event: str) -> CTE:
     """Everybody on the list, once: what is said of them, their response, and the remarks as 0 or 1."""
     newest = and_(
         recipient_revision.c.recipient_id == recipient.c.id,
@@ -221,12 +207,16 @@ def _people(event: str) -> Subquery:
         .outerjoin(last, last.c.recipient_id == recipient.c.id)
         .outerjoin(wrong, wrong.c.recipient_id == recipient.c.id)
         .where(recipient.c.event == event, recipient.c.left_at.is_(None))
-        .subquery()
+        .cte("people")
+        .prefix_with("MATERIALIZED")
     )  # fmt: skip
 
 
-def _last_answers(event: str, which: ColumnElement[bool]) -> Subquery:
-    """Of each person and anchor the last answer that `holds`, or else the last."""
+def _last_answers(event: str, which: ColumnElement[bool], name: str = "given") -> CTE:
+    """Of each person and anchor the last answer that `holds`, or else the last.
+
+    A planner that may take it apart looks for each person through all answers again.
+    """
     by_age = func.row_number().over(
         partition_by=(answer.c.recipient_id, answer.c.anchor),
         order_by=(case((HOLDS, 0), else_=1), answer.c.at.desc(), answer.c.id.desc()),
@@ -239,10 +229,10 @@ def _last_answers(event: str, which: ColumnElement[bool]) -> Subquery:
         .where(recipient.c.event == event, recipient.c.left_at.is_(None), which)
         .subquery()
     )
-    return select(given).where(given.c.age == 1).subquery()
+    return select(given).where(given.c.age == 1).cte(name).prefix_with("MATERIALIZED")
 
 
-def _wrong_addresses(event: str) -> Subquery:
+def _wrong_addresses(event: str) -> CTE:
     """Whose address was reported as wrong and has not answered since, as `incoming.troubled` judges it."""
     last = select(func.max(answer.c.at)).where(answer.c.recipient_id == address_trouble.c.recipient_id)
     answered_at = last.scalar_subquery()
@@ -253,20 +243,9 @@ def _wrong_addresses(event: str) -> Subquery:
         .where(recipient.c.event == event, address_trouble.c.trouble == Trouble.HARD)
         .group_by(address_trouble.c.recipient_id)
         .having(or_(answered_at.is_(None), answered_at <= reported_at))
-        .subquery()
+        .cte("wrong")
+        .prefix_with("MATERIALIZED")
     )
-
-
-def _counts(this: FromClause) -> tuple[ColumnElement[Any], ...]:
-    return (
-        func.count().label("people"),
-        func.sum(this.c.unsubscribed).label("unsubscribed"),
-        func.sum(this.c.troubled).label("troubled"),
-    )
-
-
-def _values(row: Row[Any]) -> dict[str, Any]:
-    return {**row._mapping, "response": Response(row.response)}
 
 
 def _said(c: Connection, document: ColumnElement[str], name: str) -> ColumnElement[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from mailer.outbox import people, responses
 from mailer.outbox.database import Database
-from mailer.outbox.responses import Counted, CountedBySession, CountedByTag, CountedByTime, Response
+from mailer.outbox.responses import Counted, CountedBySession, CountedByTime, Response
 from mailer.outbox.schema import Answer, Trouble
 from mailer.recipients.model import Recipient, Role
 from tests.outbox.answered import listed, reported, said, told
@@ -75,8 +75,14 @@ def test_everybody_on_the_list_is_counted_once_by_role_and_state(database: Datab
         listed(c, *(somebody(number) for number in (0, 1)), somebody(2, state=None, role=Role.SPEAKER),
                somebody(4, state="XA"))  # fmt: skip
         listed(c, person(9), event="another")
-        found = responses.by_role_and_state(c, EVENT)
-    facts: dict[str, Any] = {"role": "practitioner", "people": 1, "unsubscribed": 0, "troubled": 0}
+        found = responses.everybody(c, EVENT)
+    facts: dict[str, Any] = {
+        "role": "practitioner",
+        "tags": (),
+        "people": 1,
+        "unsubscribed": 0,
+        "troubled": 0,
+    }
     assert sorted(found, key=lambda each: (each.state or "", each.response)) == [
         Counted(**facts | {"role": "speaker", "state": None, "response": R.SILENT, "troubled": 1}),
         Counted(**facts | {"state": "AT", "response": R.ACCEPTED, "unsubscribed": 1}),
@@ -85,19 +91,16 @@ def test_everybody_on_the_list_is_counted_once_by_role_and_state(database: Datab
     ]
 
 
-def test_a_tag_counts_whoever_bears_it_once(database: Database) -> None:
+def test_those_with_the_same_tags_are_counted_together(database: Database) -> None:
     with database.writing() as c:
-        ids = listed(
-            c, somebody(0, tags=("press", "Press", "vip")), somebody(1, tags=("press",)), somebody(2)
-        )
+        ids = listed(c, *(somebody(number, tags=("press", "vip")) for number in range(3)), somebody(3))
         said(c, ids[1], "delegated")
-        found = responses.by_tag(c, EVENT)
-    remarks = {"people": 1, "unsubscribed": 0, "troubled": 0}
-    assert sorted(found, key=lambda each: (each.tag, each.response)) == [
-        CountedByTag(tag="press", response=R.DELEGATED, **remarks),
-        CountedByTag(tag="press", response=R.SILENT, **remarks),
-        CountedByTag(tag="vip", response=R.SILENT, **remarks),
-    ]
+        found = responses.everybody(c, EVENT)
+    assert {(each.tags, each.response, each.people) for each in found} == {
+        (("press", "vip"), R.DELEGATED, 1),
+        (("press", "vip"), R.SILENT, 2),
+        ((), R.SILENT, 1),
+    }
 
 
 def test_a_session_is_counted_by_list_answer_and_response(database: Database) -> None:
