@@ -14,7 +14,7 @@ from mailer.agenda.model import AgendaVersion, Session, SessionKind
 from mailer.lately import Lately
 from mailer.outbox import agendas, responses
 from mailer.outbox.database import Database, Transaction
-from mailer.outbox.responses import Counted, CountedBySession, CountedByTime, Response
+from mailer.outbox.responses import Counted, CountedBySession, CountedByTime, PersonalResponse, Response
 from mailer.outbox.schema import Answer
 from mailer.recipients.model import Role
 from mailer.standing import LONG_LIST
@@ -140,6 +140,12 @@ def _counted(transaction: Transaction, version: AgendaVersion) -> Replies:
         responses.by_session(transaction, event.key, [each.key for each in chosen]),
         responses.by_time(transaction, event.key),
     )
+
+
+def named(database: Database, event: str) -> list[PersonalResponse]:
+    """Everybody on the list by name: for the organiser's own screen, never for a page."""
+    with database.reading() as transaction:
+        return list(responses.each(transaction, event))
 
 
 def added_up(
