@@ -9,7 +9,7 @@ from mailer.replies import CATEGORIES, Day
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 14.0, 12.0, 26.0
 _TICK_EVERY = 78
-_STEPS = (1, 2, 5)
+_FEW, _ROUND = 10, (10, 12, 16, 20, 30, 40, 50, 60, 80, 100)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ def drawn(days: Sequence[Day], *, width: float, height: float) -> Growth | None:
         height=height,
         layers=tuple(layers),
         across=tuple((x(on), f"{on.day} {on:%b}") for on in _marked(first, last, width)),
-        up=tuple((y(count), f"{count:,}") for count in sorted({0, top // 2, top} if top > 1 else {0, 1})),
+        up=tuple((y(count), f"{count:,}") for count in (0, top // 2, top)),
         summary=f"{days[0].so_far:,} answers by {_said(days[0].on)}, {days[-1].so_far:,} by {_said(last)}",
     )
 
@@ -80,9 +80,11 @@ def _steps(places: Sequence[float], heights: Sequence[float]) -> list[tuple[floa
 
 
 def _round_up(count: int) -> int:
-    """The next of 1, 2, 5, 10, 20 ..., so that the half of it is worth a mark."""
-    power = int(10 ** (len(str(count)) - 1))
-    return next(step * power for step in (*_STEPS, 10) if step * power >= count)
+    """A round number that is not much larger, so that the half of it is worth a mark."""
+    if count < _FEW:
+        return count + count % 2
+    power = int(10 ** (len(str(count)) - 2))
+    return next(step * power for step in _ROUND if step * power >= count)
 
 
 def _marked(first: date, last: date, width: float) -> list[date]:

@@ -95,16 +95,18 @@ def routes(office: Office) -> APIRouter:
             now=now,
             found=found,
             shares=shares,
-            delegation=delegation,
+            delegations=delegations(found) if found else [],
             drawings=drawings,
         )
 
     return router
 
 
-def delegation(group: Group) -> str:
-    """A State's name in English, or what those are called who have none."""
-    return state_name(group.key, "en") if group.key else "Of no State"
+def delegations(found: Replies) -> list[tuple[str, Group]]:
+    """Each with its State's name in English, in the order of these; those of no State last."""
+    named = [(state_name(each.key, "en"), each) for each in found.delegations if each.key]
+    rest = [("Of no State", each) for each in found.delegations if not each.key]
+    return [*sorted(named, key=lambda each: each[0]), *rest]
 
 
 def replies_of(found: Replies, now: datetime.datetime) -> RepliesStatus:
