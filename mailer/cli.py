@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mailer import inbox_cli, ledger_cli, letters_cli, links_cli
+from mailer.replies_cli import By
 
 if TYPE_CHECKING:
     from mailer.errors import Problem
@@ -260,6 +261,30 @@ def status(event: EventOption = None, json: Json = False) -> None:
         print(status_of(stands, looks, this.now).model_dump_json(indent=2))
     else:
         terminal.print_standing(stands, looks, this.now)
+
+
+@app.command(epilog="Example: convenor replies --by delegation --names")
+def replies(
+    by: Annotated[By, typer.Option(help="What the answers are counted by.")] = By.AUDIENCE,
+    names: Annotated[bool, typer.Option("--names", help="Say who, too.")] = False,
+    event: EventOption = None,
+    json: Json = False,
+) -> None:
+    """How people answered, counted: by audience, delegation, session or day."""
+    from mailer import replies_cli
+    from mailer.errand import errand
+    from mailer.replies import named
+
+    with errand(event) as this:
+        found = this.replies()
+        persons = named(this.database, found.version.event.key) if names else []
+    if json:
+        from mailer.web.organiser.replies import replies_of
+
+        people = {"people": [replies_cli.facts(each) for each in persons]} if names else {}
+        _print_json({**replies_of(found, this.now).model_dump(), **people})
+    else:
+        replies_cli.print_replies(found, by, persons)
 
 
 @app.command(epilog="Example: convenor pause invitation --reason 'the venue is not certain'")

@@ -34,6 +34,7 @@ from mailer.planned import Planned
 from mailer.planning import due
 from mailer.planning.due import Member, Occasion
 from mailer.recipients.model import Recipient, Role
+from mailer.replies import Replies, replies
 from mailer.service import Service
 from mailer.settings import EXAMPLE, Settings
 from mailer.settings import load as load_settings
@@ -101,6 +102,12 @@ class Errand:
     def standing(self) -> Standing:
         """How the event stands. Raises ConvenorError when nothing of it is published."""
         found = standing(self.database, self.event_key(), self.now)
+        assert found is not None  # noqa: S101 - event_key() has looked
+        return found
+
+    def replies(self) -> Replies:
+        """How people answered. Raises ConvenorError when nothing of the event is published."""
+        found = replies(self.database, self.event_key(), self.now)
         assert found is not None  # noqa: S101 - event_key() has looked
         return found
 

@@ -125,6 +125,21 @@ def test_a_cancelled_session_is_taken_out_and_comes_back_newer(office: Secretari
     )
 
 
+def test_a_session_that_is_added_reaches_whoever_was_shown_the_agenda(office: Secretariat) -> None:
+    added = SESSIONS[0].model_copy(
+        update={"key": "dinner", "title": "Dinner", "starts_at": at("19:00"), "ends_at": at("21:00")}
+    )
+    office.publish(event(*SESSIONS, added))
+    assert told(office.wait()) == [
+        (name, "update", "event", ["REQUEST", "PUBLISH"]) for name in ("ana", "ben", "eva")
+    ]
+    assert office.faults() == []
+    assert all(
+        "Dinner" in {each.summary for each in reader.shown.values()} for reader in office.readers.values()
+    )
+    assert office.wait(120 * MINUTE) == []
+
+
 def test_a_cancelled_event_is_taken_out_of_every_calendar_and_may_come_back(office: Secretariat) -> None:
     office.publish(office.agenda.model_copy(update={"cancelled": True}))
     assert told(office.wait()) == [

@@ -278,6 +278,14 @@ def _standing(c: Connection, whose: ColumnElement[bool]) -> dict[int, dict[str, 
 ITS_ENTRY = and_(entry.c.recipient_id == answered.c.recipient_id, entry.c.anchor == answered.c.anchor)
 
 
+HOLDS = or_(
+    answered.c.sequence >= func.coalesce(entry.c.sequence_sent, 0),
+    answered.c.answer == Answer.DECLINED,
+    answered.c.anchor != EVENT,
+)
+"""`still_holds`, as the database judges it: of an answer that is joined to `ITS_ENTRY`, from outside."""
+
+
 def still_holds(answer: Answer, anchor: str, sequence: int, asked: int | None) -> bool:
     """Whether an answer to this SEQUENCE is one to what was last asked (RFC 5546 2.1.5).
 
@@ -350,11 +358,6 @@ def unsubscribed(c: Connection, event: str) -> int:
 
 def _answer_counts(c: Connection, event: str) -> dict[str, dict[Answer, int]]:
     """The last answer of each that holds."""
-    held = or_(
-        answered.c.sequence >= func.coalesce(entry.c.sequence_sent, 0),
-        answered.c.answer == Answer.DECLINED,
-        answered.c.anchor != EVENT,
-    )
     by_age = func.row_number().over(
         partition_by=(answered.c.recipient_id, answered.c.anchor),
         order_by=(answered.c.at.desc(), answered.c.id.desc()),
@@ -363,7 +366,7 @@ def _answer_counts(c: Connection, event: str) -> dict[str, dict[Answer, int]]:
         select(answered.c.anchor, answered.c.answer, by_age.label("age"))
         .join(recipient, recipient.c.id == answered.c.recipient_id)
         .outerjoin(entry, ITS_ENTRY)
-        .where(recipient.c.event == event, recipient.c.left_at.is_(None), held)
+        .where(recipient.c.event == event, recipient.c.left_at.is_(None), HOLDS)
         .subquery()
     )
     query = select(last.c.anchor, last.c.answer, func.count()).where(last.c.age == 1)

@@ -124,9 +124,26 @@ class Entries:
     def steps(self, holder: Holder) -> Iterator[Step]:
         """What makes this person's entries right, in the agenda's order; nothing where they are."""
         chosen = [key for key, choice in holder.choices.items() if choice.wanted]
-        for anchor in sorted({*holder.held, *chosen}, key=self._place):
+        for anchor in sorted({*holder.held, *chosen, *self._new(holder)}, key=self._place):
             if step := self._step(holder, anchor, holder.held.get(anchor)):
                 yield step
+
+    def _new(self, holder: Holder) -> Iterator[str]:
+        """Sessions that came into the agenda after this person was shown all of it."""
+        shown = [
+            held
+            for anchor, held in holder.held.items()
+            if anchor != EVENT and not (held.asked or held.cancelled)
+        ]
+        if shown and holder.left_at is None:
+            latest = max(held.version for held in shown)
+            yield from (
+                session.key
+                for session in self.event.sessions
+                if session.key not in holder.held
+                and self._significant(latest, session.key) is None
+                and session.key not in holder.choices
+            )
 
     def letters(self, holder: Holder) -> list[EntryLetter]:
         """The letters that tell it: each asks about one entry at most; what asks nobody goes with the event's."""
@@ -172,7 +189,8 @@ class Entries:
             is_gone = held is None or (held.cancelled and not held.in_doubt)
             return None if held is None or is_gone else self._cancelling(holder, anchor, held)
         if held is None:
-            return self._telling(holder, anchor, held, Effect.REQUEST)
+            effect = Effect.REQUEST if anchor in holder.choices else Effect.CHANGE
+            return self._telling(holder, anchor, held, effect)
         after = significant(self.event, anchor)
         before = None if held.cancelled else self._significant(held.version, anchor)
         if before != after:
@@ -208,7 +226,7 @@ class Entries:
             anchor=anchor,
             version=self.latest.number,
             sequence=held.sequence if held and not is_material else self._number(anchor, held, is_new=True),
-            asked=held is None or held.asked or (choice is not None and choice.wanted),
+            asked=(held is not None and held.asked) or (choice is not None and choice.wanted),
             anew=effect is Effect.REQUEST and not answer,
             answer=answer,
         )

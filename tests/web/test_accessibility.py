@@ -1,4 +1,5 @@
-"""Every page that delegates and the public see, judged by axe-core: in each language and light, narrow and wide."""
+"""Every page that delegates and the public see, and that of answers, judged by axe-core: in each language, light, dark,
+narrow and wide."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -7,6 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from mailer.composition.links import Purpose
+from mailer.outbox.people import record_answer
+from mailer.outbox.people import roster as people_of
 from mailer.recipients.model import Recipient
 from mailer.web.serving import reserve, serve
 from tests.conference import ENDS_AT, EVENT, EXPERT, FOCAL_POINT, PRACTITIONER, RECIPIENTS
@@ -121,6 +124,15 @@ def test_the_public_agenda_is_for_everybody(page: Page, language: str) -> None:
 @pytest.mark.parametrize("path", ["/r/x", "/u/x", "/f/x.ics", "/e/nothing"])
 def test_what_says_that_there_is_nothing_is_for_everybody(page: Page, path: str) -> None:
     page.goto(path)
+    assert violations(page) == {}
+
+
+@pytest.mark.parametrize("is_answered", [False, True])
+def test_the_page_of_answers_is_for_everybody(desk: Desk, page: Page, is_answered: bool) -> None:
+    with desk.database.writing() as c:
+        for member in people_of(c, EVENT.key) if is_answered else []:
+            record_answer(c, member.id, "event", "tentative", desk.clock(), "page", sequence=0)
+    page.goto("/replies")
     assert violations(page) == {}
 
 
