@@ -317,8 +317,8 @@ def test_a_zone_is_never_guessed(tmp_path: Path, zone: str, hint: str | None) ->
             'kind = "invite"',
             (
                 "23: mailing[0].kind: 'invite' is none of "
-                "'invitation', 'agenda', 'reminder', 'practical', 'session-reminder', "
-                "'report' or 'confirmation'"
+                "'invitation', 'agenda', 'reminder', 'practical', 'session-reminder' "
+                "or 'report'"
             ),
         ),
         (
