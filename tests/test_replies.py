@@ -212,6 +212,36 @@ def test_a_small_conference_as_it_is_shown(database: Database) -> None:
     )
 
 
+def test_whoever_does_not_come_to_the_event_comes_to_no_session(database: Database) -> None:
+    publish(database, EVENT.key)
+    with database.writing() as c:
+        ids = listed(
+            c,
+            *(person(number).model_copy(update={"sessions": ("session-1",)}) for number in range(5)),
+            event=EVENT.key,
+        )
+        said(c, ids[0], "declined")
+        said(c, ids[1], "delegated")
+        said(c, ids[1], "accepted", "session-1")
+        said(c, ids[2], "tentative")
+        said(c, ids[3], "declined", "session-1")
+    first, *_ = counted(database, EVENT.key).sessions
+    assert (first.listed, first.coming) == (5, 2)
+    assert first.tally == Tally(accepted=1, declined=1, silent=3)
+
+
+def test_a_tag_is_one_however_it_is_written(database: Database) -> None:
+    publish(database, EVENT.key)
+    with database.writing() as c:
+        tags = ("Press", "press"), ("PRESS",)
+        listed(
+            c,
+            *(person(number).model_copy(update={"tags": each}) for number, each in enumerate(tags)),
+            event=EVENT.key,
+        )
+    assert counted(database, EVENT.key).tags == (Group(key="press", tally=Tally(silent=2)),)
+
+
 def test_the_categories_are_all_that_is_added_up() -> None:
     each = Tally(
         accepted=1, tentative=2, delegated=3, declined=4, silent=5, earlier=5, unsubscribed=9, troubled=9

@@ -132,26 +132,31 @@ def by_session(c: Connection, event: str, sessions: Sequence[str]) -> list[Count
     """Whoever has one of these sessions in their list, or answered it."""
     this, last = _people(event), _last_answers(event, answer.c.anchor.in_(sessions), "of_sessions")
     each = _each_said(c, this.c.document, "sessions")
+    in_list = select(
+        this.c.id, type_coerce(each.c.value, Text).label("session"), literal(1).label("listed"),
+        _nothing(Text).label("said"),
+    ).select_from(this.join(each, true())).where(each.c.value.in_(sessions))  # fmt: skip
     told = union_all(
-        select(
-            this.c.id, type_coerce(each.c.value, Text).label("session"), literal(1).label("listed"),
-            cast(null(), Text).label("answer"),
-        ).select_from(this.join(each, true())).where(each.c.value.in_(sessions)),
+        in_list,
         select(last.c.recipient_id, last.c.anchor, literal(0), cast(last.c.answer, Text)),
-    ).subquery()  # fmt: skip
+        select(this.c.id, literal(_WHOLE), literal(0), this.c.response),
+    ).subquery()
     once = (
-        select(told.c.id, told.c.session, func.max(told.c.listed).label("listed"),
-               func.max(told.c.answer).label("answer"))
+        select(
+            told.c.id, told.c.session, func.max(told.c.listed).label("listed"), func.max(told.c.said).label("said")
+        )
         .group_by(told.c.id, told.c.session)
         .subquery()
     )  # fmt: skip
-    groups = (once.c.session, once.c.listed, once.c.answer, this.c.response)
-    query = select(*groups, func.count().label("people")).select_from(once.join(this, this.c.id == once.c.id))
+    of_event = func.max(case((once.c.session == _WHOLE, once.c.said))).over(partition_by=once.c.id)
+    beside = select(once, of_event.label("response")).subquery()
+    groups = (beside.c.session, beside.c.listed, beside.c.said, beside.c.response)
+    query = select(*groups, func.count().label("people")).where(beside.c.session != _WHOLE).group_by(*groups)
     return [
         CountedBySession(
-            session=row.session, listed=bool(row.listed), answer=Answer(row.answer) if row.answer else None,
+            session=row.session, listed=bool(row.listed), answer=Answer(row.said) if row.said else None,
             response=Response(row.response), people=row.people,
-        ) for row in c.execute(query.group_by(*groups))
+        ) for row in c.execute(query)
     ]  # fmt: skip
 
 
@@ -185,32 +190,51 @@ def each(c: Connection, event: str) -> Iterator[PersonalResponse]:
 # ── what the groups are made of ──────────────────────────────────────────────────────────────────────────────
 
 
+_WHOLE = ""
+"""What stands for the event among sessions; no session has this key."""
+
+
 def _people(event: str) -> CTE:
-    """Everybody on the list, once: what is said of them, their response, and the remarks as 0 or 1."""
+    """Everybody on the list, once: what is said of them, their response, and the remarks as 0 or 1.
+
+    Put side by side by grouping: a planner that knows nothing yet of a new list would join them row by row.
+    """
     newest = and_(
         recipient_revision.c.recipient_id == recipient.c.id,
         recipient_revision.c.number == recipient.c.revision,
     )
     last, wrong = _last_answers(event, answer.c.anchor == EVENT), _wrong_addresses(event)
-    response = case(
-        (last.c.answer.is_(None), Response.SILENT.value),
-        (~last.c.holds, Response.EARLIER.value),
-        else_=cast(last.c.answer, Text),
-    )
+    said = case((last.c.holds, cast(last.c.answer, Text)), else_=Response.EARLIER.value)
     unsubscribed = case((recipient.c.unsubscribed_at.is_(None), 0), else_=1)
-    troubled = case((wrong.c.recipient_id.is_(None), 0), else_=1)
-    return (
+    no_time = _nothing(answer.c.at.type)
+    told = union_all(
         select(
-            recipient.c.id, recipient_revision.c.document, response.label("response"), last.c.at,
-            unsubscribed.label("unsubscribed"), troubled.label("troubled"),
+            recipient.c.id, recipient_revision.c.document, _nothing(Text).label("response"), no_time.label("at"),
+            unsubscribed.label("unsubscribed"), literal(0).label("troubled"),
         )
         .join(recipient_revision, newest)
-        .outerjoin(last, last.c.recipient_id == recipient.c.id)
-        .outerjoin(wrong, wrong.c.recipient_id == recipient.c.id)
-        .where(recipient.c.event == event, recipient.c.left_at.is_(None))
+        .where(recipient.c.event == event, recipient.c.left_at.is_(None)),
+        select(last.c.recipient_id, _nothing(Text), said, last.c.at, literal(0), literal(0)),
+        select(wrong.c.recipient_id, _nothing(Text), _nothing(Text), no_time, literal(0), literal(1)),
+    ).subquery()  # fmt: skip
+    return (
+        select(
+            told.c.id,
+            func.max(told.c.document).label("document"),
+            func.coalesce(func.max(told.c.response), Response.SILENT.value).label("response"),
+            func.max(told.c.at).label("at"),
+            func.max(told.c.unsubscribed).label("unsubscribed"),
+            func.max(told.c.troubled).label("troubled"),
+        )
+        .group_by(told.c.id)
+        .having(func.count(told.c.document) == 1)
         .cte("people")
         .prefix_with("MATERIALIZED")
-    )  # fmt: skip
+    )
+
+
+def _nothing(kind: Any) -> ColumnElement[Any]:
+    return cast(null(), kind)
 
 
 def _last_answers(event: str, which: ColumnElement[bool], name: str = "given") -> CTE:

@@ -46,6 +46,7 @@ POOR_CONTRAST = """() => {
 def paths(desk: Desk) -> list[str]:
     return [
         "/",
+        "/replies",
         "/tray",
         "/tray/1",
         "/tray/1?width=phone",

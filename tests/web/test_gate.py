@@ -47,7 +47,7 @@ def test_organisers_pages_answer_to_this_machine_and_the_base_url(calm_desk: Des
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1.evil.example", "", "a b", "127.0.0.1@evil.example"]
 )
-@pytest.mark.parametrize("path", ["/", "/tray", "/api/status", "/timetable"])
+@pytest.mark.parametrize("path", ["/", "/tray", "/api/status", "/timetable", "/replies", "/api/replies"])
 def test_organisers_pages_answer_to_no_other_name(calm_desk: Desk, host: str, path: str) -> None:
     response = calm_desk.browser().get(path, headers={"Host": host})
     assert response.status_code == 421
