@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from zoneinfo import ZoneInfo
+    from datetime import tzinfo
 
     from mailer.calendars import Overview
     from mailer.mending import HeldEntry
@@ -95,7 +95,7 @@ def _show(seen: "Overview") -> None:
         console.print("Every calendar is right.", style="green")
 
 
-def _show_person(rows: "Sequence[HeldEntry]", zone: "ZoneInfo", *, json: bool) -> None:
+def _show_person(rows: "Sequence[HeldEntry]", zone: "tzinfo", *, json: bool) -> None:
     from pydantic_core import to_json
     from rich.console import Console
     from rich.table import Table

@@ -47,8 +47,8 @@ class RunningService:
     def mailing(self, key: str) -> dict[str, Any]:
         return next(each for each in self.status()["mailings"] if each["mailing"] == key)
 
-    def wait_until(self, true: Callable[[], bool]) -> None:
-        """Look every tenth of a second; fails with the log when the service ends or patience does."""
+    def wait_until(self, true: Callable[[], bool], every: float = 0.1) -> None:
+        """Look every tenth of a second, or oftener; fails with the log when the service ends or patience does."""
         deadline = time.monotonic() + PATIENCE_FOR
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log.read_text()
@@ -57,7 +57,7 @@ class RunningService:
                     return
             except OSError:
                 pass
-            time.sleep(0.1)
+            time.sleep(every)
         pytest.fail(f"it never came to that:\n{self.log.read_text()}")
 
     def wait_until_ready(self) -> None:

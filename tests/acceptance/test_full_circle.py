@@ -287,7 +287,7 @@ def cancelled_and_reinstated(circle: Circle) -> None:
     circle.publish(before)
     circle.wait(30 * MINUTE)
     assert_all_agree(circle)
-    assert sum(bool(off & reader.shown.keys()) for reader in circle.readers.values()) == 160
+    assert sum(bool(off & reader.shown.keys()) for reader in circle.readers.values()) == 180
 
     circle.receive([*written(circle, AT_LAST), *written(circle, {1: T}, CANCELLED)])
     circle.wait(30 * MINUTE)

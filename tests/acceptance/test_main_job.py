@@ -5,6 +5,7 @@ import signal
 from datetime import date
 
 from mailer import dossier
+from mailer.delivery.tray import Tray
 from mailer.settings import ROOT
 from tests.acceptance.conftest import Project
 from tests.acceptance.test_first_run import own_event
@@ -37,7 +38,9 @@ def test_every_invitation_lies_in_the_tray_and_a_second_start_sends_nothing_agai
 
 def test_killed_in_the_middle_and_started_again_each_letter_is_there_once(project: Project) -> None:
     service = project.start()
-    service.wait_until(lambda: 10 <= service.mailing("invitation")["sent"] < len(everybody()))
+    service.wait_until_ready()
+    tray = Tray(project.root / "var" / "tray.db")
+    service.wait_until(lambda: tray.count() >= 10, every=0.001)
     service.end(signal.SIGKILL)
     assert len(project.copies()) < len(everybody()), "it was killed too late to show anything"
 
