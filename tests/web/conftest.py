@@ -51,9 +51,9 @@ def address(desk: Desk) -> Iterator[str]:
         yield served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests."""
+    """One browser for the tests of a module: its event loop would be in the way of other modules."""
     if not Path(CHROMIUM).exists():
         pytest.skip(f"there is no {CHROMIUM} (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
