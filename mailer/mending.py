@@ -85,34 +85,30 @@ class Mending:
                 raise ConvenorError(
                     f"publishing the files as they are would send {recipient.address} no letter of kind '{mailing}'"
                 )
-            occasion, upkeep = found
-            earlier = {n: draft if n == draft.number else version_of(n) for n in upkeep.versions if n}
-            links = people.links_of(transaction, event, recipient.address)
-        return compose(
-            version=draft, mailing=draft.event.mailing(mailing), anchor=occasion.anchor, recipient=recipient,
-            due_at=occasion.due_at, dated_at=occasion.due_at, texts=self.texts, sender=self.sender,
-            handle=links[0] if links else None, upkeep=upkeep, earlier=earlier,
-        )  # fmt: skip
+        return self._composed(draft, recipient, *found)
 
     def sample(self, draft: AgendaVersion, found: Consequences) -> Composed | None:
-        """One of the letters that publishing would send, as its reader would have it."""
+        """One of the letters that publishing would send, as its reader would have it; None where they left before."""
         if found.sample is None:
             return None
         address, letter = found.sample
         with self.database.reading() as transaction:
-            (member,) = (
-                m
-                for m in people.roster(transaction, draft.event.key)
-                if m.recipient.address.lower() == address
-            )
-            version_of = calendars.versions_in(transaction, draft.event.key)
-            earlier = {n: draft if n == draft.number else version_of(n) for n in letter.upkeep.versions}
-            links = people.links_of(transaction, draft.event.key, member.recipient.address)
-        occasion = letter.occasion
+            listed = (member.recipient for member in people.each_listed(transaction, draft.event.key))
+            reader = next((each for each in listed if each.address.lower() == address), None)
+        return self._composed(draft, reader, letter.occasion, letter.upkeep) if reader else None
+
+    def _composed(
+        self, draft: AgendaVersion, recipient: Recipient, occasion: Occasion, upkeep: Upkeep
+    ) -> Composed:
+        event = draft.event.key
+        with self.database.reading() as transaction:
+            version_of = calendars.versions_in(transaction, event)
+            earlier = {n: draft if n == draft.number else version_of(n) for n in upkeep.versions}
+            links = people.links_of(transaction, event, recipient.address)
         return compose(
             version=draft, mailing=draft.event.mailing(occasion.mailing), anchor=occasion.anchor,
-            recipient=member.recipient, due_at=occasion.due_at, dated_at=occasion.due_at, texts=self.texts,
-            sender=self.sender, handle=links[0] if links else None, upkeep=letter.upkeep, earlier=earlier,
+            recipient=recipient, due_at=occasion.due_at, dated_at=occasion.due_at, texts=self.texts,
+            sender=self.sender, handle=links[0] if links else None, upkeep=upkeep, earlier=earlier,
         )  # fmt: skip
 
     def _confirmation(
