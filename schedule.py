@@ -19,6 +19,7 @@ from mailer.outlook import outlook
 from mailer.parts import elapsed, open_parts, utc_now
 from mailer.standing import standing
 from mailer.web.office import Office
+from mailer.web.organiser.account import first_account
 from mailer.web.serving import reserve, serve
 
 
@@ -40,12 +41,14 @@ def main(arguments: list[str]) -> int:
                 database=database, event=opened.event, sender=parts.service.sender, tray=parts.tray,
                 clock=utc_now, notes=lambda: notes(utc_now()), profile=parts.relay.profile,
                 languages=languages_of(opened.texts, MailingKind.INVITATION),
+                is_demo=opened.is_example and parts.tray is not None,
             )  # fmt: skip
             heartbeat = Heartbeat(parts, clock)
             with serve(office, listener) as address:
                 heartbeat.start()
                 try:
-                    print("\n".join((f"Convenor is ready: {address}", *opened.notes)), flush=True)
+                    ready = (f"Convenor is ready: {address}", *first_account(office, address), *opened.notes)
+                    print("\n".join(ready), flush=True)
                     look = partial(standing, database, opened.event)
                     terminal.watch(
                         look, utc_now, stop, address=address, trouble=lambda: clock.trouble or heartbeat.trouble,

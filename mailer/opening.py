@@ -31,6 +31,7 @@ class Opened:
 
     event: str
     texts: Wording
+    is_example: bool
     dossier: Dossier | None = None
     notes: tuple[str, ...] = ()
 
@@ -79,16 +80,16 @@ def open_event(path: Path, settings: Settings, database: Database, now: datetime
 
 def _opened(path: Path, database: Database, found: Dossier, latest: AgendaVersion | None) -> Opened:
     if latest is None:
-        return Opened(event=found.event.key, texts=found.texts, dossier=found)
+        return Opened(event=found.event.key, texts=found.texts, is_example=found.event.example, dossier=found)
     with database.reading() as transaction:
         listed = [member.recipient for member in people.roster(transaction, found.event.key)]
     if latest.event == found.event and same_people(listed, found.recipients):
-        return Opened(event=found.event.key, texts=found.texts)
+        return Opened(event=found.event.key, texts=found.texts, is_example=latest.event.example)
     note = (
         f"{shown(path)} has changed since version {latest.number} was published: "
         f"`convenor apply {shown(path)}` shows the difference"
     )
-    return Opened(event=found.event.key, texts=found.texts, notes=(note,))
+    return Opened(event=found.event.key, texts=found.texts, is_example=latest.event.example, notes=(note,))
 
 
 def _refuse_to_leave(path: Path, database: Database, opened: Opened, latest: AgendaVersion | None) -> None:
@@ -163,7 +164,7 @@ def _go_on_without(path: Path, database: Database, error: BadInput) -> tuple[Ope
         f"{shown(path)} cannot be used, and what was published goes on: "
         f"`convenor check {shown(path)}` shows what is wrong"
     )
-    return Opened(event=key, texts=texts, notes=(note,)), latest
+    return Opened(event=key, texts=texts, is_example=latest.event.example, notes=(note,)), latest
 
 
 def _sound_wording(database: Database, event: str, error: BadInput) -> Wording:

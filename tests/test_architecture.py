@@ -135,6 +135,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.witnesses",
         "mailer.errors",
     ),
+    "mailer.accounts": ("mailer.outbox", "mailer.errors"),
     "mailer.feasibility": ("mailer.delivery.forecast", "mailer.delivery.profiles"),
     "mailer.planned": (
         "mailer.agenda.model",
@@ -255,6 +256,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.errors",
     ),
     "mailer.web": (
+        "mailer.accounts",
         "mailer.agenda",
         "mailer.recipients",
         "mailer.planning",
@@ -282,8 +284,10 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
 HOMES: Mapping[str, tuple[str, ...]] = {
     "aiosmtpd": ("mailer.delivery.tray",),
     "alembic": ("mailer.outbox.database", "mailer.outbox.migrations"),
+    "anyio": ("mailer.web.organiser.door",),
     "apscheduler": ("mailer.heartbeat",),
     "tzdata": ("mailer.wallclock",),
+    "argon2": ("mailer.accounts",),
     "babel": ("mailer.recipients", "mailer.composition", "mailer.web.moments"),
     "charset_normalizer": ("mailer.recipients.decoding",),
     "cryptography": ("mailer.composition.dkim",),
@@ -308,6 +312,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
         "mailer.links_cli",
         "mailer.ledger_cli",
     ),
+    "pyotp": ("mailer.accounts",),
     "pysqlite3": ("mailer.outbox.database",),
     "rich": (
         "mailer.terminal",
@@ -316,6 +321,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
         "mailer.letters_cli",
         "mailer.replies_cli",
     ),
+    "segno": ("mailer.web.organiser.account",),
     "sqlalchemy": ("mailer.outbox",),
     "sqlite3": ("mailer.delivery.tray",),
     "starlette": ("mailer.web",),

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -32,6 +33,7 @@ from sqlalchemy import (
     literal,
     or_,
 )
+from sqlalchemy.event import listen
 
 from mailer.outbox.letter import CLAIMABLE, Happening, LetterState
 
@@ -67,6 +69,15 @@ class Forward(StrEnum):
     LEAVING = "leaving"  # it may have left; it does not leave twice
     SENT = "sent"
     FAILED = "failed"
+
+
+class Role(StrEnum):
+    """What somebody may do on the organiser's pages; each may do what those before it may."""
+
+    VIEWER = "viewer"
+    ORGANISER = "organiser"
+    APPROVER = "approver"
+    ADMINISTRATOR = "administrator"
 
 
 class Trouble(StrEnum):
@@ -480,5 +491,93 @@ installation = Table(
     Column("seen_at", Instant, nullable=False),
 )
 """Who may send from this database; `beats` only grows."""
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("role", _one_of(Role, "role"), nullable=False),
+    Column("password", Text, nullable=False),
+    Column("totp", Text, nullable=False),
+    Column("totp_step", BigInteger, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("failures", Integer, nullable=False),
+    Column("locked_until", Instant),
+)
+"""Who may use the organiser's pages. `password` is an argon2id hash; `totp` the base32 secret of RFC 6238, or nothing,
+and `totp_step` the last time step whose code was used. `failures` counts since the last success.
+"""
+
+sign_in = Table(
+    "sign_in",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("account_id", Id, ForeignKey(account.c.id), nullable=False),
+    Column("begun_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Index(None, "account_id"),
+)
+"""Sessions of the organiser's pages, by the SHA-256 of their random id."""
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("role", _one_of(Role, "role"), nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+"""What machines show instead of signing in, by its SHA-256."""
+
+welcome = Table(
+    "welcome",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("role", _one_of(Role, "role"), nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("used_at", Instant),
+)
+"""One-time links by which an account is made, by the SHA-256 of their token."""
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Id, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("did", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+)
+"""Who did what on the pages. `digest` is the SHA-256 of the row and of the digest before it, so that no row can be
+altered or taken out unseen; triggers refuse both.
+"""
+
+_STAYS = "a row of the audit is neither altered nor taken out"
+_GUARDS = (
+    (
+        "sqlite",
+        f"CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, '{_STAYS}'); END",
+    ),
+    (
+        "sqlite",
+        f"CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, '{_STAYS}'); END",
+    ),
+    (
+        "postgresql",
+        f"CREATE OR REPLACE FUNCTION audit_stays() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{_STAYS}'; END $$",  # noqa: E501
+    ),
+    (
+        "postgresql",
+        "CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_stays()",
+    ),
+)
+for _dialect, _guard in _GUARDS:
+    listen(audit, "after_create", DDL(_guard).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
 
 Row = dict[str, Any]

@@ -19,7 +19,9 @@ from mailer.web import pages
 MAX_BODY_BYTES = 64 * 1024
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
-_PUBLIC = ("/r/", "/u/", "/f/", "/e/", "/static/", "/favicon", "/health")
+PUBLIC = ("/r/", "/u/", "/f/", "/e/", "/static/", "/favicon", "/health")
+"""How paths begin that anybody may ask for."""
+
 _NAMES_PEOPLE = ("/tray",)
 _MARKS_OF_A_PROXY = (
     "forwarded",
@@ -64,11 +66,11 @@ class Gate:
     def _refusal(self, scope: Scope) -> int:
         """The status that keeps somebody out, or 0."""
         path, host = scope["path"], host_of(Headers(scope=scope).get("host", ""))
-        if path.startswith(_PUBLIC):
+        if path.startswith(PUBLIC):
             return 0
         if host not in self._hosts:
             return 421
-        return 404 if path.startswith(_NAMES_PEOPLE) and not _is_local(scope, host) else 0
+        return 404 if path.startswith(_NAMES_PEOPLE) and not is_local(scope) else 0
 
 
 def host_of(header: str) -> str:
@@ -77,10 +79,10 @@ def host_of(header: str) -> str:
     return found[1].lower().rstrip(".") if found else ""
 
 
-def _is_local(scope: Scope, host: str) -> bool:
+def is_local(scope: Scope) -> bool:
     """Whether the one who asks sits at this machine: not behind a proxy, and not under a public name."""
     headers, client = Headers(scope=scope), scope.get("client")
-    if host not in LOOPBACK or any(name in headers for name in _MARKS_OF_A_PROXY):
+    if host_of(headers.get("host", "")) not in LOOPBACK or any(name in headers for name in _MARKS_OF_A_PROXY):
         return False
     try:
         return client is not None and ip_address(client[0]).is_loopback

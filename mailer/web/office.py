@@ -15,7 +15,8 @@ class Office:
     """One event's desk. `event` is the key of the event shown; `clock` gives aware UTC.
 
     `tray` is None when letters leave through a mail server; `profile` is what that bears. `notes` gives sentences
-    shown on top. `languages` are those a person may choose to be written to in.
+    shown on top. `languages` are those a person may choose to be written to in. `is_demo`: the example is shown, whose
+    letters stay in the tray, and whoever sits at this machine needs no account.
     """
 
     database: Database
@@ -26,3 +27,4 @@ class Office:
     notes: Callable[[], Sequence[str]] = tuple
     profile: Profile = TRAY
     languages: tuple[str, ...] = ("ar", "en", "fr")
+    is_demo: bool = False

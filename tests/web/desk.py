@@ -91,12 +91,14 @@ _app = lru_cache(maxsize=2)(create_app)
 
 
 @contextmanager
-def open_desk(folder: Path, *, event: str = EVENT.key, base_url: str = BASE_URL) -> Iterator[Desk]:
-    """An office in which nothing is published yet."""
+def open_desk(
+    folder: Path, *, event: str = EVENT.key, base_url: str = BASE_URL, is_demo: bool = True
+) -> Iterator[Desk]:
+    """An office in which nothing is published yet; whoever sits at it needs no account, if it `is_demo`."""
     database, tray = open_database(f"sqlite:///{folder}/convenor.db"), Tray(folder / "tray.db")
     clock = Clock(PUBLISHED_AT)
     sender = Sender(signer=Signer(b"a secret key for the tests alone"), base_url=base_url)
-    office = Office(database=database, event=event, sender=sender, tray=tray, clock=clock)
+    office = Office(database=database, event=event, sender=sender, tray=tray, clock=clock, is_demo=is_demo)
     service = Service(database=database, event=event, sender=sender, texts=wording.load(ROOT / "templates"))
     server = TrayServer(tray, clock=clock)
     try:

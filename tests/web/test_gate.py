@@ -41,7 +41,7 @@ def test_head_is_get_without_the_body(calm_desk: Desk, path: str) -> None:
     "host", ["127.0.0.1:8400", "localhost:9", "[::1]:8400", "LOCALHOST", "conference.example"]
 )
 def test_organisers_pages_answer_to_this_machine_and_the_base_url(calm_desk: Desk, host: str) -> None:
-    assert calm_desk.browser().get("/", headers={"Host": host}).status_code == 200
+    assert calm_desk.browser().get("/sign-in", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from pydantic import AwareDatetime, BaseModel
 
 from mailer.recipients.model import state_name
 from mailer.replies import CATEGORIES, Group, Replies, Tally, replies
-from mailer.web import pages
 from mailer.web.office import Office
 from mailer.web.organiser import growth, shares
+from mailer.web.organiser.frame import framed
 
 
 class TallyStatus(BaseModel):
@@ -90,7 +90,8 @@ def routes(office: Office) -> APIRouter:
             if found
             else {}
         )
-        return pages.page(
+        return framed(
+            office,
             "organiser/replies.html",
             now=now,
             found=found,

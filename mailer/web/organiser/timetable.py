@@ -7,9 +7,9 @@ from fastapi.responses import HTMLResponse
 
 from mailer.outlook import Outlook, outlook
 from mailer.standing import Standing, standing
-from mailer.web import pages
 from mailer.web.office import Office
 from mailer.web.organiser import counting, picture
+from mailer.web.organiser.frame import framed
 
 
 def routes(office: Office) -> APIRouter:
@@ -29,9 +29,9 @@ def routes(office: Office) -> APIRouter:
 def _shown(office: Office, template: str) -> HTMLResponse:
     now = office.clock()
     found = standing(office.database, office.event, now, in_full=False)
-    return pages.page(
+    return framed(
+        office,
         template,
-        office=office,
         now=now,
         standing=found,
         looks=outlook(office.database, office.profile, found, now) if found else Outlook(),

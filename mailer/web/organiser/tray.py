@@ -11,10 +11,10 @@ from fastapi.responses import HTMLResponse, Response
 from mailer.agenda.model import UNASKED
 from mailer.delivery.tray import CaughtLetter, Tray
 from mailer.outbox import agendas
-from mailer.web import pages
 from mailer.web.office import Office
 from mailer.web.organiser import caught
 from mailer.web.organiser.caught import OpenedLetter
+from mailer.web.organiser.frame import framed
 
 PAGE = 30
 _HEAD = 64 * 1024
@@ -45,10 +45,11 @@ def routes(office: Office) -> APIRouter:
     ) -> HTMLResponse:
         """The newest letters that hold every word of `q`; `before` is the number to go on from."""
         if office.tray is None:
-            return pages.page("organiser/no_tray.html", status=404)
+            return framed(office, "organiser/no_tray.html", status=404)
         found = office.tray.search(q, before=before, limit=PAGE + 1)
         titles, zone = _published(office)
-        return pages.page(
+        return framed(
+            office,
             "organiser/tray.html",
             q=q,
             before=before,
@@ -69,7 +70,8 @@ def routes(office: Office) -> APIRouter:
         if view not in one.views or office.tray is None:
             raise HTTPException(404)
         titles, zone = _published(office)
-        return pages.page(
+        return framed(
+            office,
             "organiser/letter.html",
             letter=one,
             view=view,

@@ -1,0 +1,332 @@
+"""Who may use the organiser's pages, and how they prove it: passwords, one-time codes, sessions, tokens of machines.
+
+A password is kept as an argon2id hash (RFC 9106), a code is that of RFC 6238, and of what is shown again and again only
+the SHA-256 is kept. Whoever tries in vain waits longer each time. Every act is noted in the audit, in its transaction.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pyotp
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from mailer.errors import ConvenorError
+from mailer.outbox import accounts as rows
+from mailer.outbox import audit
+from mailer.outbox.accounts import Account, Secrets, Token
+from mailer.outbox.database import Database, Transaction
+from mailer.outbox.schema import Role
+
+SIGNED_IN_FOR = timedelta(hours=12)
+"""After which a session ends by itself."""
+
+WELCOME_FOR = timedelta(days=2)
+"""How long a one-time link can be used."""
+
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 200
+LONGEST_NAME = 60
+FREE_TRIES = 5
+"""Attempts in vain before one has to wait: two seconds then, twice as long each time."""
+
+_LONGEST_WAIT = timedelta(minutes=15)
+_STEP = 30  # seconds for which a code holds (RFC 6238 4)
+_TOKEN_BEGINS = "cnv_"  # noqa: S105 - the beginning of every token, and of none in particular
+
+_hasher = PasswordHasher()
+_NOBODYS = _hasher.hash("nobody has this password")
+
+
+class NotLetIn(ConvenorError):  # noqa: N818 - it names what was met
+    """Name, password or code is wrong, or it was tried too often: which of it is not said."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visitor:
+    """Whoever looks at the pages: `name` stands in the audit. A machine, and whoever looks at the example, has no
+    account.
+    """
+
+    name: str
+    role: Role
+    account: Account | None = None
+
+    def may(self, role: Role) -> bool:
+        """Whether this visitor may do what `role` may."""
+        order = list(Role)
+        return order.index(self.role) >= order.index(role)
+
+
+DEMO = Visitor(name="demo", role=Role.ADMINISTRATOR)
+"""Whoever looks at the example on this machine, where every letter stays in the tray."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounts:
+    """The accounts in one database. `by` is always the name of who does it, for the audit."""
+
+    database: Database
+
+    # ── coming in ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def sign_in(self, name: str, password: str, code: str, now: datetime) -> str:
+        """The id of a new session, which is told once.
+
+        Raises:
+            NotLetIn: always the same, and after the same work, whatever was wrong.
+        """
+        key = _key(name)
+        with self.database.reading() as transaction:
+            found = rows.secrets_of(transaction, key, to_change=False)
+        is_right = _is_password(found.password if found else _NOBODYS, password)
+        with self.database.writing() as transaction:
+            found = rows.secrets_of(transaction, key)
+            is_locked = found is not None and found.locked_until is not None and now < found.locked_until
+            if found and not is_locked:
+                step = _step_of(found, code, now)
+                if is_right and step is not None:
+                    return self._let_in(transaction, found.account, step, now)
+                failures = found.failures + 1
+                locked_until = _locked_until(failures, now)
+                rows.change(transaction, found.account.id, failures=failures, locked_until=locked_until)
+                audit.note(transaction, now, found.account.name, "was not let in")
+        raise NotLetIn(
+            "name, password or code is wrong, or it was tried too often: wait a little and try again"
+        )
+
+    @staticmethod
+    def _let_in(transaction: Transaction, account: Account, step: int, now: datetime) -> str:
+        rows.change(transaction, account.id, failures=0, locked_until=None, totp_step=step)
+        session = secrets.token_urlsafe(32)
+        rows.begin(transaction, digest(session), account.id, now)
+        audit.note(transaction, now, account.name, "signed in")
+        return session
+
+    def visitor(self, session: str, now: datetime) -> Visitor | None:
+        """Whose session this is."""
+        with self.database.reading() as transaction:
+            account = rows.session(transaction, digest(session), now - SIGNED_IN_FOR)
+        return Visitor(name=account.name, role=account.role, account=account) if account else None
+
+    def machine(self, token: str) -> Visitor | None:
+        """Whose token this is."""
+        with self.database.reading() as transaction:
+            found = rows.token(transaction, digest(token))
+        return Visitor(name=f"token {found.name}", role=found.role) if found else None
+
+    def sign_out(self, session: str, now: datetime, by: str) -> None:
+        with self.database.writing() as transaction:
+            rows.end(transaction, digest(session), now)
+            audit.note(transaction, now, by, "signed out")
+
+    # ── the first to come ────────────────────────────────────────────────────────────────────────────────────
+
+    def welcome(self, role: Role, now: datetime, by: str) -> str:
+        """The token of a one-time link by which an account of this role can be made; it is told once."""
+        token = secrets.token_urlsafe(32)
+        with self.database.writing() as transaction:
+            rows.keep_welcome(transaction, digest(token), role, now)
+            audit.note(transaction, now, by, "invited", f"a new {role}")
+        return token
+
+    def welcome_if_first(self, now: datetime) -> str | None:
+        """As `welcome`, for an administrator, while there is no account at all."""
+        with self.database.reading() as transaction:
+            if rows.is_any(transaction):
+                return None
+        return self.welcome(Role.ADMINISTRATOR, now, "convenor")
+
+    def welcomed(self, token: str, now: datetime) -> Role | None:
+        """The role of the account that this link makes; None where it makes none any more."""
+        with self.database.reading() as transaction:
+            found = rows.welcome_of(transaction, digest(token))
+        return found[0] if found and now < found[1] + WELCOME_FOR else None
+
+    def join(self, token: str, name: str, password: str, now: datetime) -> str:
+        """Make the account of a one-time link, and sign it in: the id of its session.
+
+        Raises:
+            NotLetIn: the link makes no account any more.
+            ConvenorError: the name is taken or none, or the password too short; all of it in one text of lines.
+        """
+        key = _key(name)
+        _refuse(key, password)
+        hashed = _hasher.hash(password)
+        with self.database.writing() as transaction:
+            found = rows.welcome_of(transaction, digest(token))
+            if (
+                not found
+                or now >= found[1] + WELCOME_FOR
+                or not rows.use_welcome(transaction, digest(token), now)
+            ):
+                raise NotLetIn("this link has been used, or is too old")
+            account = rows.add(transaction, key, found[0], hashed, now)
+            if account is None:
+                raise ConvenorError(f"there is an account named {key} already")
+            session = secrets.token_urlsafe(32)
+            rows.begin(transaction, digest(session), account.id, now)
+            audit.note(transaction, now, key, "joined", f"as {found[0]}")
+        return session
+
+    # ── one's own account ────────────────────────────────────────────────────────────────────────────────────
+
+    def change_password(self, account: Account, old: str, new: str, now: datetime, session: str = "") -> None:
+        """Every other session of the account ends.
+
+        Raises:
+            NotLetIn: the old password is wrong.
+            ConvenorError: the new one is too short.
+        """
+        _refuse(account.name, new)
+        hashed = _hasher.hash(new)
+        with self.database.writing() as transaction:
+            self._prove(transaction, account, old)
+            rows.change(transaction, account.id, password=hashed)
+            rows.end_all(transaction, account.id, now, but=digest(session))
+            audit.note(transaction, now, account.name, "changed their password")
+
+    def begin_codes(self, account: Account, secret: str, code: str, now: datetime) -> None:
+        """From now on a code is asked for; `code` shows that whoever holds the secret can make them.
+
+        Raises:
+            ConvenorError: the code is not that of the secret.
+        """
+        step = _matching_step(secret, code, now)
+        if step is None:
+            raise ConvenorError("this is not the code of that secret: is the clock of your telephone right?")
+        with self.database.writing() as transaction:
+            rows.change(transaction, account.id, totp=secret, totp_step=step)
+            audit.note(transaction, now, account.name, "began to use codes")
+
+    def end_codes(self, account: Account, password: str, now: datetime) -> None:
+        """Raises NotLetIn when the password is wrong."""
+        with self.database.writing() as transaction:
+            self._prove(transaction, account, password)
+            rows.change(transaction, account.id, totp="", totp_step=0)
+            audit.note(transaction, now, account.name, "gave up codes")
+
+    @staticmethod
+    def _prove(transaction: Transaction, account: Account, password: str) -> None:
+        found = rows.secrets_of(transaction, account.name)
+        if not found or not _is_password(found.password, password):
+            raise NotLetIn("the password is wrong")
+
+    # ── everybody's ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def every(self) -> list[Account]:
+        with self.database.reading() as transaction:
+            return rows.every(transaction)
+
+    def give_role(self, name: str, role: Role, now: datetime, by: str) -> None:
+        """Raises ConvenorError: no such open account, or no administrator would be left."""
+        with self.database.writing() as transaction:
+            found = _open(transaction, name)
+            _leave_an_administrator(transaction, found, becomes=role)
+            rows.change(transaction, found.id, role=role)
+            audit.note(transaction, now, by, "gave a role", f"{found.name}: {role}")
+
+    def close(self, name: str, now: datetime, by: str) -> None:
+        """The account's sessions end, and it cannot sign in again. Raises ConvenorError as `give_role`."""
+        with self.database.writing() as transaction:
+            found = _open(transaction, name)
+            _leave_an_administrator(transaction, found, becomes=None)
+            rows.change(transaction, found.id, closed_at=now)
+            rows.end_all(transaction, found.id, now)
+            audit.note(transaction, now, by, "closed an account", found.name)
+
+    def tokens(self) -> list[Token]:
+        with self.database.reading() as transaction:
+            return rows.tokens(transaction)
+
+    def make_token(self, name: str, role: Role, now: datetime, by: str) -> str:
+        """What a machine will show; it is told once. Raises ConvenorError without a name."""
+        called = " ".join(name.split())[:LONGEST_NAME]
+        if not called:
+            raise ConvenorError("say what the token is for")
+        token = _TOKEN_BEGINS + secrets.token_urlsafe(32)
+        with self.database.writing() as transaction:
+            rows.add_token(transaction, called, digest(token), role, now)
+            audit.note(transaction, now, by, "made a token", f"{called}: {role}")
+        return token
+
+    def revoke_token(self, token_id: int, now: datetime, by: str) -> None:
+        with self.database.writing() as transaction:
+            if rows.revoke_token(transaction, token_id, now):
+                audit.note(transaction, now, by, "revoked a token", str(token_id))
+
+
+def digest(shown: str) -> str:
+    """What is kept of something random that is shown again and again."""
+    return hashlib.sha256(shown.encode()).hexdigest()
+
+
+def new_secret() -> str:
+    """For codes: 160 random bits in base32 (RFC 4226 4)."""
+    return pyotp.random_base32()
+
+
+def address_of_secret(secret: str, name: str) -> str:
+    """What telephones read from a picture to make codes: an otpauth address."""
+    return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name="Convenor")
+
+
+def _key(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+def _refuse(name: str, password: str) -> None:
+    """Raises ConvenorError with all that is wrong with a name and a password."""
+    wrong = []
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        wrong.append(f"a name has 1 to {LONGEST_NAME} characters")
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        wrong.append(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+    elif password.casefold() == name:
+        wrong.append("the password must not be the name")
+    if wrong:
+        raise ConvenorError("\n".join(wrong))
+
+
+def _is_password(hashed: str, password: str) -> bool:
+    try:
+        return _hasher.verify(hashed, password[:LONGEST_PASSWORD])
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _step_of(found: Secrets, code: str, now: datetime) -> int | None:
+    """The time step to remember, or None where the code is wrong or was used before (RFC 6238 5.2)."""
+    if not found.totp:
+        return found.totp_step
+    step = _matching_step(found.totp, code, now)
+    return step if step is not None and step > found.totp_step else None
+
+
+def _matching_step(secret: str, code: str, now: datetime) -> int | None:
+    """The step whose code it is: that of now, or one beside it, for clocks go wrong."""
+    asked, step = "".join(code.split()), int(now.timestamp()) // _STEP
+    totp = pyotp.TOTP(secret)
+    near = (step, step - 1, step + 1) if asked.isascii() else ()
+    return next((each for each in near if secrets.compare_digest(totp.at(each * _STEP), asked)), None)
+
+
+def _locked_until(failures: int, now: datetime) -> datetime | None:
+    beyond = failures - FREE_TRIES
+    if beyond < 0:
+        return None
+    return now + min(_LONGEST_WAIT, timedelta(seconds=2 ** min(beyond + 1, 20)))
+
+
+def _open(transaction: Transaction, name: str) -> Account:
+    found = rows.secrets_of(transaction, _key(name))
+    if found is None:
+        raise ConvenorError(f"there is no account named {name}")
+    return found.account
+
+
+def _leave_an_administrator(transaction: Transaction, account: Account, *, becomes: Role | None) -> None:
+    is_last = account.role is Role.ADMINISTRATOR and rows.open_administrators(transaction) == 1
+    if is_last and becomes is not Role.ADMINISTRATOR:
+        raise ConvenorError(f"{account.name} is the only administrator: make another one first")

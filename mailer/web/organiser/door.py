@@ -1,0 +1,151 @@
+"""The door to the organiser's pages: who comes in, and what they may do there.
+
+Whoever has a session or a token is let in; whoever looks at the example on this machine needs none. What changes
+anything must come from our own pages: a browser says where a request comes from (Sec-Fetch-Site, or Origin).
+A handler asks `must` for a role; who lacks it is refused, which the audit tells.
+"""
+
+from contextvars import ContextVar
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import quote, urlsplit
+
+from anyio.to_thread import run_sync
+from fastapi import HTTPException, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mailer.accounts import DEMO, SIGNED_IN_FOR, Accounts, Visitor
+from mailer.outbox import audit
+from mailer.outbox.schema import Role
+from mailer.web import pages
+from mailer.web.gate import PUBLIC, is_local
+from mailer.web.office import Office
+
+COOKIE = "__Host-convenor"
+"""Bound to this name, whole paths and protected lines by its prefix (RFC 6265bis 4.1.3); browsers take a line to one's
+own machine for protected.
+"""
+
+_OPEN = (*PUBLIC, "/sign-in", "/welcome")
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_BEARER = "bearer "
+
+_visitor: ContextVar[Visitor | None] = ContextVar("visitor", default=None)
+
+
+class Door:
+    """ASGI middleware behind the gate."""
+
+    def __init__(self, app: ASGIApp, *, office: Office) -> None:
+        self._app, self._office = app, office
+        self._accounts = Accounts(database=office.database)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or (scope["path"].startswith(_OPEN) and scope["path"] != "/sign-in"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        bearer = _bearer(headers)
+        if scope["method"] not in _SAFE and not bearer and not _is_ours(headers):
+            await pages.error(403, scope["path"])(scope, receive, send)
+            return
+        visitor = await run_sync(self._visitor, scope, headers, bearer)
+        if visitor is None and not scope["path"].startswith(_OPEN):
+            await _elsewhere(scope)(scope, receive, send)
+            return
+        reset = _visitor.set(visitor)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            _visitor.reset(reset)
+
+    def _visitor(self, scope: Scope, headers: Headers, bearer: str) -> Visitor | None:
+        if bearer:
+            return self._accounts.machine(bearer)
+        session = session_in(headers)
+        visitor = self._accounts.visitor(session, self._office.clock()) if session else None
+        return visitor or (DEMO if self._office.is_demo and is_local(scope) else None)
+
+
+def visitor() -> Visitor:
+    """Whoever asks for this page. Raises HTTPException (401) where nobody is known."""
+    found = _visitor.get()
+    if found is None:
+        raise HTTPException(401, "sign in, or show a token")
+    return found
+
+
+def somebody() -> Visitor | None:
+    """Whoever asks for this page, if they are known."""
+    return _visitor.get()
+
+
+def must(office: Office, role: Role, to: str) -> Visitor:
+    """Whoever asks, if they may do what `role` may. `to` says what they wanted to do, for the audit.
+
+    Raises:
+        HTTPException: 403; the audit has a row of it.
+    """
+    found = visitor()
+    if not found.may(role):
+        with office.database.writing() as transaction:
+            audit.note(transaction, office.clock(), found.name, "was refused", to, event=office.event)
+        raise HTTPException(403, f"this is for {'an' if role[0] in 'aeiou' else 'a'} {role}")
+    return found
+
+
+def session_in(headers: Headers) -> str:
+    """The session a browser shows, or nothing."""
+    try:
+        shown = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return shown.value if shown else ""
+
+
+def let_in(request: Request, session: str) -> Response:
+    """To the timetable, or to where somebody was going, with a session."""
+    response = RedirectResponse(_own_path(request.query_params.get("to", "/")), 303)
+    response.set_cookie(
+        COOKIE, session, max_age=int(SIGNED_IN_FOR.total_seconds()),
+        path="/", secure=True, httponly=True, samesite="lax",
+    )  # fmt: skip
+    return response
+
+
+def let_out() -> Response:
+    response = RedirectResponse("/sign-in", 303)
+    response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    return response
+
+
+def _own_path(path: str) -> str:
+    """A path of ours, and nothing that a browser takes for another place."""
+    parts = urlsplit(path)
+    is_ours = (
+        path.startswith("/") and not path.startswith(("//", "/\\")) and not (parts.scheme or parts.netloc)
+    )
+    return path if is_ours and path.isprintable() else "/"
+
+
+def _elsewhere(scope: Scope) -> Response:
+    if scope["path"].startswith("/api/"):
+        return JSONResponse({"detail": "sign in, or show a token"}, 401, {"WWW-Authenticate": "Bearer"})
+    to = "" if scope["path"] == "/" or scope["method"] not in _SAFE else f"?to={quote(scope['path'])}"
+    return RedirectResponse(f"/sign-in{to}", 303)
+
+
+def _bearer(headers: Headers) -> str:
+    shown = headers.get("authorization", "")
+    return shown[len(_BEARER) :].strip() if shown.lower().startswith(_BEARER) else ""
+
+
+def _is_ours(headers: Headers) -> bool:
+    """Whether a browser says that this comes from a page of ours; without a word it does not count as one."""
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None and site not in {"same-origin", "none"}:
+        return False
+    if origin is not None:
+        return urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+    return site is not None

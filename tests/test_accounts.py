@@ -1,0 +1,262 @@
+"""Who may use the pages: what lets somebody in, and what keeps them out."""
+
+from datetime import datetime, timedelta
+
+import pyotp
+import pytest
+from sqlalchemy import select, update
+
+from mailer import accounts as module
+from mailer.accounts import FREE_TRIES, SIGNED_IN_FOR, WELCOME_FOR, Accounts, NotLetIn, Visitor
+from mailer.errors import ConvenorError
+from mailer.outbox import audit
+from mailer.outbox.accounts import Account
+from mailer.outbox.database import Database
+from mailer.outbox.schema import Role, account, api_token, sign_in
+from tests.conference import PUBLISHED_AT
+
+NOW = PUBLISHED_AT
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def accounts(database: Database) -> Accounts:
+    return Accounts(database=database)
+
+
+def _join(
+    accounts: Accounts, name: str = "Maria Huber", role: Role = Role.ADMINISTRATOR
+) -> tuple[Account, str]:
+    session = accounts.join(accounts.welcome(role, NOW, "convenor"), name, PASSWORD, NOW)
+    found = accounts.visitor(session, NOW)
+    assert found is not None
+    assert found.account is not None
+    return found.account, session
+
+
+def _deeds(accounts: Accounts) -> list[tuple[str, str, str]]:
+    with accounts.database.reading() as transaction:
+        return [(deed.who, deed.did, deed.what) for deed in reversed(audit.deeds(transaction))]
+
+
+def test_the_first_account_is_made_by_a_link_that_works_once(accounts: Accounts) -> None:
+    token = accounts.welcome_if_first(NOW)
+    assert token is not None
+    assert accounts.welcomed(token, NOW) is Role.ADMINISTRATOR
+
+    accounts.join(token, "  Maria  HUBER ", PASSWORD, NOW)
+
+    assert [(each.name, each.role) for each in accounts.every()] == [("maria huber", Role.ADMINISTRATOR)]
+    assert accounts.welcomed(token, NOW) is None
+    assert accounts.welcome_if_first(NOW) is None
+    with pytest.raises(NotLetIn):
+        accounts.join(token, "another", PASSWORD, NOW)
+    assert _deeds(accounts) == [
+        ("convenor", "invited", "a new administrator"),
+        ("maria huber", "joined", "as administrator"),
+    ]
+
+
+def test_a_link_grows_old(accounts: Accounts) -> None:
+    token = accounts.welcome(Role.VIEWER, NOW, "convenor")
+
+    assert accounts.welcomed(token, NOW + WELCOME_FOR - timedelta(seconds=1)) is Role.VIEWER
+    assert accounts.welcomed(token, NOW + WELCOME_FOR) is None
+    with pytest.raises(NotLetIn):
+        accounts.join(token, "late", PASSWORD, NOW + WELCOME_FOR)
+    assert accounts.every() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "said"),
+    [
+        ("", PASSWORD, "a name has"),
+        ("x" * 61, PASSWORD, "a name has"),
+        ("a\x07b", PASSWORD, "a name has"),
+        ("maria", "short", "a password has"),
+        ("maria", "x" * 201, "a password has"),
+        ("maria the first", "Maria the First", "must not be the name"),
+    ],
+)
+def test_what_cannot_be_an_account_uses_up_no_link(
+    accounts: Accounts, name: str, password: str, said: str
+) -> None:
+    token = accounts.welcome(Role.VIEWER, NOW, "convenor")
+
+    with pytest.raises(ConvenorError, match=said):
+        accounts.join(token, name, password, NOW)
+
+    assert accounts.welcomed(token, NOW)
+
+
+def test_a_name_is_had_once_and_the_second_link_is_still_good(accounts: Accounts) -> None:
+    _join(accounts)
+    token = accounts.welcome(Role.VIEWER, NOW, "maria huber")
+
+    with pytest.raises(ConvenorError, match="already"):
+        accounts.join(token, "MARIA huber", PASSWORD, NOW)
+
+    assert accounts.welcomed(token, NOW)
+
+
+def test_a_session_holds_for_a_time_and_until_it_is_ended(accounts: Accounts) -> None:
+    mine, _ = _join(accounts)
+    session = accounts.sign_in("Maria Huber", PASSWORD, "", NOW)
+
+    assert accounts.visitor(session, NOW) == Visitor(
+        name="maria huber", role=Role.ADMINISTRATOR, account=mine
+    )
+    assert accounts.visitor(session, NOW + SIGNED_IN_FOR) is None
+    assert accounts.visitor("invented", NOW) is None
+    accounts.sign_out(session, NOW, "maria huber")
+    assert accounts.visitor(session, NOW) is None
+
+
+def test_nothing_that_is_kept_lets_anybody_in(accounts: Accounts) -> None:
+    _, session = _join(accounts)
+    token = accounts.make_token("calendar wall", Role.VIEWER, NOW, "maria huber")
+
+    with accounts.database.reading() as c:
+        columns = (sign_in.c.digest, api_token.c.digest, account.c.password)
+        shown = [each for column in columns for each in c.scalars(select(column))]
+
+    assert not {session, token, PASSWORD} & set(shown)
+    assert all(accounts.visitor(each, NOW) is None and accounts.machine(each) is None for each in shown)
+
+
+@pytest.mark.parametrize(("name", "password"), [("maria huber", "wrong"), ("nobody", PASSWORD), ("", "")])
+def test_whatever_is_wrong_the_answer_is_the_same(accounts: Accounts, name: str, password: str) -> None:
+    _join(accounts)
+
+    with pytest.raises(NotLetIn, match="name, password or code is wrong"):
+        accounts.sign_in(name, password, "", NOW)
+
+
+def test_an_unknown_name_costs_as_much_as_a_known_one(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _join(accounts)
+    asked: list[str] = []
+    hasher = module._hasher
+
+    class Counting:
+        def verify(self, hashed: str, password: str) -> bool:
+            asked.append(hashed)
+            return hasher.verify(hashed, password)
+
+    monkeypatch.setattr(module, "_hasher", Counting())
+    for name in ("nobody", "maria huber"):
+        with pytest.raises(NotLetIn):
+            accounts.sign_in(name, "wrong", "", NOW)
+
+    assert len(asked) == 2
+
+
+def _fail(accounts: Accounts, times: int, now: datetime) -> None:
+    for _ in range(times):
+        with pytest.raises(NotLetIn):
+            accounts.sign_in("maria huber", "wrong", "", now)
+
+
+def test_whoever_tries_in_vain_waits_longer_each_time(accounts: Accounts) -> None:
+    _join(accounts)
+    _fail(accounts, FREE_TRIES, NOW)
+
+    with pytest.raises(NotLetIn):
+        accounts.sign_in("maria huber", PASSWORD, "", NOW + timedelta(seconds=1))
+    assert accounts.sign_in("maria huber", PASSWORD, "", NOW + timedelta(seconds=3))
+
+    with accounts.database.writing() as transaction:
+        transaction.execute(update(account).values(failures=1000))
+    _fail(accounts, 1, NOW)
+    with pytest.raises(NotLetIn):
+        accounts.sign_in("maria huber", PASSWORD, "", NOW + timedelta(minutes=14))
+    assert accounts.sign_in("maria huber", PASSWORD, "", NOW + timedelta(minutes=15))
+
+
+def test_a_code_is_asked_for_and_serves_once(accounts: Accounts) -> None:
+    mine, _ = _join(accounts)
+    secret = module.new_secret()
+    totp = pyotp.TOTP(secret)
+    with pytest.raises(ConvenorError, match="not the code"):
+        accounts.begin_codes(mine, secret, "000000", NOW)
+    accounts.begin_codes(mine, secret, totp.at(NOW), NOW)
+
+    later = NOW + timedelta(minutes=2)
+    for code in ("", "12345", "１２３４５６", totp.at(NOW), totp.at(later + timedelta(minutes=2))):
+        with pytest.raises(NotLetIn):
+            accounts.sign_in("maria huber", PASSWORD, code, later)
+    shown = f"{totp.at(later)[:3]} {totp.at(later)[3:]}"
+    session = accounts.sign_in("maria huber", PASSWORD, shown, later + timedelta(seconds=20))
+    with pytest.raises(NotLetIn):
+        accounts.sign_in("maria huber", PASSWORD, shown, later + timedelta(seconds=25))
+
+    found = accounts.visitor(session, later)
+    assert found is not None
+    assert found.account is not None
+    assert found.account.has_totp
+    with pytest.raises(NotLetIn):
+        accounts.end_codes(found.account, "wrong", later)
+    accounts.end_codes(found.account, PASSWORD, later)
+    assert accounts.sign_in("maria huber", PASSWORD, "", later + timedelta(minutes=20))
+
+
+def test_a_new_password_ends_the_other_sessions(accounts: Accounts) -> None:
+    mine, first = _join(accounts)
+    second = accounts.sign_in("maria huber", PASSWORD, "", NOW)
+
+    with pytest.raises(NotLetIn):
+        accounts.change_password(mine, "wrong", "another long password", NOW, second)
+    with pytest.raises(ConvenorError, match="a password has"):
+        accounts.change_password(mine, PASSWORD, "short", NOW, second)
+    accounts.change_password(mine, PASSWORD, "another long password", NOW, second)
+
+    assert accounts.visitor(first, NOW) is None
+    assert accounts.visitor(second, NOW)
+    with pytest.raises(NotLetIn):
+        accounts.sign_in("maria huber", PASSWORD, "", NOW)
+    assert accounts.sign_in("maria huber", "another long password", "", NOW)
+
+
+def test_a_closed_account_is_out_at_once_and_somebody_stays_administrator(accounts: Accounts) -> None:
+    _join(accounts)
+    _, session = _join(accounts, "jan", Role.ORGANISER)
+
+    with pytest.raises(ConvenorError, match="the only administrator"):
+        accounts.close("maria huber", NOW, "jan")
+    with pytest.raises(ConvenorError, match="the only administrator"):
+        accounts.give_role("maria huber", Role.VIEWER, NOW, "jan")
+    accounts.give_role("jan", Role.ADMINISTRATOR, NOW, "maria huber")
+    found = accounts.visitor(session, NOW)
+    assert found is not None
+    assert found.role is Role.ADMINISTRATOR
+    accounts.close("jan", NOW, "maria huber")
+
+    assert accounts.visitor(session, NOW) is None
+    with pytest.raises(NotLetIn):
+        accounts.sign_in("jan", PASSWORD, "", NOW)
+    with pytest.raises(ConvenorError, match="no account named jan"):
+        accounts.close("jan", NOW, "maria huber")
+
+
+def test_a_machine_shows_its_token_until_it_is_revoked(accounts: Accounts) -> None:
+    token = accounts.make_token(" calendar  wall ", Role.VIEWER, NOW, "maria huber")
+    (kept,) = accounts.tokens()
+
+    assert accounts.machine(token) == Visitor(name="token calendar wall", role=Role.VIEWER)
+    assert accounts.machine(token[:-1]) is None
+    accounts.revoke_token(kept.id, NOW, "maria huber")
+    accounts.revoke_token(kept.id, NOW, "maria huber")
+    assert accounts.machine(token) is None
+    assert [deed[1] for deed in _deeds(accounts)] == ["made a token", "revoked a token"]
+    with pytest.raises(ConvenorError, match="what the token is for"):
+        accounts.make_token("  ", Role.VIEWER, NOW, "maria huber")
+
+
+@pytest.mark.parametrize("role", Role)
+def test_each_role_may_do_what_those_before_it_may(role: Role) -> None:
+    order = list(Role)
+
+    assert [Visitor(name="x", role=role).may(each) for each in order] == [
+        number <= order.index(role) for number in range(len(order))
+    ]
