@@ -288,6 +288,7 @@ class Entries:
         due_at = max(step.due_at for step in steps)
         first = next((step for step in steps if step.told.asked), steps[0])
         told = tuple(step.told for step in steps)
+        since, later = self._known(holder, anchor, steps)
         return EntryLetter(
             occasion=Occasion(
                 due_at=due_at,
@@ -297,12 +298,27 @@ class Entries:
             ),
             upkeep=Upkeep(
                 cause=first.cause,
-                since=min(step.since for step in steps),
+                since=since,
+                later=later,
                 stamped_at=max(due_at, self.latest.published_at),
                 told=told,
             ),
             steps=tuple(steps),
         )
+
+    def _known(
+        self, holder: Holder, anchor: str, steps: Sequence[Step]
+    ) -> tuple[int, tuple[tuple[str, int], ...]]:
+        """The version the reader was last told of, and by anchor that of what they were told of since.
+
+        Whoever was told of the event was told of all its sessions, as they then were.
+        """
+        held = holder.held
+        since = held[EVENT].version if EVENT in held else min(step.since for step in steps)
+        if anchor != EVENT:
+            return steps[0].since, ()
+        later = {key: each.version for key, each in held.items() if each.version > since}
+        return since, tuple(sorted(later.items()))
 
     def _useful_until(self, anchor: str, told: Iterable[Told]) -> datetime:
         """The later end of what was told before and of what is told now."""

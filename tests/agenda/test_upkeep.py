@@ -31,6 +31,7 @@ def test_the_digest_is_of_the_document_and_so_of_the_moment_however_it_is_writte
     [
         {"cause": Cause.CHOICE},
         {"since": 1},
+        {"later": (("session-2", 4),)},
         {"stamped_at": AT + timedelta(seconds=1)},
         {"told": (OFF, EVENT)},
         {"told": (EVENT,)},
@@ -45,6 +46,7 @@ def test_another_upkeep_has_another_digest(change: dict[str, object]) -> None:
 
 def test_composing_needs_the_version_it_is_told_since_and_those_of_all_that_is_told() -> None:
     assert UPKEEP.versions == {1, 2, 3}
+    assert UPKEEP.model_copy(update={"later": (("session-2", 4),)}).versions == {1, 2, 3, 4}
 
 
 def test_a_moment_without_a_zone_or_a_word_too_many_is_refused() -> None:
