@@ -125,12 +125,13 @@ class Consequence:
 
 @dataclass(frozen=True, kw_only=True)
 class Consequences:
-    """Everything that publishing does to calendars: by entry and effect, and in how many letters. `sample` is one of
-    those, and who gets it.
+    """Everything that publishing does to calendars: by entry and effect, in the agenda's order, and in how many
+    letters. `sample` is one of those, and who gets it; `untold` are those it concerns who have unsubscribed.
     """
 
     changes: tuple[Consequence, ...] = ()
     letters: int = 0
+    untold: tuple[str, ...] = ()
     due_at: datetime | None = None
     sample: tuple[str, EntryLetter] | None = None
 
@@ -147,17 +148,22 @@ def consequences(
     named = ledger.addresses(transaction, suspected)
     found: dict[tuple[str, Effect], list[str]] = {}
     letters: list[tuple[str, EntryLetter]] = []
+    untold: list[str] = []
     for each in wanting(transaction, event, those, suspected, gone):
         address = named[each.holder.id]
+        if each.holder.unsubscribed:
+            untold.append(address)
+            continue
         letters += [(address, letter) for letter in each.letters]
         for step in (step for letter in each.letters for step in letter.steps):
             found.setdefault((step.told.anchor, step.effect), []).append(address)
     return Consequences(
         changes=tuple(
             Consequence(anchor=anchor, effect=effect, addresses=tuple(addresses))
-            for (anchor, effect), addresses in found.items()
+            for (anchor, effect), addresses in sorted(found.items(), key=lambda item: those.place(item[0][0]))
         ),
         letters=len(letters),
+        untold=tuple(untold),
         due_at=min((letter.occasion.due_at for _, letter in letters), default=None),
         sample=letters[0] if letters else None,
     )
@@ -176,13 +182,15 @@ class Stale:
 @dataclass(frozen=True, kw_only=True)
 class Overview:
     """How the calendars stand: by anchor how many entries are held and right; how many letters are to come by
-    themselves, and what will not right itself. `moved_by_rules` are sessions whose instant the zone's new rules moved.
+    themselves, and what will not right itself. `untold` are those whose entries are not right and who have
+    unsubscribed; `moved_by_rules` are sessions whose instant the zone's new rules moved.
     """
 
     version: AgendaVersion
     counted: Mapping[str, tuple[int, int]]
     to_come: int
     stale: tuple[Stale, ...]
+    untold: tuple[str, ...]
     moved_by_rules: tuple[str, ...]
 
 
@@ -194,8 +202,11 @@ def overview(
     suspected = ledger.suspects(transaction, event, latest.number)
     named = ledger.addresses(transaction, suspected)
     ended: dict[Occasion, dict[int, str]] = {}
-    to_come, stale = 0, []
+    to_come, stale, untold = 0, [], []
     for each in wanting(transaction, event, those, suspected):
+        if each.holder.unsubscribed:
+            untold.append(named[each.holder.id])
+            continue
         for letter in each.letters:
             if letter.occasion not in ended:
                 ended[letter.occasion] = ledger.ended_at(transaction, event, letter.occasion)
@@ -211,6 +222,7 @@ def overview(
         counted=ledger.counted(transaction, event, latest.number),
         to_come=to_come,
         stale=tuple(stale),
+        untold=tuple(untold),
         moved_by_rules=tuple(s.key for s in latest.event.sessions if by_clock[s.key] != s),
     )
 
@@ -232,11 +244,14 @@ def correct(
     wording: str,
     now: datetime,
 ) -> int:
-    """Tell these people anew all that they hold, as newer than anything they were told; how many letters that is."""
+    """Tell these people anew all that they hold, as newer than anything they were told; how many letters that is.
+    Who has unsubscribed is told nothing.
+    """
     those, at = entries(latest, version_of), _whole_second(now)
     letters = [
         (holder, letter)
         for holder in ledger.holders(transaction, latest.event.key, ids)
+        if not holder.unsubscribed
         for letter in those.correction(holder, at)
     ]
     return _write_now(transaction, latest, letters, wording, now)

@@ -104,7 +104,9 @@ def test_whoever_missed_a_letter_is_told_all_of_it(office: Secretariat) -> None:
     assert office.wait(fate=lambda: Fate.REFUSED) == []
     office.change("session-1", title="Session I – Another title")
     told_all = office.wait()
-    assert [("11:45" in words(each), "Another title" in words(each)) for each in told_all] == [(True, True)] * 3
+    assert [("11:45" in words(each), "Another title" in words(each)) for each in told_all] == [
+        (True, True)
+    ] * 3
 
 
 def test_moved_and_moved_back_tells_nobody_anything(office: Secretariat) -> None:

@@ -69,7 +69,9 @@ class Upkeep(_Frozen):
     @property
     def versions(self) -> frozenset[int]:
         """The agenda versions that composing it needs besides the letter's own."""
-        return frozenset({self.since, *(version for _, version in self.later), *(each.version for each in self.told)})
+        return frozenset(
+            {self.since, *(version for _, version in self.later), *(each.version for each in self.told)}
+        )
 
 
 @lru_cache(maxsize=256)

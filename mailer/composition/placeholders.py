@@ -229,7 +229,10 @@ def _changes(
         return []
     known = {anchor: earlier[number].event for anchor, number in upkeep.later}
     whole = earlier[upkeep.since].event
-    states = (*(earlier[number].event for number in sorted({upkeep.since, *dict(upkeep.later).values()})), version.event)
+    states = (
+        *(earlier[number].event for number in sorted({upkeep.since, *dict(upkeep.later).values()})),
+        version.event,
+    )
     starts = {session.key: session.starts_at for event in states for session in event.sessions}
     anchors = [EVENT, *sorted(starts, key=lambda key: (starts[key], key))] if anchor == EVENT else [anchor]
     told = [

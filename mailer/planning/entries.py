@@ -124,7 +124,7 @@ class Entries:
     def steps(self, holder: Holder) -> Iterator[Step]:
         """What makes this person's entries right, in the agenda's order; nothing where they are."""
         chosen = [key for key, choice in holder.choices.items() if choice.wanted]
-        for anchor in sorted({*holder.held, *chosen, *self._new(holder)}, key=self._place):
+        for anchor in sorted({*holder.held, *chosen, *self._new(holder)}, key=self.place):
             if step := self._step(holder, anchor, holder.held.get(anchor)):
                 yield step
 
@@ -156,7 +156,7 @@ class Entries:
         For a calendar that is known to be wrong though the ledger calls it right.
         """
         steps = []
-        for anchor in sorted(holder.held, key=self._place):
+        for anchor in sorted(holder.held, key=self.place):
             held = holder.held[anchor]
             step = self._step(holder, anchor, held) or self._again(holder, anchor, held)
             asks = step.told.asked and not step.told.cancelled
@@ -337,7 +337,8 @@ class Entries:
     def _quiet(self) -> timedelta:
         return timedelta(minutes=self.event.quiet_minutes)
 
-    def _place(self, anchor: str) -> tuple[int, str]:
+    def place(self, anchor: str) -> tuple[int, str]:
+        """To sort by: the event first, then its sessions in their order, then those that are none any more."""
         places = {EVENT: -1} | {session.key: place for place, session in enumerate(self.event.sessions)}
         return places.get(anchor, len(places)), anchor
 
