@@ -59,11 +59,12 @@ class Incoming:
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """Somebody who was ever asked, with the address that stands in the list now."""
+    """Somebody who was ever asked, with the address that stands in the list now; `joined_at` they came onto it."""
 
     recipient_id: int
     event: str
     address: str
+    joined_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,14 +236,16 @@ def _readers() -> Select[Any]:
         recipient_revision.c.recipient_id == recipient.c.id,
         recipient_revision.c.number == recipient.c.revision,
     )
-    return select(recipient.c.id, recipient.c.event, recipient_revision.c.document).join(
-        recipient_revision, newest
-    )
+    columns = (recipient.c.id, recipient.c.event, recipient.c.joined_at, recipient_revision.c.document)
+    return select(*columns).join(recipient_revision, newest)
 
 
 def _reader(row: Row[Any]) -> Reader:
     return Reader(
-        recipient_id=row.id, event=row.event, address=Recipient.model_validate_json(row.document).address
+        recipient_id=row.id,
+        event=row.event,
+        address=Recipient.model_validate_json(row.document).address,
+        joined_at=row.joined_at,
     )
 
 
