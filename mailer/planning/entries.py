@@ -317,12 +317,11 @@ class Entries:
 
         Whoever was told of the event was told of all its sessions, as they then were.
         """
-        held = holder.held
-        since = held[EVENT].version if EVENT in held else min(step.since for step in steps)
         if anchor != EVENT:
             return steps[0].since, ()
-        later = {key: each.version for key, each in held.items() if each.version > since}
-        return since, tuple(sorted(later.items()))
+        told = {key: self._since(each) for key, each in holder.held.items()}
+        since = told.get(EVENT, min(step.since for step in steps))
+        return since, tuple(sorted((key, version) for key, version in told.items() if version > since))
 
     def _newer_stamps(self, holder: Holder, told: Iterable[Told]) -> Iterator[datetime]:
         """What is newer than the stamps these calendars hold, whatever the clock said then (RFC 5546 2.1.5)."""
