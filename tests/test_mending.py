@@ -81,6 +81,22 @@ def test_the_letter_that_is_shown_is_the_letter_that_leaves(office: Secretariat)
     assert asked.raw == sent[ANA.address, "session-2"]
 
 
+def test_whoever_left_the_list_before_is_no_sample_but_still_told(office: Secretariat) -> None:
+    office.publish(listed=(BEN, EVA))
+    version, shown = office.latest, mending(office)
+    told = shown.consequences(version, [])
+    assert {each.addresses for each in told.changes} == {(ANA.address,)}
+    assert shown.sample(version, told) is None
+    version = draft(office, moved(office))
+    told = shown.consequences(version, [])
+    sample = shown.sample(version, told)
+    office.publish(moved(office))
+    sent = {(each.address, each.anchor): each.raw for each in office.wait()}
+    assert sample
+    assert sample.raw == sent[BEN.address, "event"]
+    assert (ANA.address, "event") in sent
+
+
 def test_a_letter_that_nobody_would_get_is_not_shown(office: Secretariat) -> None:
     with pytest.raises(ConvenorError, match="no letter of kind 'cancellation'"):
         mending(office).letter(office.latest, "cancellation", ANA, None)

@@ -414,8 +414,8 @@ def record_answer(
     return True
 
 
-def unconfirmed(c: Connection, event: str, mailing: str, source: str, since: datetime) -> dict[int, datetime]:
-    """Who answered by `source` after `since`, and was sent no letter of this mailing that fell due later: when last."""
+def unconfirmed(c: Connection, event: str, mailing: str, source: str) -> dict[int, datetime]:
+    """Who answered by `source`, and for whom no letter of this mailing was written that fell due later: when last."""
     told = (
         select(letter.c.recipient_id, func.max(occasion.c.due_at).label("due_at"))
         .join(occasion, occasion.c.id == letter.c.occasion_id)
@@ -429,7 +429,7 @@ def unconfirmed(c: Connection, event: str, mailing: str, source: str, since: dat
         .join(recipient, recipient.c.id == answered.c.recipient_id)
         .outerjoin(told, told.c.recipient_id == answered.c.recipient_id)
         .where(recipient.c.event == event, recipient.c.left_at.is_(None))
-        .where(answered.c.source == source, answered.c.at > since)
+        .where(answered.c.source == source)
         .group_by(answered.c.recipient_id, told.c.due_at)
         .having(or_(told.c.due_at.is_(None), last >= told.c.due_at))
     )

@@ -205,8 +205,11 @@ def test_every_zone_written_says_what_zoneinfo_says(year: dict[str, CalendarMess
     address=st.sampled_from(
         ["a@b.example", "o'b+a_c.d@x-y.example", "jürgen@b.example", f"{'é' * 40}=/@b.example"]
     ),
+    method=st.sampled_from([Method.REQUEST, Method.CANCEL]),
 )
-def test_an_attendee_line_is_the_one_the_library_writes(name: str, address: str) -> None:
-    line = attendee_line(name, address)
-    assert b"\r\n" + line in write(request(attendee=CalendarUser(name=name, address=address)))
+def test_an_attendee_line_is_the_one_the_library_writes(name: str, address: str, method: Method) -> None:
+    line = attendee_line(name, address, method=method)
+    asking = replace(request(attendee=CalendarUser(name=name, address=address)), method=method)
+    assert b"\r\n" + line in write(asking)
     assert line.endswith(b"\r\n")
+    assert (b";RSVP=TRUE:" in line.replace(b"\r\n ", b"")) == (method is Method.REQUEST)
