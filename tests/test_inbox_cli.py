@@ -118,12 +118,30 @@ def test_what_came_is_counted_and_what_needs_a_person_shown(deliver: Deliver) ->
         "These need a person",
         "somebody answers for an entry that is another's",
         "With pleasure",
-        "wrong: 5.1.1",
+        "wrong, letters wait: 5.1.1",
     ):
         assert words in printed
     assert len(json.loads(out("--kind", "answer", "--json"))["mails"]) == 2
     assert "Bounces:" in out("--kind", "bounce")
     assert "'letter' is no kind" in refused("--kind", "letter")
+
+
+def test_letters_to_a_wrong_address_wait_until_a_person_says_that_it_is_right(deliver: Deliver) -> None:
+    calendar, returns = asked()
+    deliver(mails.report(returns, calendar.attendee))
+    out("collect")
+    assert "wrong, letters wait: 5.1.1" in out()
+    assert "convenor inbox clear ADDRESS" in out()
+    with errand(None) as this:
+        told_of = [str(each) for each in this.plan()[2]]
+    assert any("an address was reported as wrong, and letters wait" in each for each in told_of)
+    assert "nobody@prosecution.example was not reported as wrong" in refused(
+        "clear", "nobody@prosecution.example"
+    )
+    assert out("clear", calendar.attendee.upper()) == f"Letters go to {calendar.attendee.upper()} again.\n"
+    assert json.loads(out("--json"))["addresses"] == []
+    with errand(None) as this:
+        assert this.plan()[2] == []
 
 
 def test_one_mail_is_shown_whole(deliver: Deliver) -> None:

@@ -9,7 +9,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from mailer.agenda.rules import EVENT
 from mailer.errors import StoreError
@@ -21,6 +36,7 @@ from mailer.outbox.preferences import Preference, as_preferred, keep
 from mailer.outbox.schema import (
     Answer,
     entry,
+    flag,
     holds_place,
     in_states,
     letter,
@@ -220,9 +236,20 @@ def _have_back(c: Connection, returned: Sequence[int], now: datetime) -> None:
 
 def _people() -> Select[Any]:
     """Everybody ever listed, with what was last said of them."""
-    revision = recipient_revision.c
-    newest = and_(revision.recipient_id == recipient.c.id, revision.number == recipient.c.revision)
-    return select(recipient, revision.document).join(recipient_revision, newest)
+    return select(recipient, recipient_revision.c.document).join(recipient_revision, IS_NEWEST)
+
+
+IS_NEWEST = and_(
+    recipient_revision.c.recipient_id == recipient.c.id, recipient_revision.c.number == recipient.c.revision
+)
+"""Whether a revision is what was last said of its recipient."""
+
+
+def said_of(c: Connection, document: ColumnElement[str], name: str) -> ColumnElement[str]:
+    """A value of somebody's document, as text, found by the database."""
+    if c.dialect.name == "sqlite":
+        return func.json_extract(document, f"$.{name}", type_=Text)
+    return func.json_extract_path_text(cast(document, JSON), name, type_=Text)
 
 
 def roster(c: Connection, event: str) -> list[Member]:
@@ -391,8 +418,8 @@ def record_answer(
     """Add to a recipient's answers, unless it says what the last one says; returns whether it was added.
 
     `at` is when it was given, `noted_at` when we learnt of it, if later; `sequence` is that of the entry it answers.
-    The last answer is the one given last, in whatever order they come in. Raises ValueError for a word that is no
-    answer.
+    The last answer is the one given last, in whatever order they come in. It shows that an address reported as wrong
+    before is right. Raises ValueError for a word that is no answer.
     """
     given = Answer(answer)
     this = select(recipient.c.event).where(recipient.c.id == recipient_id)
@@ -410,6 +437,7 @@ def record_answer(
         "sequence": sequence, "comment": comment,
     }  # fmt: skip
     c.execute(answered.insert(), row)
+    c.execute(delete(flag).where(flag.c.recipient_id == recipient_id, flag.c.at < at))
     _touch(c, event, noted_at or at)
     return True
 

@@ -106,11 +106,14 @@ class Delayed(BaseModel):
 
 
 class Status(BaseModel):
+    """`held` are letters that wait because the address they go to was reported as wrong."""
+
     event: EventStatus
     now: AwareDatetime
     paused: list[PauseStatus]
     slowed: list[SlowdownStatus]
     delayed: Delayed
+    held: int
     mailings: list[MailingStatus]
     totals: Totals
 
@@ -161,6 +164,7 @@ def status_of(found: Standing, looks: Outlook, now: datetime) -> Status:
             for each in looks.slowdowns
         ],
         delayed=Delayed(over_4_hours=looks.put_off[0], over_24_hours=looks.put_off[1]),
+        held=looks.held,
         mailings=[_mailing(mailing, looks) for mailing in found.mailings],
         totals=Totals(
             **_counts(all_counts, sum(mailing.expected for mailing in found.mailings)),
