@@ -268,8 +268,7 @@ def play(office: Secretariat, step: tuple[str, str, str], fate: Iterator[Fate]) 
 
 @settings(
     max_examples=30,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(steps=st.lists(STEP, min_size=1, max_size=7), fates=FATES)
 def test_after_any_edits_and_any_loss_every_calendar_is_equal_to_the_agenda(

@@ -37,6 +37,8 @@ from mailer.recipients.model import Recipient, Role
 
 NEEDS_A_PERSON = (IncomingState.OPEN, IncomingState.QUARANTINED)
 
+FORGOTTEN = "its words are not kept any more"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Incoming:
@@ -227,6 +229,21 @@ def _incoming(row: Row[Any]) -> Incoming:
     known = {name: value for name, value in row._mapping.items() if name not in {"raw", "digest"}}
     said = known.pop("said")
     return Incoming(said=json.loads(said) if said else {}, **known)
+
+
+def forget(c: Connection, before: datetime) -> int:
+    """Let go of the words of mails that came before then and concern nobody any more; how many those were.
+
+    What they were and what followed stays, and none of them is taken in again.
+    """
+    over = (
+        incoming.c.received_at < before,
+        incoming.c.outcome != FORGOTTEN,
+        incoming.c.state.in_((IncomingState.SORTED, IncomingState.DECIDED)),
+        incoming.c.forward.not_in((Forward.WAITING, Forward.LEAVING)),
+    )
+    empty = {"raw": b"", "said": "", "sender": "", "subject": "", "outcome": FORGOTTEN}
+    return c.execute(update(incoming).where(*over).values(**empty)).rowcount
 
 
 # ── whom it is about ─────────────────────────────────────────────────────────────────────────────────────────
