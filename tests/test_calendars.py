@@ -14,19 +14,26 @@ from mailer.outbox.database import Database, open_database
 from mailer.planning.entries import Effect
 from tests.conference import at
 from tests.modelcalendar import files_in
-from tests.secretariat import ANA, BEN, EVA, MINUTE, SESSIONS, Arrived, Fate, Secretariat, event, person
+from tests.secretariat import (
+    ANA,
+    BEN,
+    EVA,
+    MINUTE,
+    SESSIONS,
+    Arrived,
+    Fate,
+    Secretariat,
+    begun,
+    event,
+    person,
+)
 
 
 @pytest.fixture
 def office(sqlite_template: Path, tmp_path: Path) -> Iterator[Secretariat]:
     """Everybody has the invitation and the agenda."""
-    shutil.copy(sqlite_template, tmp_path / "office.db")
-    database = open_database(f"sqlite:///{tmp_path}/office.db")
-    office = Secretariat(database)
-    office.publish()
-    office.wait()
-    yield office
-    database.close()
+    with begun(sqlite_template, tmp_path) as office:
+        yield office
 
 
 def told(arrived: list[Arrived]) -> list[tuple[str, str, str, list[str]]]:

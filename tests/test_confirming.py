@@ -1,6 +1,5 @@
 """A word that an answer is there: one for all that was said within minutes, and none for calendars."""
 
-import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,10 +10,9 @@ from mailer import confirming
 from mailer.agenda.upkeep import Upkeep
 from mailer.confirming import CONFIRMATION, occasion_after
 from mailer.outbox import ledger, letters, people
-from mailer.outbox.database import open_database
 from mailer.outbox.letters import LetterRow
 from mailer.recipients.model import Recipient
-from tests.secretariat import ANA, BEN, DAY, EVA, HOUR, MINUTE, TEXTS, Secretariat
+from tests.secretariat import ANA, BEN, DAY, EVA, HOUR, MINUTE, TEXTS, Secretariat, begun
 
 SECOND = timedelta(seconds=1)
 
@@ -26,13 +24,8 @@ def due_after(answered_at: datetime) -> datetime:
 @pytest.fixture
 def office(sqlite_template: Path, tmp_path: Path) -> Iterator[Secretariat]:
     """Everybody has the invitation and the agenda."""
-    shutil.copy(sqlite_template, tmp_path / "office.db")
-    database = open_database(f"sqlite:///{tmp_path}/office.db")
-    office = Secretariat(database)
-    office.publish()
-    office.wait()
-    yield office
-    database.close()
+    with begun(sqlite_template, tmp_path) as office:
+        yield office
 
 
 def confirm(office: Secretariat, at: datetime) -> datetime | None:

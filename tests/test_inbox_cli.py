@@ -10,14 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from mailer.errand import errand
-from mailer.errors import ConvenorError
 from mailer.inbox.sorting import Kind
 from mailer.inbox_cli import KINDS, app
 from mailer.outbox import claims, letters, people
 from mailer.outbox.letter import Happening
 from mailer.parts import utc_now
 from mailer.service import Service
-from mailer.settings import ROOT, VARIABLES
+from tests.commandline import printed_by, published, refused_by, settle_in
 from tests.inbox import mails
 from tests.inbox.dialects import Asked, Said, google, read
 from tests.outbox.world import told
@@ -29,18 +28,12 @@ Deliver = Callable[[bytes], None]
 @pytest.fixture
 def deliver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deliver:
     """The example, published and sent; and the way a mail comes into its mailbox."""
-    for variable in VARIABLES:
-        monkeypatch.delenv(variable.name, raising=False)
-    monkeypatch.setenv("CONVENOR_DATABASE_URL", f"sqlite:///{tmp_path}/convenor.db")
-    monkeypatch.setenv("CONVENOR_SECRET_KEY", "k" * 32)
-    monkeypatch.setenv("CONVENOR_RETURN_PATH", "returns@conference.example")
-    monkeypatch.setenv("CONVENOR_INBOX_URL", f"maildir:{tmp_path}/mail")
-    monkeypatch.chdir(ROOT)
+    settle_in(
+        tmp_path, monkeypatch, RETURN_PATH="returns@conference.example", INBOX_URL=f"maildir:{tmp_path}/mail"
+    )
     for folder in ("new", "cur", "tmp"):
         (tmp_path / "mail" / folder).mkdir(parents=True)
-    with errand(None) as this:
-        found, latest = this.read()
-        this.publish(found, this.difference(found, latest).seen)
+    with published() as (this, found, _):
         service = Service(
             database=this.database, event=found.event.key, sender=this.sender, texts=found.texts
         )
@@ -75,15 +68,11 @@ def asked() -> tuple[Asked, str]:
 
 
 def out(*arguments: str) -> str:
-    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done.output
+    return printed_by(app, *arguments)
 
 
 def refused(*arguments: str) -> str:
-    with pytest.raises(ConvenorError) as error:
-        CliRunner().invoke(app, arguments, catch_exceptions=False)
-    return str(error.value)
+    return refused_by(app, *arguments)
 
 
 def yes(calendar: Asked, **changes: str) -> bytes:

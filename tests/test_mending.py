@@ -1,6 +1,5 @@
 """Calendars by hand: what a draft would do, how they stand, what makes them right."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,25 +9,19 @@ from mailer.agenda import changes
 from mailer.agenda.model import AgendaVersion, Event
 from mailer.errors import ConvenorError
 from mailer.mending import Mending
-from mailer.outbox.database import open_database
 from mailer.planning.entries import Effect
 from tests.conference import at
 from tests.modelcalendar import files_in
-from tests.secretariat import ANA, BEN, EVA, HOUR, MINUTE, SENDER, TEXTS, Fate, Secretariat
+from tests.secretariat import ANA, BEN, EVA, HOUR, MINUTE, SENDER, TEXTS, Fate, Secretariat, begun
 
 
 @pytest.fixture
 def office(sqlite_template: Path, tmp_path: Path) -> Iterator[Secretariat]:
     """Everybody has the invitation and the agenda; Ana chose a session."""
-    shutil.copy(sqlite_template, tmp_path / "office.db")
-    database = open_database(f"sqlite:///{tmp_path}/office.db")
-    office = Secretariat(database)
-    office.publish()
-    office.wait()
-    office.choose(ANA, "session-2")
-    office.wait()
-    yield office
-    database.close()
+    with begun(sqlite_template, tmp_path) as office:
+        office.choose(ANA, "session-2")
+        office.wait()
+        yield office
 
 
 def mending(office: Secretariat) -> Mending:
