@@ -6,6 +6,7 @@ Joins `planning.entries`, which decides, and the outbox, which keeps. Whoever ca
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from mailer.agenda import changes
 from mailer.agenda.model import AgendaVersion
@@ -46,7 +47,7 @@ def versions_in(
 
 
 class _Earlier(dict[int, AgendaVersion]):
-    """Versions as they are asked for."""
+    """Versions as they are asked for; None for a number that was never published, which a damaged row may name."""
 
     def __init__(self, version_of: VersionOf, latest: AgendaVersion) -> None:
         super().__init__({latest.number: latest})
@@ -56,8 +57,11 @@ class _Earlier(dict[int, AgendaVersion]):
         self[number] = self._version_of(number)
         return self[number]
 
-    def get(self, number: int, default: object = None) -> AgendaVersion:
-        return self[number]
+    def get(self, number: int, default: Any = None) -> Any:
+        try:
+            return self[number]
+        except KeyError:
+            return default
 
 
 def entries(latest: AgendaVersion, version_of: VersionOf) -> Entries:
@@ -274,7 +278,7 @@ def _due(letter: EntryLetter, now: datetime) -> EntryLetter:
     return replace(
         letter,
         occasion=replace(letter.occasion, due_at=at),
-        upkeep=letter.upkeep.model_copy(update={"stamped_at": at}),
+        upkeep=letter.upkeep.model_copy(update={"stamped_at": max(at, letter.upkeep.stamped_at)}),
     )
 
 

@@ -225,7 +225,7 @@ def _print_mails(rows: "Sequence[Incoming]", kind: str | None) -> None:
                 f"  {row.subject[:80]}\n       {row.outcome}",
                 f" ({said['partstat'].lower()})" if said.get("partstat") and said["partstat"].lower() not in row.outcome
                 else "",
-                f"\n       “{said['comment'][:200]}”" if said.get("comment") else "",
+                f"\n       “{' '.join(said['comment'].split())[:200]}”" if said.get("comment") else "",
             )
         )  # fmt: skip
     if not kind:
@@ -262,7 +262,7 @@ def _print_one(mail: "Incoming") -> None:
         "answer": reply.get("partstat", "").lower(),
         "of": reply.get("attendee", ""),
         "delegated": reply.get("delegated_to", ""),
-        "comment": reply.get("comment", ""),
+        "comment": " ".join(reply.get("comment", "").split()),
         "letter": str(mail.letter_id or ""),
     }
     reports = [

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 
+from mailer.outbox import schema
 from mailer.outbox.database import Database, open_database
 from mailer.planning.entries import Effect
 from tests.conference import at
@@ -17,7 +19,9 @@ from tests.modelcalendar import files_in
 from tests.secretariat import (
     ANA,
     BEN,
+    DAY,
     EVA,
+    HOUR,
     MINUTE,
     SESSIONS,
     Arrived,
@@ -194,6 +198,38 @@ def test_a_letter_in_doubt_that_is_overtaken_is_not_repeated(office: Secretariat
     arrived = told([each for each in office.wait(180 * MINUTE) if each.address.startswith("ida")])
     assert ("ida", "update", "event", ["REQUEST", "PUBLISH"]) in arrived
     assert not [each for each in arrived if each[1] == "invitation"]
+    assert office.faults() == []
+
+
+def test_what_is_told_under_a_clock_that_was_set_back_is_newer_all_the_same(office: Secretariat) -> None:
+    office.now += DAY
+    office.change("session-2", title="A title given while the clock was ahead")
+    office.wait()
+    office.now -= 20 * HOUR
+    office.change("session-2", title="The title that counts")
+    assert len(office.wait()) == 3
+    assert office.faults() == []
+    office.now -= 2 * HOUR
+    office.change("session-2", title="Refused at first")
+    office.wait(fate=lambda: Fate.REFUSED)
+    office.heal()
+    assert len(office.wait()) == 3
+    assert office.faults() == []
+
+
+def test_a_damaged_row_is_told_anew_and_keeps_nobody_else_waiting(office: Secretariat) -> None:
+    def damage() -> None:
+        with office.database.writing() as c:
+            theirs = schema.entry.c.recipient_id == office.ids[BEN.address]
+            c.execute(update(schema.entry).where(theirs).values(version_sent=99, right_for=0))
+
+    damage()
+    office.change("session-2", starts_at=at("11:45"))
+    assert {each.address for each in office.wait()} == {ANA.address, BEN.address, EVA.address}
+    assert office.faults() == []
+    damage()
+    office.publish(office.agenda.model_copy(update={"cancelled": True}))
+    assert {each.address for each in office.wait()} == {ANA.address, BEN.address, EVA.address}
     assert office.faults() == []
 
 

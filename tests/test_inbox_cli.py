@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -18,7 +19,7 @@ from mailer.parts import utc_now
 from mailer.service import Service
 from tests.commandline import printed_by, published, refused_by, settle_in
 from tests.inbox import mails
-from tests.inbox.dialects import Asked, Said, google, read
+from tests.inbox.dialects import Asked, Said, google, read, thunderbird
 from tests.outbox.world import told
 
 MINUTE = timedelta(minutes=1)
@@ -142,6 +143,16 @@ def test_one_mail_is_shown_whole(deliver: Deliver) -> None:
     assert json.loads(out("show", "1", "--json"))["said"]["reply"]["uid"] == calendar.uid
     assert CliRunner().invoke(app, ["show", "1", "--raw"]).stdout_bytes == raw
     assert "there is no mail 7" in refused("show", "7")
+
+
+def test_a_comment_cannot_pass_for_another_mail(deliver: Deliver) -> None:
+    calendar, _ = asked()
+    said = Said(partstat="ACCEPTED", at=utc_now(), comment="Yes\n    2  2027-01-13 08:00  another mail")
+    deliver(thunderbird(replace(calendar, attendee="assistant@elsewhere.example"), said))
+    out("collect")
+    for printed in (out(), out("show", "1")):
+        assert "another mail" in printed
+        assert not any(line.startswith("    2  ") for line in printed.splitlines())
 
 
 def test_a_person_decides(deliver: Deliver) -> None:

@@ -1,6 +1,8 @@
 """Calendars by hand: what a draft would do, how they stand, what makes them right."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from mailer.planning.entries import Effect
 from tests.conference import at
 from tests.modelcalendar import files_in
 from tests.secretariat import ANA, BEN, EVA, HOUR, MINUTE, SENDER, TEXTS, Fate, Secretariat, begun
+
+SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -109,6 +113,26 @@ def test_stale_entries_are_healed_once_and_only_in_the_agenda_that_was_seen(offi
         mending(office).heal(office.agenda.key, seen)
     office.wait(HOUR)
     assert (office.faults(), mending(office).overview(office.agenda.key).stale) == ([], ())
+
+
+def test_what_two_people_looked_at_is_healed_once(office: Secretariat) -> None:
+    office.publish(moved(office))
+    office.wait(fate=lambda: Fate.REFUSED)
+    one, other = (mending(office).overview(office.agenda.key) for _ in range(2))
+    assert mending(office).heal(office.agenda.key, one) == 4
+    office.now += SECOND
+    assert mending(office).heal(office.agenda.key, other) == 0
+    assert len(office.wait()) == 4
+    assert mending(office).heal(office.agenda.key, other) == 0
+    assert (office.wait(), office.faults()) == ([], [])
+
+
+def test_hours_are_not_put_back_over_an_agenda_that_was_published_meanwhile(office: Secretariat) -> None:
+    seen = replace(mending(office).overview(office.agenda.key), moved_by_rules=("session-1",))
+    version = office.publish(moved(office))
+    with pytest.raises(ConvenorError, match="published meanwhile"):
+        mending(office).heal(office.agenda.key, seen)
+    assert office.latest == version
 
 
 def test_a_correction_is_newer_than_all_that_was_told(office: Secretariat) -> None:

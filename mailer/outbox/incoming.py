@@ -63,11 +63,12 @@ class Incoming:
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """Somebody who was ever asked, with the address that stands in the list now."""
+    """Somebody who was ever asked, with the address that stands in the list now; `joined_at` they came onto it."""
 
     recipient_id: int
     event: str
     address: str
+    joined_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,13 +251,16 @@ def forget(c: Connection, before: datetime) -> int:
 
 
 def _readers() -> Select[Any]:
-    said = select(recipient.c.id, recipient.c.event, recipient_revision.c.document)
-    return said.join(recipient_revision, IS_NEWEST)
+    columns = (recipient.c.id, recipient.c.event, recipient.c.joined_at, recipient_revision.c.document)
+    return select(*columns).join(recipient_revision, IS_NEWEST)
 
 
 def _reader(row: Row[Any]) -> Reader:
     return Reader(
-        recipient_id=row.id, event=row.event, address=Recipient.model_validate_json(row.document).address
+        recipient_id=row.id,
+        event=row.event,
+        address=Recipient.model_validate_json(row.document).address,
+        joined_at=row.joined_at,
     )
 
 

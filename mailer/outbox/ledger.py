@@ -195,7 +195,11 @@ def holders(c: Connection, event: str, ids: Iterable[int] | None = None) -> Iter
         held: dict[int, dict[str, Held]] = {}
         for row in c.execute(select(entry).where(entry.c.recipient_id.in_(chunk))):
             held.setdefault(row.recipient_id, {})[row.anchor] = Held(
-                version=row.version_sent, sequence=row.sequence_sent, asked=row.asked, cancelled=row.cancelled
+                version=row.version_sent,
+                sequence=row.sequence_sent,
+                asked=row.asked,
+                cancelled=row.cancelled,
+                stamped_at=row.stamped_at,
             )
         chosen = _chosen(c, chunk)
         answers = standing_answers(c, chunk)

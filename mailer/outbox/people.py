@@ -418,8 +418,9 @@ def record_answer(
     """Add to a recipient's answers, unless it says what the last one says; returns whether it was added.
 
     `at` is when it was given, `noted_at` when we learnt of it, if later; `sequence` is that of the entry it answers.
-    The last answer is the one given last, in whatever order they come in. It shows that an address reported as wrong
-    before is right. Raises ValueError for a word that is no answer.
+    The last answer is the one given last, in whatever order they come in; what a clock that was ahead wrote down as
+    given later than now, counts as given now, before this one. An answer shows that an address reported as wrong before
+    is right. Raises ValueError for a word that is no answer.
     """
     given = Answer(answer)
     this = select(recipient.c.event).where(recipient.c.id == recipient_id)
@@ -432,13 +433,16 @@ def record_answer(
         heard
     ).first() is not None:
         return False
+    now = noted_at or at
+    theirs = and_(answered.c.recipient_id == recipient_id, answered.c.anchor == anchor)
+    c.execute(update(answered).where(theirs, answered.c.at > now).values(at=now))
     row = {
         "recipient_id": recipient_id, "anchor": anchor, "answer": given, "at": at, "source": source,
         "sequence": sequence, "comment": comment,
     }  # fmt: skip
     c.execute(answered.insert(), row)
     c.execute(delete(flag).where(flag.c.recipient_id == recipient_id, flag.c.at < at))
-    _touch(c, event, noted_at or at)
+    _touch(c, event, now)
     return True
 
 

@@ -106,10 +106,13 @@ class Delayed(BaseModel):
 
 
 class Status(BaseModel):
-    """`held` are letters that wait because the address they go to was reported as wrong."""
+    """`counting`: a long list is being counted for the first time, and every `expected` is still 0. `held` are letters
+    that wait because the address they go to was reported as wrong.
+    """
 
     event: EventStatus
     now: AwareDatetime
+    counting: bool
     paused: list[PauseStatus]
     slowed: list[SlowdownStatus]
     delayed: Delayed
@@ -125,7 +128,7 @@ def routes(office: Office) -> APIRouter:
     def status() -> Status:
         """Where every mailing stands."""
         now = office.clock()
-        found = standing(office.database, office.event, now)
+        found = standing(office.database, office.event, now, in_full=False)
         if found is None:
             raise HTTPException(404, "nothing is published yet")
         return status_of(found, outlook(office.database, office.profile, found, now), now)
@@ -148,6 +151,7 @@ def status_of(found: Standing, looks: Outlook, now: datetime) -> Status:
             published=found.version.published_at,
         ),
         now=now,
+        counting=not found.is_foretold,
         paused=[
             PauseStatus(
                 mailing=None if each.mailing == EVERYTHING else each.mailing,
