@@ -1,14 +1,18 @@
 """Nothing leaves to an address that was reported as wrong, and nothing is lost that was to; on both databases."""
 
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from sqlalchemy import delete, select, text
 
 from mailer.outbox import flags, letters, occasions, people
 from mailer.outbox.database import Database
 from mailer.outbox.letter import Happening, LetterState
 from mailer.outbox.moving import move
+from mailer.outbox.schema import Trouble, flag
 from mailer.outbox.schema import letter as letter_table
+from tests.outbox.answered import listed, reported, said
 from tests.outbox.world import (
     EVENT,
     NOW,
@@ -124,3 +128,22 @@ def test_the_flag_is_one_events_and_the_newest_report_counts(database: Database)
         assert flags.flag(c, here, later(hours=1))
         assert flags.flagged(c, "another") == set()
         assert not flags.clear(c, "another", FIRST)
+
+
+def test_what_was_reported_before_there_were_flags_is_flagged_by_the_upgrade(database: Database) -> None:
+    step = import_module("mailer.outbox.migrations.versions.0008_flags")
+    with database.writing() as c:
+        wrong, right, late, soft, _ = ids = listed(c, *map(person, range(5)))
+        reported(c, wrong)
+        reported(c, wrong, after=timedelta(hours=1))
+        said(c, wrong, "accepted")
+        reported(c, right)
+        said(c, right, "accepted", after=timedelta(seconds=1))
+        reported(c, late, Trouble.SOFT)
+        reported(c, late)
+        reported(c, soft, Trouble.SOFT)
+        before = sorted(map(tuple, c.execute(select(flag))))
+        c.execute(delete(flag))
+        c.execute(text(step.FLAGGED))
+        assert sorted(map(tuple, c.execute(select(flag)))) == before
+    assert [ids.index(each) for each, _ in before] == [0, 2]
