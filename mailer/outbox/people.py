@@ -455,15 +455,14 @@ def unconfirmed(c: Connection, event: str, mailing: str, source: str) -> dict[in
         .group_by(letter.c.recipient_id)
         .subquery()
     )
-    last = func.max(answered.c.at)
     query = (
-        select(answered.c.recipient_id, last.label("at"))
+        select(answered.c.recipient_id, func.max(answered.c.at).label("at"))
         .join(recipient, recipient.c.id == answered.c.recipient_id)
         .outerjoin(told, told.c.recipient_id == answered.c.recipient_id)
         .where(recipient.c.event == event, recipient.c.left_at.is_(None))
         .where(answered.c.source == source)
-        .group_by(answered.c.recipient_id, told.c.due_at)
-        .having(or_(told.c.due_at.is_(None), last >= told.c.due_at))
+        .where(or_(told.c.due_at.is_(None), answered.c.at >= told.c.due_at))
+        .group_by(answered.c.recipient_id)
     )
     return {row.recipient_id: row.at for row in c.execute(query)}
 
