@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from mailer.agenda.upkeep import Cause, Told, Upkeep
+from tests import conference
 
 AT = datetime(2027, 1, 11, 8, 0, tzinfo=UTC)
 EVENT = Told(anchor="event", version=3, sequence=2, asked=True)
@@ -45,7 +46,9 @@ def test_another_upkeep_has_another_digest(change: dict[str, object]) -> None:
 
 
 def test_composing_needs_the_version_it_is_told_since_and_those_of_all_that_is_told() -> None:
+    versions = {number: conference.version(number=number) for number in range(1, 5)}
     assert UPKEEP.versions == {1, 2, 3}
+    assert UPKEEP.earlier(versions.__getitem__) == {number: versions[number] for number in (1, 2, 3)}
     assert UPKEEP.model_copy(update={"later": (("session-2", 4),)}).versions == {1, 2, 3, 4}
 
 
