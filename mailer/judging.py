@@ -124,8 +124,7 @@ def judge(
 def judge_answer(reply: Reply, held: Held | None, known: Reader | None, at: datetime) -> Judgement:
     """Whether an answer counts, for whom, and what a person is to look at (RFC 5546 3.2.3, 3.2.7).
 
-    The SEQUENCE that was last sent, or a higher one, is the present version. A DTSTAMP ahead of us is a wrong clock,
-    and would outlive every later answer: it counts as of when the mail came.
+    The SEQUENCE that was last sent, or a higher one, is the present version.
     """
     if why := _obstacle(reply, held):
         whose = held.reader if held else known
@@ -135,7 +134,7 @@ def judge_answer(reply: Reply, held: Held | None, known: Reader | None, at: date
         recipient_id=held.reader.recipient_id,
         anchor=held.anchor,
         answer=ANSWERS[reply.partstat],
-        at=min(reply.stamped_at or at, at),
+        at=_given_at(reply, held.reader, at),
         sequence=min(reply.sequence, held.sequence_sent),
         comment=reply.comment,
         is_current=reply.sequence >= held.sequence_sent,
@@ -149,6 +148,14 @@ def judge_answer(reply: Reply, held: Held | None, known: Reader | None, at: date
     if not given.is_current:
         state, outcome = IncomingState.SORTED, f"{outcome}: {EARLIER}"
     return Judgement(state=state, outcome=outcome, recipient_id=held.reader.recipient_id, answer=given)
+
+
+def _given_at(reply: Reply, reader: Reader, came_at: datetime) -> datetime:
+    """When an answer was given: its DTSTAMP, or when the mail came, where that is a wrong clock's. One ahead of us
+    would outlive every later answer, and every other would outlive one from before its reader was asked.
+    """
+    stamp = reply.stamped_at
+    return stamp if stamp and reader.joined_at <= stamp <= came_at else came_at
 
 
 def _obstacle(reply: Reply, held: Held | None) -> str:
@@ -239,7 +246,7 @@ def accepted_as(mail: Incoming, reader: Reader, held: Held | None) -> Given | No
         recipient_id=reader.recipient_id,
         anchor=held.anchor if held else "event",
         answer=ANSWERS[reply.partstat],
-        at=min(reply.stamped_at or mail.received_at, mail.received_at),
+        at=_given_at(reply, reader, mail.received_at),
         sequence=min(reply.sequence, held.sequence_sent) if held else 0,
         comment=reply.comment,
         is_current=True,

@@ -60,6 +60,8 @@ def ledger(
         print(f"{letters} letter{'' if letters == 1 else 's'} will leave at once.")
     elif heal and seen.moved_by_rules:
         print("Published at the hours that were agreed; those concerned will be told.")
+    elif heal and seen.stale:
+        print("Somebody else has seen to them meanwhile: look at the ledger again.")
 
 
 def _show(seen: "Overview") -> None:

@@ -10,7 +10,6 @@ from datetime import datetime
 from mailer import calendars, confirming
 from mailer.agenda import changes
 from mailer.agenda.model import ABOUT_ENTRIES, AgendaVersion, MailingKind
-from mailer.agenda.rules import EVENT
 from mailer.agenda.upkeep import Upkeep
 from mailer.calendars import Consequences, Overview
 from mailer.composition.composing import Composed, Sender, compose
@@ -103,7 +102,7 @@ class Mending:
         event = draft.event.key
         with self.database.reading() as transaction:
             version_of = calendars.versions_in(transaction, event)
-            earlier = {n: draft if n == draft.number else version_of(n) for n in upkeep.versions}
+            earlier = upkeep.earlier(lambda number: draft if number == draft.number else version_of(number))
             links = people.links_of(transaction, event, recipient.address)
         return compose(
             version=draft, mailing=draft.event.mailing(occasion.mailing), anchor=occasion.anchor,
@@ -114,13 +113,9 @@ class Mending:
     def _confirmation(
         self, transaction: Transaction, draft: AgendaVersion, ids: Sequence[int]
     ) -> tuple[Occasion, Upkeep] | None:
-        due_at = confirming.due_after(self.now)
-        occasion = Occasion(
-            due_at=due_at, mailing=confirming.CONFIRMATION, anchor=EVENT,
-            useful_until=due_at + confirming.USEFUL_FOR,
-        )  # fmt: skip
+        occasion = confirming.occasion_after(self.now)
         for holder in ledger.holders(transaction, draft.event.key, ids):
-            return occasion, confirming.upkeep_of(draft, holder, due_at)
+            return occasion, confirming.upkeep_of(draft, holder, occasion.due_at)
         return None
 
     # ── the ledger ───────────────────────────────────────────────────────────────────────────────────────────
@@ -158,27 +153,32 @@ class Mending:
         ]  # fmt: skip
 
     def heal(self, event: str, seen: Overview) -> int:
-        """Send once more what makes stale entries right; how many letters that is. Where a zone's rules have moved
-        sessions, the agenda is published at the hours that were agreed, and everybody is told by that.
+        """Send once more what makes stale entries right; how many letters that is. Those alone that were seen and are
+        stale still: somebody else may have healed them meanwhile. Where a zone's rules have moved sessions, the agenda
+        is published at the hours that were agreed, and everybody is told by that.
 
         Raises:
             ConvenorError: the agenda has changed since it was looked at.
         """
         if seen.moved_by_rules:
-            self._publish_by_the_clock(event)
+            self._publish_by_the_clock(seen)
         with self.database.writing() as transaction:
             latest = _latest(transaction, event)
             if not seen.moved_by_rules and latest.number != seen.version.number:
                 raise ConvenorError("the agenda has changed meanwhile: look at the ledger again")
             agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
-            return calendars.heal(transaction, latest, seen.stale, self.texts.digest, self.now)
+            version_of = calendars.versions_in(transaction, event)
+            now_stale = calendars.overview(transaction, latest, version_of, self.now).stale
+            both = [each for each in now_stale if each in seen.stale]
+            return calendars.heal(transaction, latest, both, self.texts.digest, self.now)
 
-    def _publish_by_the_clock(self, event: str) -> None:
+    def _publish_by_the_clock(self, seen: Overview) -> None:
+        event = seen.version.event.key
         with self.database.reading() as transaction:
-            latest = _latest(transaction, event)
             listed = [member.recipient for member in people.roster(transaction, event)]
+            known = (seen.version.number, people.changed_at(transaction, event))
         service = Service(database=self.database, event=event, sender=self.sender, texts=self.texts)
-        service.publish(changes.follow_the_clocks(latest), listed, self.now)
+        service.publish(changes.follow_the_clocks(seen.version), listed, self.now, seen=known)
 
     def correct(self, event: str, address: str) -> int:
         """Tell one person, or everyone, anew all that they hold, as newer than anything before; how many letters.

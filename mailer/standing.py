@@ -6,7 +6,7 @@ One answer for the page, the terminal and the command line. It counts; it names 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -92,11 +92,14 @@ class MailingStanding:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
+    """`is_foretold` is False while the letters to come are still being counted: `expected` says 0 then."""
+
     version: AgendaVersion
     recipients: int
     unsubscribed: int
     answers: dict[str, int]
     mailings: tuple[MailingStanding, ...]
+    is_foretold: bool = True
 
     def count(self, *states: LetterState) -> int:
         return sum(mailing.counts.get(state, 0) for mailing in self.mailings for state in states)
@@ -106,28 +109,31 @@ class Standing:
         return sum(mailing.letters for mailing in self.mailings)
 
 
-def standing(database: Database, event: str, now: datetime) -> Standing | None:
+def standing(database: Database, event: str, now: datetime, *, in_full: bool = True) -> Standing | None:
     """How an event stands at `now`, or, with a `LONG_LIST`, stood a few seconds before; None while nothing of it is
     published.
+
+    The first count of the letters to come from a long list takes seconds: it is waited for only if the standing is
+    wanted `in_full`.
     """
-    return _lately.get((database.engine, event), now, partial(_standing, database, event, now))
+    count = partial(_standing, database, event, now, in_full=in_full)
+    return _lately.get((database.engine, event, in_full), now, count)
 
 
-def _standing(database: Database, event: str, now: datetime) -> Standing | None:
+def _standing(database: Database, event: str, now: datetime, *, in_full: bool) -> Standing | None:
     with database.reading() as transaction:
         version = agendas.latest(transaction, event)
         if version is None:
             return None
         opened = letters.progress(transaction, event)
-        foretold = _foretold(database, transaction, version, now)
+        foretold = _foretold(database, transaction, version, now, in_full=in_full)
     found = {each.occasion.identity: each for each in opened}
     timetable, counted = foretold.timetable, foretold.counted
     rows: dict[str, list[OccasionStanding]] = {}
     for identity in sorted(timetable.keys() | found.keys(), key=lambda key: (key[2], key)):
+        to_come = (foretold.expected or {}).get(identity, 0)
         rows.setdefault(identity[0], []).append(
-            _occasion(
-                version, timetable.get(identity), found.get(identity), foretold.expected.get(identity, 0)
-            )
+            _occasion(version, timetable.get(identity), found.get(identity), to_come)
         )
     for key in UNASKED.keys() & rows.keys():
         rows[key] = _by_the_hour(version, rows[key])
@@ -143,6 +149,7 @@ def _standing(database: Database, event: str, now: datetime) -> Standing | None:
             )
             for mailing in (*version.event.mailings, *UNASKED.values()) if mailing.key in rows
         ),
+        is_foretold=foretold.expected is not None,
     )  # fmt: skip
 
 
@@ -188,12 +195,12 @@ def _occasion(
 
 @dataclass(frozen=True, kw_only=True)
 class _Foretold:
-    """What follows from an agenda and a roster: it is the same while they are."""
+    """What follows from an agenda and a roster: it is the same while they are. `expected` takes long."""
 
     state: object
     counted: people.RosterCounts
     timetable: Mapping[Identity, Occasion]
-    expected: Mapping[Identity, int]
+    expected: Mapping[Identity, int] | None = None
 
 
 LONG_LIST = 2_000
@@ -209,17 +216,18 @@ _being_counted: set[tuple[str, str]] = set()
 
 
 def _foretold(
-    database: Database, transaction: Transaction, version: AgendaVersion, now: datetime
+    database: Database, transaction: Transaction, version: AgendaVersion, now: datetime, *, in_full: bool
 ) -> _Foretold:
     """The letters of each occasion to come. A list may be long, and the page looks every second: it is counted and
     judged anew only when the agenda, the list, an answer or an unsubscription has changed.
     """
     where = (str(transaction.engine.url), version.event.key)
     state = _state(transaction, version)
-    known = _known.get(where)
-    if known is None or (known.state != state and known.counted.asked < LONG_LIST):
+    known = _known.get(where) or _uncounted(transaction, version)
+    is_long, is_old = known.counted.asked >= LONG_LIST, known.expected is None or known.state != state
+    if is_old and (not is_long or (in_full and known.expected is None)):
         known = _known[where] = _counted(transaction, version, now)
-    elif known.state != state and where not in _being_counted:
+    elif is_old and where not in _being_counted:
         _being_counted.add(where)
         Thread(target=_count_anew, args=(database, where, now), name="counting", daemon=True).start()
     return known
@@ -230,16 +238,22 @@ def _state(transaction: Transaction, version: AgendaVersion) -> object:
     return version, people.changed_at(transaction, event), people.unsubscribed(transaction, event)
 
 
-def _counted(transaction: Transaction, version: AgendaVersion, now: datetime) -> _Foretold:
+def _uncounted(transaction: Transaction, version: AgendaVersion) -> _Foretold:
     event = version.event.key
     ahead = due.occasions(version, people.zones(transaction, event))
-    letters_of = due.expected(version, ahead, people.each_listed(transaction, event), now)
     return _Foretold(
         state=_state(transaction, version),
         counted=people.counts(transaction, event),
         timetable={occasion.identity: occasion for occasion in ahead},
-        expected={occasion.identity: n for occasion, n in zip(ahead, letters_of, strict=True)},
     )
+
+
+def _counted(transaction: Transaction, version: AgendaVersion, now: datetime) -> _Foretold:
+    found = _uncounted(transaction, version)
+    ahead = list(found.timetable.values())
+    letters_of = due.expected(version, ahead, people.each_listed(transaction, version.event.key), now)
+    expected = {occasion.identity: n for occasion, n in zip(ahead, letters_of, strict=True)}
+    return replace(found, expected=expected)
 
 
 def _count_anew(database: Database, where: tuple[str, str], now: datetime) -> None:

@@ -7,11 +7,16 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mailer import outlook, standing, wallclock
 from tests.databases import database, database_url, postgresql_database, postgresql_server, sqlite_template
 
 __all__ = ["database", "database_url", "postgresql_database", "postgresql_server", "sqlite_template"]
+
+settings.register_profile("convenor", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("convenor")
+"""How long an example takes says how busy the machine is; what must be quick is measured where it is promised."""
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - the system's own name for it
 ROOM = 2 * 1024**3

@@ -23,7 +23,12 @@ from mailer.outbox.schema import Answer, IncomingState, Trouble
 
 S = IncomingState
 AT = datetime(2027, 1, 14, 9, tzinfo=UTC)
-ANA = Reader(recipient_id=7, event="cybercrime-2027", address="ana.novak@prosecution.example")
+ANA = Reader(
+    recipient_id=7,
+    event="cybercrime-2027",
+    address="ana.novak@prosecution.example",
+    joined_at=AT - timedelta(days=3),
+)
 HELD = Held(reader=ANA, anchor="event", sequence_sent=2)
 YES = Reply(
     method="REPLY",
@@ -60,9 +65,16 @@ def test_only_the_version_that_was_last_sent_is_answered(sequence: int, is_curre
 
 @pytest.mark.parametrize(
     ("stamped_at", "counts_from"),
-    [(AT - timedelta(hours=1), AT - timedelta(hours=1)), (None, AT), (AT + timedelta(days=900), AT)],
+    [
+        (AT - timedelta(hours=1), AT - timedelta(hours=1)),
+        (AT - timedelta(days=3), AT - timedelta(days=3)),
+        (None, AT),
+        (AT + timedelta(days=900), AT),
+        (AT - timedelta(days=4), AT),
+        (datetime(1, 1, 1, tzinfo=UTC), AT),
+    ],
 )
-def test_a_stamp_counts_unless_it_is_missing_or_ahead(
+def test_a_stamp_counts_unless_it_is_missing_or_ahead_or_from_before_anybody_was_asked(
     stamped_at: datetime | None, counts_from: datetime
 ) -> None:
     given = judge_answer(Reply(**{**vars(YES), "stamped_at": stamped_at}), HELD, None, AT).answer

@@ -1,7 +1,8 @@
 """Calendars by hand: what a draft would do, how they stand, what makes them right."""
 
-import shutil
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,25 +11,21 @@ from mailer.agenda import changes
 from mailer.agenda.model import AgendaVersion, Event
 from mailer.errors import ConvenorError
 from mailer.mending import Mending
-from mailer.outbox.database import open_database
 from mailer.planning.entries import Effect
 from tests.conference import at
 from tests.modelcalendar import files_in
-from tests.secretariat import ANA, BEN, EVA, HOUR, MINUTE, SENDER, TEXTS, Fate, Secretariat
+from tests.secretariat import ANA, BEN, EVA, HOUR, MINUTE, SENDER, TEXTS, Fate, Secretariat, begun
+
+SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
 def office(sqlite_template: Path, tmp_path: Path) -> Iterator[Secretariat]:
     """Everybody has the invitation and the agenda; Ana chose a session."""
-    shutil.copy(sqlite_template, tmp_path / "office.db")
-    database = open_database(f"sqlite:///{tmp_path}/office.db")
-    office = Secretariat(database)
-    office.publish()
-    office.wait()
-    office.choose(ANA, "session-2")
-    office.wait()
-    yield office
-    database.close()
+    with begun(sqlite_template, tmp_path) as office:
+        office.choose(ANA, "session-2")
+        office.wait()
+        yield office
 
 
 def mending(office: Secretariat) -> Mending:
@@ -81,6 +78,22 @@ def test_the_letter_that_is_shown_is_the_letter_that_leaves(office: Secretariat)
     assert asked.raw == sent[ANA.address, "session-2"]
 
 
+def test_whoever_left_the_list_before_is_no_sample_but_still_told(office: Secretariat) -> None:
+    office.publish(listed=(BEN, EVA))
+    version, shown = office.latest, mending(office)
+    told = shown.consequences(version, [])
+    assert {each.addresses for each in told.changes} == {(ANA.address,)}
+    assert shown.sample(version, told) is None
+    version = draft(office, moved(office))
+    told = shown.consequences(version, [])
+    sample = shown.sample(version, told)
+    office.publish(moved(office))
+    sent = {(each.address, each.anchor): each.raw for each in office.wait()}
+    assert sample
+    assert sample.raw == sent[BEN.address, "event"]
+    assert (ANA.address, "event") in sent
+
+
 def test_a_letter_that_nobody_would_get_is_not_shown(office: Secretariat) -> None:
     with pytest.raises(ConvenorError, match="no letter of kind 'cancellation'"):
         mending(office).letter(office.latest, "cancellation", ANA, None)
@@ -100,6 +113,26 @@ def test_stale_entries_are_healed_once_and_only_in_the_agenda_that_was_seen(offi
         mending(office).heal(office.agenda.key, seen)
     office.wait(HOUR)
     assert (office.faults(), mending(office).overview(office.agenda.key).stale) == ([], ())
+
+
+def test_what_two_people_looked_at_is_healed_once(office: Secretariat) -> None:
+    office.publish(moved(office))
+    office.wait(fate=lambda: Fate.REFUSED)
+    one, other = (mending(office).overview(office.agenda.key) for _ in range(2))
+    assert mending(office).heal(office.agenda.key, one) == 4
+    office.now += SECOND
+    assert mending(office).heal(office.agenda.key, other) == 0
+    assert len(office.wait()) == 4
+    assert mending(office).heal(office.agenda.key, other) == 0
+    assert (office.wait(), office.faults()) == ([], [])
+
+
+def test_hours_are_not_put_back_over_an_agenda_that_was_published_meanwhile(office: Secretariat) -> None:
+    seen = replace(mending(office).overview(office.agenda.key), moved_by_rules=("session-1",))
+    version = office.publish(moved(office))
+    with pytest.raises(ConvenorError, match="published meanwhile"):
+        mending(office).heal(office.agenda.key, seen)
+    assert office.latest == version
 
 
 def test_a_correction_is_newer_than_all_that_was_told(office: Secretariat) -> None:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -12,6 +13,7 @@ from mailer.lately import FRESH_FOR
 from mailer.outbox import letters, people
 from mailer.outbox.database import Database
 from mailer.outbox.letter import LetterState
+from mailer.planning import due
 from mailer.service import Service
 from mailer.standing import Stage, standing
 from tests.conference import EVENT, PUBLISHED_AT, RECIPIENTS, STARTS_AT
@@ -119,6 +121,39 @@ def test_a_long_list_is_counted_anew_beside_the_pages(
     assert before
     assert before.recipients == len(RECIPIENTS)
     assert seen == [len(RECIPIENTS), len(RECIPIENTS), len(RECIPIENTS) - 1]
+
+
+def test_the_first_page_does_not_wait_for_the_count_of_a_long_list(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.standing._known", {})
+    monkeypatch.setattr("mailer.standing.LONG_LIST", len(RECIPIENTS))
+    may_count = threading.Event()
+    expected = due.expected
+
+    def count(*asked: Any) -> list[int]:
+        assert may_count.wait(10)
+        return expected(*asked)
+
+    monkeypatch.setattr(due, "expected", count)
+    Service(database=database, event=EVENT.key, sender=SENDER, texts=TEXTS).publish(
+        EVENT, RECIPIENTS, PUBLISHED_AT
+    )
+
+    at_once = standing(database, EVENT.key, PUBLISHED_AT, in_full=False)
+    may_count.set()
+    in_full = standing(database, EVENT.key, PUBLISHED_AT)
+    _let_counting_end()
+    later = standing(database, EVENT.key, PUBLISHED_AT + timedelta(seconds=4), in_full=False)
+
+    assert at_once
+    assert in_full
+    assert (at_once.is_foretold, at_once.recipients) == (False, len(RECIPIENTS))
+    assert in_full.is_foretold
+    assert later == in_full
+    assert [m.occasions[0].due_at for m in at_once.mailings] == [
+        m.occasions[0].due_at for m in in_full.mailings
+    ]
 
 
 def _let_counting_end() -> None:

@@ -75,7 +75,7 @@ def _read(part: bytes) -> Reply:
     try:
         calendars = [each for each in Calendar.from_ical(essence, multiple=True) if each.name == "VCALENDAR"]
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        return Reply(trouble=f"its calendar part cannot be read ({_clean(str(error), 100)})")
+        return Reply(trouble=f"its calendar part cannot be read ({_line(str(error), 100)})")
     if not calendars:
         return Reply(trouble="its calendar part holds no calendar")
     found = [_reply(calendar) for calendar in calendars]
@@ -99,7 +99,7 @@ def _essence(part: bytes) -> Iterator[bytes]:
 
 
 def _reply(calendar: Any) -> Reply:
-    method = _clean(str(calendar.get("METHOD", "")), 40).upper()
+    method = _line(str(calendar.get("METHOD", "")), 40).upper()
     events = [each for each in calendar.subcomponents if each.name == "VEVENT"]
     if not events:
         return Reply(method=method, trouble="it holds no event")
@@ -113,7 +113,7 @@ def _answer(method: str, event: Any) -> Reply:
     attendees = _several(event.get("ATTENDEE"))
     facts: dict[str, Any] = {
         "method": method,
-        "uid": _clean(_text(event.get("UID")), _LONGEST["uid"]),
+        "uid": _line(_text(event.get("UID")), _LONGEST["uid"]),
         "sequence": _sequence(event.get("SEQUENCE")),
         "stamped_at": _stamp(event),
     }
@@ -140,7 +140,7 @@ def _attendee(attendee: Any, event: Any) -> dict[str, Any]:
     said = _texts(event.get("COMMENT")) or _texts(params.get("X-RESPONSE-COMMENT"))
     return {
         "attendee": address(str(attendee)),
-        "partstat": _clean(str(params.get("PARTSTAT", "NEEDS-ACTION")), 40).upper(),
+        "partstat": _line(str(params.get("PARTSTAT", "NEEDS-ACTION")), 40).upper(),
         "comment": _clean("\n".join(said), _LONGEST["comment"]),
         "delegated_to": address(next(iter(_texts(params.get("DELEGATED-TO"))), "")),
     }
@@ -148,7 +148,7 @@ def _attendee(attendee: Any, event: Any) -> dict[str, Any]:
 
 def address(text: str) -> str:
     """A calendar address (RFC 5545 3.3.3) as an address: `MAILTO:` in whatever case is taken away."""
-    return _clean(re.sub(r"^\s*mailto:", "", text, flags=re.IGNORECASE), _LONGEST["address"])
+    return _line(re.sub(r"^\s*mailto:", "", text, flags=re.IGNORECASE), _LONGEST["address"])
 
 
 def _several(value: Any) -> list[Any]:
@@ -180,6 +180,11 @@ def _stamp(event: Any) -> datetime | None:
         )
     except (ValueError, AttributeError):
         return None
+
+
+def _line(text: str, longest: int) -> str:
+    """Strangers' text as one line: parameters may hold line breaks (RFC 6868)."""
+    return " ".join(_clean(text, longest).split())
 
 
 def _clean(text: str, longest: int) -> str:

@@ -7,7 +7,7 @@ what, the outbox knows.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from mailer.agenda.changes import significant, worded
@@ -17,13 +17,14 @@ from mailer.agenda.upkeep import Cause, Told, Upkeep
 from mailer.planning.due import Occasion
 
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 ACCEPTED, DECLINED = "accepted", "declined"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """What a calendar was last told of one entry: from which version, with which SEQUENCE, and how.
+    """What a calendar was last told of one entry: from which version, with which SEQUENCE and DTSTAMP, and how.
 
     One `in_doubt` may not have arrived: nobody knows.
     """
@@ -33,6 +34,7 @@ class Held:
     asked: bool
     cancelled: bool = False
     in_doubt: bool = False
+    stamped_at: datetime = _NEVER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +182,7 @@ class Entries:
             for each in anchors
             if self._is_wanted(holder, each, holder.held.get(each))
         )  # fmt: skip
+        stamped_at = max(stamped_at, *self._newer_stamps(holder, told))
         return Upkeep(cause=Cause.AGENDA, since=self.latest.number, stamped_at=stamped_at, told=told)
 
     # ── one entry ────────────────────────────────────────────────────────────────────────────────────────────
@@ -219,7 +222,7 @@ class Entries:
         answer = holder.answers.get(anchor, "") if effect is Effect.REWORD else ""
         cause, due_at = Cause.AGENDA, self.latest.published_at + self._quiet
         if held and held.cancelled and holder.joined_at > self.latest.published_at:  # they came back
-            due_at = _whole_second(holder.joined_at) + self._quiet
+            due_at = _next_second(holder.joined_at) + self._quiet
         if choice and choice.wanted and self._is_because_of(choice, held):
             cause, due_at, answer = Cause.CHOICE, _minute_after(choice.at), ACCEPTED
         told = Told(
@@ -230,7 +233,7 @@ class Entries:
             anew=effect is Effect.REQUEST and not answer,
             answer=answer,
         )
-        since = held.version if held else self.latest.number
+        since = self._since(held) if held else self.latest.number
         return Step(told=told, effect=effect, cause=cause, due_at=due_at, since=since)
 
     def _is_because_of(self, choice: Choice, held: Held | None) -> bool:
@@ -242,20 +245,21 @@ class Entries:
         no longer has. Where everything is off, what asked nobody goes beside the CANCEL of the event.
         """
         is_alone = holder.left_at is None and not self.event.cancelled
+        since = self._since(held)
         told = Told(
             anchor=anchor,
-            version=self._last_that_holds(anchor, held.version),
+            version=self._last_that_holds(anchor, since),
             sequence=self._number(anchor, held, is_new=True),
             asked=held.asked or is_alone,
             cancelled=True,
         )
         if holder.left_at is not None:
-            cause, due_at = Cause.LEFT, _whole_second(holder.left_at) + self._quiet
+            cause, due_at = Cause.LEFT, _next_second(holder.left_at) + self._quiet
         elif significant(self.event, anchor) is None:
             cause, due_at = Cause.AGENDA, self.latest.published_at + self._quiet
         else:
             cause, due_at = Cause.CHOICE, _minute_after(holder.choices[anchor].at)
-        return Step(told=told, effect=Effect.CANCEL, cause=cause, due_at=due_at, since=held.version)
+        return Step(told=told, effect=Effect.CANCEL, cause=cause, due_at=due_at, since=since)
 
     def _again(self, holder: Holder, anchor: str, held: Held) -> Step:
         """What is right by the ledger, told once more."""
@@ -298,11 +302,16 @@ class Entries:
             upkeep=Upkeep(
                 cause=first.cause,
                 since=min(step.since for step in steps),
-                stamped_at=max(due_at, self.latest.published_at),
+                stamped_at=max(due_at, self.latest.published_at, *self._newer_stamps(holder, told)),
                 told=told,
             ),
             steps=tuple(steps),
         )
+
+    def _newer_stamps(self, holder: Holder, told: Iterable[Told]) -> Iterator[datetime]:
+        """What is newer than the stamps these calendars hold, whatever the clock said then (RFC 5546 2.1.5)."""
+        held = (holder.held.get(each.anchor) for each in told)
+        yield from (each.stamped_at + SECOND for each in held if each)
 
     def _useful_until(self, anchor: str, told: Iterable[Told]) -> datetime:
         """The later end of what was told before and of what is told now."""
@@ -324,6 +333,10 @@ class Entries:
     def _place(self, anchor: str) -> tuple[int, str]:
         places = {EVENT: -1} | {session.key: place for place, session in enumerate(self.event.sessions)}
         return places.get(anchor, len(places)), anchor
+
+    def _since(self, held: Held) -> int:
+        """The version that a calendar was last told of; the one in force where a damaged row names none there was."""
+        return held.version if self.earlier.get(held.version) else self.latest.number
 
     def _last_that_holds(self, anchor: str, number: int) -> int:
         """The newest version up to this one in which the entry takes place: a cancellation shows it as it was."""
@@ -361,13 +374,22 @@ def carried(version: AgendaVersion, mailing: Mailing, anchor: str, upkeep: Upkee
     if upkeep:
         return {
             each.anchor: Held(
-                version=version.number, sequence=each.sequence, asked=each.asked, cancelled=each.cancelled
+                version=version.number,
+                sequence=each.sequence,
+                asked=each.asked,
+                cancelled=each.cancelled,
+                stamped_at=upkeep.stamped_at,
             )
             for each in upkeep.told
         }
     asked = mailing.calendar is not CalendarPart.SESSIONS
     return {
-        each: Held(version=version.number, sequence=version.sequences.get(each, 0), asked=asked)
+        each: Held(
+            version=version.number,
+            sequence=version.sequences.get(each, 0),
+            asked=asked,
+            stamped_at=version.published_at,
+        )
         for each in _carried(version.event, mailing.calendar, anchor)
     }
 
@@ -377,6 +399,6 @@ def _minute_after(at: datetime) -> datetime:
     return at.replace(second=0, microsecond=0) + MINUTE
 
 
-def _whole_second(at: datetime) -> datetime:
+def _next_second(at: datetime) -> datetime:
     """The next whole second, for DTSTAMP has no others."""
     return at if not at.microsecond else at.replace(microsecond=0) + SECOND

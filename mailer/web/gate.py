@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailer.web import pages
@@ -47,7 +48,12 @@ class Gate:
             return
         outgoing = _Outgoing(send)
         status = self._refusal(scope)
-        body = b"" if status else await _read(receive)
+        try:
+            body = b"" if status else await _read(receive)
+        except (
+            ClientDisconnect
+        ):  # half a form may say the opposite of the whole, and nobody waits for an answer
+            return
         if body is None:
             status = 413
         if status:
@@ -110,10 +116,16 @@ def _as_get(scope: Scope) -> Scope:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """The whole body, or None as soon as it is more than a page takes, whatever Content-Length says."""
+    """The whole body, or None as soon as it is more than a page takes, whatever Content-Length says.
+
+    Raises:
+        ClientDisconnect: the line broke before the body was there.
+    """
     chunks, size, more = [], 0, True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         more = message.get("more_body", False)

@@ -106,6 +106,15 @@ def test_whoever_it_is_delegated_to_is_told() -> None:
     )
 
 
+def test_what_is_shown_in_a_line_holds_no_line_break() -> None:
+    """A parameter may (RFC 6868), and the organiser would read what follows as a mail of its own."""
+    forged = "deputy@prosecution.example^n   99  2027-01-13 08:00  another mail"
+    line = f'ATTENDEE;PARTSTAT="DELEGATED^n x";DELEGATED-TO="mailto:{forged}":MAILTO:{ANA}'
+    found = reply(mails.calendar("REPLY", UID, more=line))
+    assert found.delegated_to == "deputy@prosecution.example 99 2027-01-13 08:00 another mail"
+    assert found.partstat == "DELEGATED X"
+
+
 @pytest.mark.parametrize(
     "hostile",
     [

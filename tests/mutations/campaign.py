@@ -15,7 +15,12 @@ from mailer.outbox.incoming import Held, Reader
 from tests.mutations.mutator import ASKED, Mutator
 
 AT = datetime(2027, 1, 14, 9, tzinfo=UTC)
-READER = Reader(recipient_id=1, event="cybercrime-2027", address=ASKED.attendee)
+READER = Reader(
+    recipient_id=1,
+    event="cybercrime-2027",
+    address=ASKED.attendee,
+    joined_at=datetime(2027, 1, 1, tzinfo=UTC),
+)
 HELD = Held(reader=READER, anchor="event", sequence_sent=ASKED.sequence)
 
 MOST_SECONDS, MOST_MEGABYTES = 2.0, 128.0

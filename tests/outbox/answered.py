@@ -40,7 +40,11 @@ def said(
     after: timedelta = timedelta(),
     sequence: int = 0,
 ) -> None:
-    people.record_answer(c, recipient_id, anchor, answer, NOW + after, "page", sequence=sequence)
+    """They answered then; we learnt of it long after, in whatever order."""
+    learnt_at = NOW + timedelta(days=365)
+    people.record_answer(
+        c, recipient_id, anchor, answer, NOW + after, "page", sequence=sequence, noted_at=learnt_at
+    )
 
 
 def reported(

@@ -203,7 +203,16 @@ def test_answers_are_kept_and_the_one_given_last_counts(database: Database) -> N
         ]
         for answer, minute, kept in given:
             assert (
-                people.record_answer(c, one, "event", answer, later(minutes=minute), "reply", sequence=0)
+                people.record_answer(
+                    c,
+                    one,
+                    "event",
+                    answer,
+                    later(minutes=minute),
+                    "reply",
+                    sequence=0,
+                    noted_at=later(minutes=9),
+                )
                 is kept
             )
         people.record_answer(c, two, "event", "accepted", NOW, "page", sequence=0, noted_at=later(hours=2))
@@ -216,6 +225,20 @@ def test_answers_are_kept_and_the_one_given_last_counts(database: Database) -> N
         assert people.changed_at(c, EVENT) == later(hours=2)
         with pytest.raises(ValueError, match="maybe"):
             people.record_answer(c, one, "event", "maybe", NOW, "reply", sequence=0)
+
+
+def test_an_answer_that_a_clock_ahead_of_us_wrote_down_does_not_outlive_the_next(database: Database) -> None:
+    with database.writing() as c:
+        (one,) = list_people(c, 1)
+        people.record_answer(c, one, "event", "accepted", later(hours=20), "page", sequence=0)
+        people.record_answer(c, one, "session-1", "accepted", later(hours=20), "page", sequence=0)
+        people.record_answer(c, one, "event", "declined", NOW, "page", sequence=0)
+        assert [(each.anchor, each.answer, each.at) for each in people.answers(c, one)] == [
+            ("event", Answer.ACCEPTED, NOW),
+            ("event", Answer.DECLINED, NOW),
+            ("session-1", Answer.ACCEPTED, later(hours=20)),
+        ]
+        assert people.roster(c, EVENT)[0].answers == {"event": "declined", "session-1": "accepted"}
 
 
 def test_unsubscribing_during_the_run_stops_all_but_what_is_leaving(database: Database) -> None:

@@ -271,9 +271,10 @@ def test_a_mailing_brings_the_usual_unless_its_reader_was_told_more() -> None:
 def test_what_a_letter_brings_is_what_its_reader_holds() -> None:
     version = entries(EVENT, MOVED).latest
     invitation, agenda = (version.event.mailing(key) for key in ("invitation", "agenda"))
-    assert carried(version, invitation, "event", None) == {"event": asked(2)}
+    told: dict[str, Any] = {"stamped_at": version.published_at}
+    assert carried(version, invitation, "event", None) == {"event": asked(2, **told)}
     assert carried(version, agenda, "event", None) == {
-        S1: shown(2), S2: shown(2, 1), "session-3": shown(2)
+        S1: shown(2, **told), S2: shown(2, 1, **told), "session-3": shown(2, **told)
     }  # fmt: skip
 
 

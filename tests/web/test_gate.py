@@ -1,8 +1,10 @@
 """Who may come in by which name, how much they may carry, and what every response bears."""
 
+import asyncio
+
 import pytest
 from fastapi.testclient import TestClient
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from mailer.composition.links import Purpose
 from mailer.web.gate import Gate, host_of
@@ -92,6 +94,32 @@ def test_a_body_without_a_length_is_measured_all_the_same(calm_desk: Desk) -> No
     chunks = (b"x" * 16_384 for _ in range(8))
     response = calm_desk.browser().post(f"/r/{calm_desk.token()}/answer", content=chunks)
     assert response.status_code == 413
+
+
+def test_half_a_form_reaches_no_page() -> None:
+    """A line that breaks in the middle of it: what did arrive may say that sessions were added that were not."""
+    came: list[Message] = [
+        {
+            "type": "http.request",
+            "body": b"session=session-1&was=session-1&session=session-2",
+            "more_body": True,
+        },
+        {"type": "http.disconnect"},
+    ]
+    reached: list[Scope] = []
+
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        reached.append(scope)
+
+    async def receive() -> Message:
+        return came.pop(0)
+
+    async def send(message: Message) -> None:
+        raise AssertionError(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/r/somebody/sessions", "headers": []}
+    asyncio.run(Gate(page, base_url=LOCAL)(scope, receive, send))
+    assert (came, reached) == ([], [])
 
 
 def test_what_goes_wrong_inside_is_not_told(caplog: pytest.LogCaptureFixture) -> None:

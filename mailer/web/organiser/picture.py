@@ -160,7 +160,7 @@ def _labels(standing: Standing, span: Axis, start: float, end: float) -> list[La
     for mailing in standing.mailings:
         marks = _marks(mailing, span, start, end, most)
         if marks:
-            count = f"{mailing.letters or mailing.expected:,}"
+            count = "…" if _is_uncounted(standing, mailing) else f"{mailing.letters or mailing.expected:,}"
             when = moments.short_day(mailing.due_at, zone) + ", " + moments.hour(mailing.due_at, zone)
             small = f"{count} · {when}" if len(marks) == 1 else f"{count} · {len(_drawn(mailing))} occasions"
             labels.append(Label(x=marks[0].x, marks=marks, title=_shortened(mailing.title, 32), small=small))
@@ -237,12 +237,22 @@ def _extent(label: Label) -> tuple[float, float]:
     return left, left + _width(label)
 
 
+def _is_uncounted(standing: Standing, mailing: MailingStanding) -> bool:
+    return not (standing.is_foretold or mailing.letters)
+
+
+def _letters(standing: Standing, mailing: MailingStanding) -> str:
+    if _is_uncounted(standing, mailing):
+        return "letters being counted"
+    return f"{mailing.letters or mailing.expected} letters"
+
+
 def _summary(standing: Standing, now: datetime) -> str:
     """The drawing in words, for those who cannot see it."""
     zone = standing.version.event.zone
     told = "; ".join(
         f"{mailing.title}, {moments.short(mailing.due_at, zone)}, "
-        f"{mailing.letters or mailing.expected} letters, {mailing.stage.value}"
+        f"{_letters(standing, mailing)}, {mailing.stage.value}"
         for mailing in standing.mailings
     )
     return f"It is {moments.short(now, zone)}. {told}"

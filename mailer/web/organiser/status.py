@@ -106,11 +106,17 @@ class Delayed(BaseModel):
 
 
 class Status(BaseModel):
+    """`counting`: a long list is being counted for the first time, and every `expected` is still 0. `held` are letters
+    that wait because the address they go to was reported as wrong.
+    """
+
     event: EventStatus
     now: AwareDatetime
+    counting: bool
     paused: list[PauseStatus]
     slowed: list[SlowdownStatus]
     delayed: Delayed
+    held: int
     mailings: list[MailingStatus]
     totals: Totals
 
@@ -122,7 +128,7 @@ def routes(office: Office) -> APIRouter:
     def status() -> Status:
         """Where every mailing stands."""
         now = office.clock()
-        found = standing(office.database, office.event, now)
+        found = standing(office.database, office.event, now, in_full=False)
         if found is None:
             raise HTTPException(404, "nothing is published yet")
         return status_of(found, outlook(office.database, office.profile, found, now), now)
@@ -145,6 +151,7 @@ def status_of(found: Standing, looks: Outlook, now: datetime) -> Status:
             published=found.version.published_at,
         ),
         now=now,
+        counting=not found.is_foretold,
         paused=[
             PauseStatus(
                 mailing=None if each.mailing == EVERYTHING else each.mailing,
@@ -161,6 +168,7 @@ def status_of(found: Standing, looks: Outlook, now: datetime) -> Status:
             for each in looks.slowdowns
         ],
         delayed=Delayed(over_4_hours=looks.put_off[0], over_24_hours=looks.put_off[1]),
+        held=looks.held,
         mailings=[_mailing(mailing, looks) for mailing in found.mailings],
         totals=Totals(
             **_counts(all_counts, sum(mailing.expected for mailing in found.mailings)),

@@ -28,7 +28,7 @@ def routes(office: Office) -> APIRouter:
 
 def _shown(office: Office, template: str) -> HTMLResponse:
     now = office.clock()
-    found = standing(office.database, office.event, now)
+    found = standing(office.database, office.event, now, in_full=False)
     return pages.page(
         template,
         office=office,
