@@ -191,6 +191,12 @@ def one(c: Connection, incoming_id: int) -> tuple[Incoming, bytes] | None:
     return (_incoming(row), row.raw) if row else None
 
 
+def look_up(c: Connection, event: str, incoming_id: int) -> Incoming | None:
+    """A mail of this event's people, or of somebody nobody knows, by its number."""
+    row = c.execute(_rows().where(incoming.c.id == incoming_id, _of_event(event))).one_or_none()
+    return _incoming(row) if row else None
+
+
 def search(
     c: Connection,
     event: str,
