@@ -3,9 +3,10 @@
 import asyncio
 import http.client
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import pytest
 
@@ -15,6 +16,8 @@ from mailer.web.organiser import live
 from mailer.web.organiser.live import CHANGED, STILL_HERE, Live
 from mailer.web.serving import reserve, serve
 from tests.web.desk import Desk
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -128,7 +131,7 @@ def _pulse(desk: Desk) -> tuple[object, ...]:
         return pulse(transaction)
 
 
-def run(what):  # type: ignore[no-untyped-def]
+def run(what: Coroutine[Any, Any, T]) -> T:
     """In a thread of its own: the browser of other tests has its loop in this one."""
     with ThreadPoolExecutor(1) as beside:
         return beside.submit(lambda: asyncio.run(what)).result(30)

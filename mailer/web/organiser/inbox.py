@@ -4,6 +4,7 @@ What a mail is, and what follows from it, is decided elsewhere; its HTML is show
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Path, Query
@@ -149,14 +150,12 @@ def _add_mails(router: APIRouter, office: Office) -> None:
 
 
 def _add_addresses(router: APIRouter, office: Office) -> None:
-    @router.post("/inbox/trust")
-    def trust(address: Address = "") -> Response:
+    @router.post("/inbox/clear")
+    def clear(address: Address = "") -> Response:
         """A flagged address is right after all."""
         by = door.must(office, Role.ORGANISER, "clear a flag").name
-        try:
-            collecting.trust_address(office.database, office.event, address, office.clock(), by=by)
-        except ConvenorError:
-            pass  # somebody else has cleared it, or the list has changed: the page shows how it stands
+        with suppress(ConvenorError):  # somebody else was first: the page shows how it stands
+            collecting.clear_flag(office.database, office.event, address, office.clock(), by=by)
         return RedirectResponse("/inbox?show=bounce", 303)
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, HTTPException, Path, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -126,7 +126,7 @@ def _found(office: Office, sought: Sought, before: int | None) -> list[LetterRow
         )
 
 
-def _running(office: Office) -> dict[str, object]:
+def _running(office: Office) -> dict[str, Any]:
     now = office.clock()
     found: Standing | None = standing(office.database, office.event, now, in_full=False)
     looks = outlook(office.database, office.profile, found, now) if found else Outlook()
