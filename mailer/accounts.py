@@ -136,7 +136,7 @@ class Accounts:
         with self.database.reading() as transaction:
             if rows.is_any(transaction):
                 return None
-        return self.welcome(Role.ADMINISTRATOR, now, "convenor")
+        return self.welcome(Role.ADMINISTRATOR, now, audit.COMMAND_LINE)
 
     def welcomed(self, token: str, now: datetime) -> Role | None:
         """The role of the account that this link makes; None where it makes none any more."""

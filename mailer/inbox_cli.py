@@ -158,15 +158,11 @@ def clear(
     json: Json = False,
 ) -> None:
     """An address that was reported as wrong is right: what waits for it may leave."""
+    from mailer import collecting
     from mailer.errand import errand
-    from mailer.errors import ConvenorError
-    from mailer.outbox import flags
 
-    with errand(event) as this, this.database.writing() as transaction:
-        if not flags.clear(transaction, this.event_key(), address):
-            raise ConvenorError(
-                f"{address} was not reported as wrong; `convenor inbox` names the addresses that were"
-            )
+    with errand(event) as this:
+        collecting.clear_flag(this.database, this.event_key(), address, this.now)
     if json:
         _print_json({"cleared": address})
     else:
@@ -174,13 +170,11 @@ def clear(
 
 
 def _collected(this: "Errand") -> "Collected":
-    from mailer.composition.wording import Wording
     from mailer.errors import ConvenorError
     from mailer.parts import open_collector, token_source, utc_now
     from mailer.service import Service
 
-    kept_alone = Wording(texts={})
-    service = Service(database=this.database, event=this.event_key(), sender=this.sender, texts=kept_alone)
+    service = Service.of_what_is_kept(this.database, this.event_key(), this.sender)
     with open_collector(this.settings, service, token_source(this.settings, utc_now)) as collector:
         if collector is None:
             raise ConvenorError("no mailbox is set: CONVENOR_INBOX_URL names it")

@@ -32,7 +32,8 @@ _MINUTE = timedelta(minutes=1)
 class Outlook:
     """`put_off` has, for each of `NOTICES`, how many letters have been put off for so long or longer. `ends_at` has,
     for each mailing that is leaving, when it will be through; None: not within a century. `held` are letters that wait
-    because the address they go to was reported as wrong.
+    because the address they go to was reported as wrong. `left_lately` is how many letters left in the last minute, of
+    every event; it is not counted while none is leaving.
     """
 
     pauses: tuple[Pause, ...] = ()
@@ -40,6 +41,7 @@ class Outlook:
     put_off: tuple[int, ...] = (0,) * len(NOTICES)
     ends_at: Mapping[str, datetime | None] = field(default_factory=dict)
     held: int = 0
+    left_lately: int | None = None
 
     @property
     def alerts(self) -> tuple[Pause, ...]:
@@ -64,7 +66,7 @@ def outlook(database: Database, profile: Profile, found: Standing, now: datetime
         ends_at = _ends_at(transaction, profile, leaving, pace, now)
     return Outlook(
         pauses=tuple(paused), slowdowns=tuple(slowed), put_off=tuple(put_off), ends_at=ends_at,
-        held=sum(held.values()),
+        held=sum(held.values()), left_lately=_left_lately(database, now) if ends_at else None,
     )  # fmt: skip
 
 
@@ -112,8 +114,11 @@ def _per_minute(database: Database, profile: Profile, slowed: list[Slowdown], no
         return slowed[0].per_minute
     if profile.rate:
         return None
-    sent = _lately.get(database.engine, now, partial(_sent_since, database, now - _MINUTE))
-    return float(sent) or None
+    return float(_left_lately(database, now)) or None
+
+
+def _left_lately(database: Database, now: datetime) -> int:
+    return _lately.get(database.engine, now, partial(_sent_since, database, now - _MINUTE))
 
 
 def _sent_since(database: Database, since: datetime) -> int:

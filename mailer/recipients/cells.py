@@ -36,6 +36,9 @@ _INVISIBLE = re.compile(
 )
 """Bidi controls and the like: no name needs them. The joiners U+200C and U+200D belong to some spellings."""
 
+_FORMULAS = frozenset("=+-@\t\r\n|\uff1d\uff0b\uff0d\uff20")
+"""How a cell begins that a spreadsheet takes for a formula, also in full width."""
+
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Controls but the tab, line and paragraph separators, halves of characters."""
 
@@ -58,6 +61,11 @@ def clean(cell: str) -> str:
     return text
 
 
+def for_a_sheet(text: str) -> str:
+    """A cell that no spreadsheet computes: what would be taken for a formula has an apostrophe in front."""
+    return f"'{text}" if text.lstrip(" ")[:1] in _FORMULAS else text
+
+
 def holds_invisible(cell: str) -> bool:
     return bool(_INVISIBLE.search(cell))
 
@@ -68,7 +76,7 @@ def _line(text: str) -> str:
     return text
 
 
-def _address(text: str) -> str:
+def address(text: str) -> str:
     """RFC 5321 with a punycode domain; a local part that is not ASCII stays as it is (RFC 6531)."""
     if not text:
         raise ValueError("has no address")
@@ -187,7 +195,7 @@ def _several(text: str) -> tuple[str, ...]:
 
 
 COLUMNS: Mapping[str, Callable[[str], object]] = {
-    "email": _address,
+    "email": address,
     "given_name": _line,
     "family_name": _line,
     "title": _line,

@@ -1,0 +1,63 @@
+"""Addresses that were reported as wrong, for a page: how many, whose, and in which words. It reads and changes nothing.
+
+How a report is noted, and who else might be written to, is in `incoming`; what a flag does, in `flags`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, func, select
+
+from mailer.outbox.people import IS_NEWEST
+from mailer.outbox.schema import Trouble, address_trouble, flag, recipient, recipient_revision
+from mailer.recipients.model import Recipient
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrongAddress:
+    """Somebody on the list to whom no letter leaves, with the last report: its mail's number, its code, its words."""
+
+    recipient_id: int
+    name: str
+    address: str
+    at: datetime
+    incoming_id: int | None
+    status: str
+    words: str
+
+
+def count_wrong(c: Connection, event: str) -> int:
+    """How many addresses on the event's list were reported as wrong, and not shown to be right since."""
+    query = select(func.count()).select_from(flag).join(recipient, recipient.c.id == flag.c.recipient_id)
+    return c.scalar(query.where(recipient.c.event == event, recipient.c.left_at.is_(None))) or 0
+
+
+def wrong(c: Connection, event: str, limit: int = 50) -> list[WrongAddress]:
+    """Those addresses, the last to be reported first."""
+    theirs = address_trouble.alias().c
+    last = (
+        select(func.max(theirs.incoming_id))
+        .where(theirs.recipient_id == flag.c.recipient_id, theirs.trouble == Trouble.HARD)
+        .scalar_subquery()
+    )
+    report = address_trouble.c
+    query = (
+        select(flag, report.incoming_id, report.status, report.words, recipient_revision.c.document)
+        .join(recipient, recipient.c.id == flag.c.recipient_id)
+        .join(recipient_revision, IS_NEWEST)
+        .outerjoin(
+            address_trouble, and_(report.recipient_id == flag.c.recipient_id, report.incoming_id == last)
+        )
+        .where(recipient.c.event == event, recipient.c.left_at.is_(None))
+        .order_by(flag.c.at.desc(), flag.c.recipient_id)
+    )
+    found = []
+    for row in c.execute(query.limit(limit)):
+        said = Recipient.model_validate_json(row.document)
+        found.append(
+            WrongAddress(
+                recipient_id=row.recipient_id, name=said.full_name, address=said.address, at=row.at,
+                incoming_id=row.incoming_id, status=row.status or "", words=row.words or "",
+            )
+        )  # fmt: skip
+    return found
