@@ -341,6 +341,41 @@ def troubled(c: Connection, event: str) -> list[TroubledAddress]:
     return sorted(found, key=lambda each: (each.hard_at is None, each.address))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What one delivery report says of somebody's address."""
+
+    incoming_id: int
+    at: datetime
+    trouble: Trouble
+    status: str
+    words: str
+
+
+def reports_of(c: Connection, recipient_id: int) -> list[Report]:
+    """What delivery reports say of one person's address, the newest first."""
+    query = select(address_trouble).where(address_trouble.c.recipient_id == recipient_id)
+    rows = c.execute(query.order_by(address_trouble.c.at.desc(), address_trouble.c.incoming_id.desc()))
+    return [
+        Report(
+            incoming_id=row.incoming_id, at=row.at, trouble=row.trouble, status=row.status, words=row.words
+        )
+        for row in rows
+    ]
+
+
+def wrong_addresses(c: Connection, ids: Sequence[int]) -> set[int]:
+    """Those of these people whose address was reported as wrong, and who have not answered since."""
+    query = select(address_trouble).where(
+        address_trouble.c.recipient_id.in_(ids), address_trouble.c.trouble == Trouble.HARD
+    )
+    told: dict[int, list[Row[Any]]] = {}
+    for row in c.execute(query.order_by(address_trouble.c.at, address_trouble.c.incoming_id)):
+        told.setdefault(row.recipient_id, []).append(row)
+    answered = _answered(c, list(told))
+    return {whose for whose, rows in told.items() if _last_hard(rows, answered.get(whose))}
+
+
 def _answered(c: Connection, ids: Sequence[int]) -> dict[int, datetime]:
     query = select(answer.c.recipient_id, func.max(answer.c.at).label("at")).group_by(answer.c.recipient_id)
     return {

@@ -9,7 +9,15 @@ from sqlalchemy import Connection, Row, Select, and_, func, select
 
 from mailer.outbox.letter import UNSENT, Happening, LetterState
 from mailer.outbox.occasions import StoredOccasion, occasions, of_event
-from mailer.outbox.schema import in_states, letter, letter_history, occasion, recipient, recipient_revision
+from mailer.outbox.schema import (
+    holds_place,
+    in_states,
+    letter,
+    letter_history,
+    occasion,
+    recipient,
+    recipient_revision,
+)
 from mailer.recipients.model import Recipient
 
 
@@ -81,6 +89,16 @@ def search(
     if address is not None:
         query = query.where(recipient.c.address_key.contains(address.lower(), autoescape=True))
     return [letter_row(row) for row in c.execute(query.order_by(letter.c.id).limit(limit))]
+
+
+def of_person(c: Connection, event: str, recipient_id: int) -> list[LetterRow]:
+    """What somebody has had or is to have, in the order in which it fell due; not what was withdrawn unsent.
+
+    By occasion first: that is how letters are indexed.
+    """
+    of_theirs = occasion.c.id.in_(select(occasion.c.id).where(occasion.c.event == event))
+    query = with_readers().where(of_theirs, letter.c.recipient_id == recipient_id, holds_place())
+    return [letter_row(row) for row in c.execute(query.order_by(occasion.c.due_at, letter.c.id))]
 
 
 def history(c: Connection, letter_id: int) -> list[Happened]:
