@@ -326,6 +326,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "pydantic": (
         "mailer.agenda",
         "mailer.recipients.model",
+        "mailer.web.organiser.people",
         "mailer.web.organiser.replies",
         "mailer.web.organiser.status",
     ),

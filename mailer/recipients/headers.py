@@ -28,8 +28,8 @@ _SAID: Mapping[str, str] = {
     "role": "function, rôle, fonction, rolle, funktion, rol, función, ruolo, роль, rola, uloga, الدور",
     "state": (
         "country, country code, participating state, delegation, nation, pays, état, état participant, délégation, "
-        "land, staat, länderkürzel, teilnehmerstaat, país, estado, paese, stato, страна, государство, krajina, štát, země, "
-        "kraj, państwo, zemlja, država, البلد, الدولة"
+        "land, staat, länderkürzel, teilnehmerstaat, país, estado, paese, stato, страна, государство, krajina, štát, "
+        "země, kraj, państwo, zemlja, država, البلد, الدولة"
     ),
     "institution": (
         "organisation, organization, organisation name, authority, agency, affiliation, ministry, organisme, autorité, "

@@ -11,6 +11,7 @@ from mailer.web.organiser.door import somebody
 
 PAGES = (
     ("timetable", "/", "Timetable"),
+    ("people", "/people", "People"),
     ("replies", "/replies", "Answers"),
     ("tray", "/tray", "Tray"),
 )
