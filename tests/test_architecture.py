@@ -39,6 +39,26 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.recipients.model",
         "mailer.errors",
     ),
+    "mailer.importing": ("mailer.recipients", "mailer.errors"),
+    "mailer.listing": (
+        "mailer.agenda.model",
+        "mailer.importing",
+        "mailer.outbox",
+        "mailer.planning.due",
+        "mailer.recipients",
+        "mailer.errors",
+    ),
+    "mailer.person": (
+        "mailer.agenda",
+        "mailer.outbox",
+        "mailer.planning.due",
+    ),
+    "mailer.delegations": (
+        "mailer.lately",
+        "mailer.outbox",
+        "mailer.recipients",
+        "mailer.standing",
+    ),
     "mailer.outbox": (
         "mailer.agenda.model",
         "mailer.agenda.rules",
@@ -122,6 +142,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.errors",
     ),
     "mailer.service": (
+        "mailer.listing",
         "mailer.calendars",
         "mailer.confirming",
         "mailer.agenda",
@@ -258,6 +279,10 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
     "mailer.web": (
         "mailer.accounts",
         "mailer.agenda",
+        "mailer.delegations",
+        "mailer.importing",
+        "mailer.listing",
+        "mailer.person",
         "mailer.recipients",
         "mailer.planning",
         "mailer.composition",
@@ -301,6 +326,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "pydantic": (
         "mailer.agenda",
         "mailer.recipients.model",
+        "mailer.web.organiser.people",
         "mailer.web.organiser.replies",
         "mailer.web.organiser.status",
     ),
@@ -313,6 +339,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
         "mailer.ledger_cli",
     ),
     "pyotp": ("mailer.accounts",),
+    "python_calamine": ("mailer.recipients.sheets",),
     "pysqlite3": ("mailer.outbox.database",),
     "rich": (
         "mailer.terminal",

@@ -15,7 +15,18 @@ from mailer.web import pages
 from mailer.web.delegate import feed, personal, public, unsubscribe
 from mailer.web.gate import Gate
 from mailer.web.office import Office
-from mailer.web.organiser import account, inbox, live, outbox, replies, status, timetable, tray
+from mailer.web.organiser import (
+    account,
+    handing_in,
+    inbox,
+    live,
+    outbox,
+    people,
+    replies,
+    status,
+    timetable,
+    tray,
+)
 from mailer.web.organiser.door import Door
 
 
@@ -24,6 +35,8 @@ def create_app(office: Office) -> FastAPI:
     app = FastAPI(title="Convenor", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     for routed in (
         timetable,
+        handing_in,
+        people,
         outbox,
         replies,
         inbox,
