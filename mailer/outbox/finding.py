@@ -95,7 +95,10 @@ def found(
     `after` is the id to go on behind; `roles` and `state` are those they may have, where any are given; `also_left`
     looks among those too who have left.
     """
-    conditions = [_begins(word) for word in words_in(text)]
+    words = words_in(text)
+    if text.strip() and not words:
+        return []
+    conditions = [_begins(word) for word in words]
     if state:
         conditions.append(person_word.c.word == _state(state))
     if roles:
