@@ -153,6 +153,19 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.standing",
     ),
     "mailer.holding": ("mailer.outbox", "mailer.errors"),
+    "mailer.attention": ("mailer.outbox",),
+    "mailer.answer_sheet": (
+        "mailer.agenda",
+        "mailer.outbox",
+        "mailer.planning.due",
+        "mailer.recipients.cells",
+    ),
+    "mailer.correcting": (
+        "mailer.composition.links",
+        "mailer.outbox",
+        "mailer.recipients.cells",
+        "mailer.errors",
+    ),
     "mailer.lately": ("mailer.errors",),
     "mailer.standing": (
         "mailer.agenda",
@@ -258,6 +271,13 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
     "mailer.web": (
         "mailer.accounts",
         "mailer.agenda",
+        "mailer.answer_sheet",
+        "mailer.attention",
+        "mailer.collecting",
+        "mailer.correcting",
+        "mailer.holding",
+        "mailer.service",
+        "mailer.settling",
         "mailer.recipients",
         "mailer.planning",
         "mailer.composition",
