@@ -69,7 +69,7 @@ def _people() -> Select[Any]:
 
 
 def _pattern(word: str) -> str:
-    """Any character stands for one that is not ASCII: databases differ in what is the same letter in lower case. Any few
-    stand for what JSON or LIKE writes in another way.
+    """Any character stands for one that is not ASCII: databases differ in what is the same letter in lower case. Any
+    few stand for what JSON or LIKE writes in another way.
     """
     return f"%{''.join('%' if each in _WRITTEN_OTHERWISE else each if each.isascii() else '_' for each in word)}%"
