@@ -96,4 +96,4 @@ def _letter(desk: Desk) -> letters.LetterRow:
 def _picture(page: Page, name: str) -> None:
     """The pictures in the documents are taken on the way."""
     if "CONVENOR_PICTURES" in os.environ:
-        page.screenshot(path=Path(FOLDER / f"{name}.png"), full_page=name != "outbox", scale="css")
+        page.screenshot(path=Path(FOLDER / f"{name}.png"), scale="css")

@@ -46,7 +46,11 @@ POOR_CONTRAST = """() => {
 def paths(desk: Desk) -> list[str]:
     return [
         "/",
+        "/outbox",
+        "/outbox/1",
+        "/outbox/hold",
         "/replies",
+        "/inbox",
         "/tray",
         "/tray/1",
         "/tray/1?width=phone",
@@ -99,14 +103,14 @@ def test_counts_change_by_themselves_when_letters_leave(desk: Desk, page: Page) 
     page.goto("/")
     agenda = page.locator("#mailing-agenda > tr").first
     expect(agenda.locator(".sent")).to_have_text("–")
-    expect(page.locator("#living")).to_have_attribute("hx-trigger", "every 2s")
+    expect(page.locator("#living")).to_have_attribute("hx-trigger", "changed, every 2s")
     page.locator("#occasions-session-reminder summary").click()
     desk.clock.move(seconds=30)
     desk.work()
     expect(agenda.locator(".sent")).to_have_text("5")
     expect(page.locator("aside .big").first).to_have_text("15")
     expect(page.locator("#occasions-session-reminder")).to_have_attribute("open", "")
-    expect(page.locator("#living")).to_have_attribute("hx-trigger", "every 15s")
+    expect(page.locator("#living")).to_have_attribute("hx-trigger", "changed, every 15s")
 
 
 def test_a_letter_is_found_in_the_tray_and_opened(desk: Desk, page: Page) -> None:
