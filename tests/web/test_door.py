@@ -38,7 +38,18 @@ def _signed_in(desk: Desk, role: Role) -> TestClient:
     return browser
 
 
-PATHS = ["/", "/timetable", "/replies", "/tray", "/account", "/accounts", "/audit"]
+PATHS = [
+    "/",
+    "/timetable",
+    "/people",
+    "/people/list",
+    "/people/import",
+    "/replies",
+    "/tray",
+    "/account",
+    "/accounts",
+    "/audit",
+]
 
 
 @pytest.mark.parametrize("path", PATHS)

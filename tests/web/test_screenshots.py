@@ -30,6 +30,9 @@ PAGES = {
     "tray-letter": ("/tray/3", 1440, "light"),
     "page-phone": ("page", 390, "light"),
 }
+JOURNEYS = {"people-board", "people-import", "people-person"}
+"""Taken on their way by the tests in `tests/journeys`."""
+
 LETTERS = {
     "invitation": ("invitation", "en", 800, "light"),
     "invitation-phone": ("invitation", "en", 390, "dark"),
@@ -48,8 +51,8 @@ def test_every_picture_the_documents_show_is_one_of_these() -> None:
         name for paper in papers for name in re.findall(r"images/([\w-]+)\.png", paper.read_text("utf-8"))
     }
 
-    assert shown <= PAGES.keys() | LETTERS.keys()
-    assert {path.stem for path in FOLDER.glob("*.png")} == PAGES.keys() | LETTERS.keys()
+    assert shown <= PAGES.keys() | LETTERS.keys() | JOURNEYS
+    assert {path.stem for path in FOLDER.glob("*.png")} == PAGES.keys() | LETTERS.keys() | JOURNEYS
 
 
 @pytest.mark.skipif("CONVENOR_PICTURES" not in os.environ, reason="`make pictures` takes them")
