@@ -11,7 +11,7 @@ from datetime import datetime
 from mailer.agenda.model import OF_ITSELF, AgendaVersion
 from mailer.errors import ConvenorError
 from mailer.importing import Missing, Proposal, proposal
-from mailer.outbox import agendas, audit, occasions, people, preferences
+from mailer.outbox import agendas, audit, flags, occasions, people, preferences
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.people import Listed, RosterChange
 from mailer.planning import due
@@ -99,6 +99,16 @@ class Listing:
                 transaction, self.event, address, self.now, lambda a, g: self.handle_of(self.event, a, g)
             )
             self._note(transaction, "revoked the links of", address)
+
+    def clear(self, number: int) -> None:
+        """An address that was reported as wrong is right: what waits for it may leave. Raises Unknown."""
+        with self.database.writing() as transaction:
+            found = people.somebody(transaction, self.event, number)
+            if found is None:
+                raise Unknown("there is nobody here")
+            address = found.member.recipient.address
+            if flags.clear(transaction, self.event, address):
+                self._note(transaction, "cleared", f"{address}, which was reported as wrong")
 
     def take_over(
         self,

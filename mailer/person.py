@@ -17,6 +17,7 @@ from mailer.outbox.letter import FINAL, LetterState
 from mailer.outbox.letters import LetterRow
 from mailer.outbox.people import AnswerGiven, Listed
 from mailer.outbox.preferences import Preference
+from mailer.outbox.schema import Trouble
 from mailer.planning import due
 from mailer.planning.due import Member, Occasion, Verdict
 
@@ -60,7 +61,9 @@ class Person:
         if self.listed.unsubscribed_at:
             return "They wish to have no letters of this event."
         if self.is_wrong:
-            return f"The address does not work: a letter came back, with the words “{self.reports[0].words}”."
+            hard = next((each.words for each in self.reports if each.trouble is Trouble.HARD), "")
+            said = f": a letter came back, with the words “{hard}”" if hard else ", as was reported"
+            return f"The address does not work{said}."
         return self._why_unread()
 
     def _why_unread(self) -> str:

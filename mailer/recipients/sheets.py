@@ -62,8 +62,7 @@ def rows(raw: bytes) -> Iterator[tuple[int, list[str]]]:
         for name in workbook.sheet_names:
             sheet = workbook.get_sheet_by_name(name)
             if sheet.start is not None:
-                before = sheet.start[1]
-                yield from _numbered(sheet.start[0] + 1, before, sheet.iter_rows())
+                yield from _numbered(sheet.start[1], sheet.iter_rows())
                 return
     except PasswordError:
         raise Refused("is protected by a password; save it without one") from None
@@ -71,8 +70,9 @@ def rows(raw: bytes) -> Iterator[tuple[int, list[str]]]:
         raise Refused(f"is damaged or no spreadsheet ({str(error)[:100]}); {SAVE_AS}") from None
 
 
-def _numbered(first: int, before: int, found: Iterator[Sequence[_Cell]]) -> Iterator[tuple[int, list[str]]]:
-    for number, cells in enumerate(found, first):
+def _numbered(before: int, found: Iterator[Sequence[_Cell]]) -> Iterator[tuple[int, list[str]]]:
+    """The reader gives the blank rows before a list, and not the blank columns."""
+    for number, cells in enumerate(found, 1):
         texts = [*[""] * before, *map(_text, cells)]
         if any(text.strip() for text in texts):
             yield number, texts

@@ -182,6 +182,11 @@ def _add_person(router: APIRouter, office: Office) -> None:
         by = door.must(office, MayDo.ORGANISER, "put somebody back on the list")
         return _done(office, number, lambda: _listing(office, by.name).put_back(number, seen))
 
+    @router.post("/people/{number}/clear")
+    def clear(number: Number) -> Response:
+        by = door.must(office, MayDo.ORGANISER, "clear an address")
+        return _done(office, number, lambda: _listing(office, by.name).clear(number))
+
     @router.post("/people/{number}/revoke")
     def revoke(number: Number) -> Response:
         by = door.must(office, MayDo.ORGANISER, "revoke somebody's links")
