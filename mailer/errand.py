@@ -11,6 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from mailer import planned, wallclock
+from mailer.accounts import Accounts
 from mailer.agenda import reading as agenda_reading
 from mailer.agenda.changes import Change, differences
 from mailer.agenda.model import AgendaVersion, Event, Mailing
@@ -351,6 +352,31 @@ def _anchor(event: Event, mailing: Mailing, session: str | None) -> str:
             f"'{mailing.key}' has no letter about '{session}'; there are {', '.join(anchors)}"
         )
     return session or anchors[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeskErrand:
+    """What is about those who use the pages, and about no event."""
+
+    settings: Settings
+    database: Database
+    now: datetime
+
+    @property
+    def accounts(self) -> Accounts:
+        return Accounts(database=self.database)
+
+
+@contextmanager
+def desk_errand() -> Iterator[DeskErrand]:
+    """Settings, database and clock for one command that is about no event. Raises as `errand`."""
+    wallclock.use_packaged_tzdata()
+    settings = load_settings()
+    database = open_database(settings.database_url, check=False)
+    try:
+        yield DeskErrand(settings=settings, database=database, now=utc_now())
+    finally:
+        database.close()
 
 
 @contextmanager

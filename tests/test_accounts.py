@@ -12,7 +12,8 @@ from mailer.errors import ConvenorError
 from mailer.outbox import audit
 from mailer.outbox.accounts import Account
 from mailer.outbox.database import Database
-from mailer.outbox.schema import Role, account, api_token, sign_in
+from mailer.outbox.roles import Role
+from mailer.outbox.schema import account, api_token, sign_in
 from tests.conference import PUBLISHED_AT
 
 NOW = PUBLISHED_AT

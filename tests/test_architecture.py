@@ -218,6 +218,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.errors",
     ),
     "mailer.errand": (
+        "mailer.accounts",
         "mailer.calendars",
         "mailer.mending",
         "mailer.agenda",
@@ -271,6 +272,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.errors",
     ),
     "schedule": ("mailer",),
+    "mailer.accounts_cli": ("mailer",),
     "mailer.replies_cli": ("mailer",),
     "mailer.inbox_cli": ("mailer",),
     "mailer.letters_cli": ("mailer",),
@@ -305,6 +307,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
         "mailer.web.organiser.status",
     ),
     "pydantic_core": (
+        "mailer.accounts_cli",
         "mailer.agenda.document",
         "mailer.cli",
         "mailer.inbox_cli",
@@ -326,6 +329,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "sqlite3": ("mailer.delivery.tray",),
     "starlette": ("mailer.web",),
     "typer": (
+        "mailer.accounts_cli",
         "mailer.cli",
         "mailer.inbox_cli",
         "mailer.ledger_cli",

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from mailer.accounts import Accounts
 from mailer.outbox import audit
-from mailer.outbox.schema import Role
+from mailer.outbox.roles import Role
 from mailer.web.organiser.account import TRIES_A_MINUTE, first_account
 from mailer.web.organiser.door import COOKIE
 from tests.web.desk import LOCAL, Desk, open_desk

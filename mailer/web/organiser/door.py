@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mailer.accounts import DEMO, SIGNED_IN_FOR, Accounts, Visitor
 from mailer.outbox import audit
-from mailer.outbox.schema import Role
+from mailer.outbox.roles import Role
 from mailer.web import pages
-from mailer.web.gate import PUBLIC, is_local
+from mailer.web.gate import LOOPBACK, PUBLIC, is_local
 from mailer.web.office import Office
 
 COOKIE = "__Host-convenor"
@@ -42,13 +42,13 @@ class Door:
         self._accounts = Accounts(database=office.database)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or (scope["path"].startswith(_OPEN) and scope["path"] != "/sign-in"):
+        if scope["type"] != "http" or scope["path"].startswith(PUBLIC):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         bearer = _bearer(headers)
         if scope["method"] not in _SAFE and not bearer and not _is_ours(headers):
-            await pages.error(403, scope["path"])(scope, receive, send)
+            await _refused(scope)(scope, receive, send)
             return
         visitor = await run_sync(self._visitor, scope, headers, bearer)
         if visitor is None and not scope["path"].startswith(_OPEN):
@@ -95,6 +95,13 @@ def must(office: Office, role: Role, to: str) -> Visitor:
     return found
 
 
+def asked_from(request: Request) -> str:
+    """The address that asks, by the word of a proxy on this machine if there is one (the last one it added)."""
+    client = request.client.host if request.client else ""
+    told = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    return told if told and client in LOOPBACK else client
+
+
 def session_in(headers: Headers) -> str:
     """The session a browser shows, or nothing."""
     try:
@@ -127,6 +134,12 @@ def _own_path(path: str) -> str:
         path.startswith("/") and not path.startswith(("//", "/\\")) and not (parts.scheme or parts.netloc)
     )
     return path if is_ours and path.isprintable() else "/"
+
+
+def _refused(scope: Scope) -> Response:
+    if scope["path"].startswith("/api/"):
+        return JSONResponse({"detail": "this did not come from a page of ours"}, 403)
+    return pages.error(403, scope["path"])
 
 
 def _elsewhere(scope: Scope) -> Response:

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi.responses import HTMLResponse
 
-from mailer.outbox.schema import Role
+from mailer.outbox.roles import Role
 from mailer.web import pages
 from mailer.web.office import Office
 from mailer.web.organiser.door import somebody
