@@ -147,7 +147,7 @@ class Accounts:
             if rows.is_any(transaction):
                 return None
             rows.end_welcomes(transaction, Role.ADMINISTRATOR, now)
-        return self.welcome(Role.ADMINISTRATOR, now, "convenor")
+        return self.welcome(Role.ADMINISTRATOR, now, audit.COMMAND_LINE)
 
     def invitations(self, now: datetime) -> list[Invitation]:
         """Links by which an account can still be made."""

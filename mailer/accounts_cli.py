@@ -10,9 +10,6 @@ import typer
 
 from mailer.outbox.roles import Role
 
-BY = "command line"
-"""Whose name the audit has for what is done here."""
-
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -37,7 +34,7 @@ def invite(
     from mailer.errand import desk_errand
 
     with desk_errand() as this:
-        token = this.accounts.welcome(role, this.now, BY)
+        token = this.accounts.welcome(role, this.now, this.by)
         link = f"{this.settings.base_url}/welcome/{token}"
     if json:
         _print_json({"role": role, "link": link})
@@ -68,7 +65,7 @@ def close(name: Name, json: Json = False) -> None:
     from mailer.errand import desk_errand
 
     with desk_errand() as this:
-        this.accounts.close(name, this.now, BY)
+        this.accounts.close(name, this.now, this.by)
     if json:
         _print_json({"closed": name})
     else:
@@ -88,7 +85,7 @@ def password(
 
     with desk_errand() as this:
         new = _new_password()
-        this.accounts.set_password(name, new, this.now, BY, without_codes=without_codes)
+        this.accounts.set_password(name, new, this.now, this.by, without_codes=without_codes)
     if json:
         _print_json({"set": name})
     else:

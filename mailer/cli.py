@@ -313,7 +313,7 @@ def resume(mailing: MailingKey = None, event: EventOption = None, json: Json = F
     from mailer.errand import errand
 
     with errand(event) as this:
-        (ended, paused), zone = this.hold().resume(mailing), this.zone()
+        (ended, paused), zone = this.hold().resume(mailing, this.now), this.zone()
     if json:
         _print_json({"resumed": ended, "paused": paused})
     else:

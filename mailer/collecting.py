@@ -21,7 +21,7 @@ from mailer.inbox.bounded import BoundedReader, Poison
 from mailer.inbox.mailbox import Cursor, Fetched, Mailbox, MailboxTrouble
 from mailer.inbox.sorting import Kind, Mail, told
 from mailer.judging import Answerer, Given, Judgement, Noted
-from mailer.outbox import agendas, doubts, incoming, letters, people
+from mailer.outbox import agendas, audit, doubts, incoming, letters, people, troubles
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.incoming import Held, Incoming, Reader
 from mailer.outbox.letter import Happening, LetterState
@@ -315,9 +315,16 @@ def _too_large(size: int) -> str:
 
 
 def decide(
-    database: Database, event: str, incoming_id: int, now: datetime, *, accept_as: str = ""
+    database: Database,
+    event: str,
+    incoming_id: int,
+    now: datetime,
+    *,
+    accept_as: str = "",
+    by: str = audit.COMMAND_LINE,
 ) -> Incoming:
     """What a person says of a mail that waits for one: whose answer, report or wish it is, or nothing is to follow.
+    The audit tells that it was `by` them.
 
     Raises:
         ConvenorError: there is no such mail, it does not wait, nobody has that address, or nothing can follow from it.
@@ -337,9 +344,28 @@ def decide(
                 raise ConvenorError(f"{accept_as} is on no list of this event")
             outcome = _accept(transaction, mail, reader, now)
             incoming.decide(transaction, incoming_id, outcome, now, reader.recipient_id)
+        what = f"mail {incoming_id}: {f'taken for {accept_as}' if accept_as else 'dismissed'}"
+        audit.note(transaction, now, by, "decided", what, event=event)
         ended = incoming.one(transaction, incoming_id)
     assert ended  # noqa: S101 - it was there a moment ago
     return ended[0]
+
+
+def trust_address(
+    database: Database, event: str, address: str, now: datetime, *, by: str = audit.COMMAND_LINE
+) -> None:
+    """A person says that an address is right after all: what reports said of it is not counted any more.
+
+    Raises:
+        ConvenorError: nobody has that address, or no report speaks of it.
+    """
+    with database.writing() as transaction:
+        reader = incoming.reader_at(transaction, event, address)
+        if reader is None:
+            raise ConvenorError(f"{address} is on no list of this event")
+        if not troubles.forget(transaction, reader.recipient_id):
+            raise ConvenorError(f"no report speaks of {address}")
+        audit.note(transaction, now, by, "trusted", f"the address {reader.address}", event=event)
 
 
 def _accept(transaction: Transaction, mail: Incoming, reader: Reader, now: datetime) -> str:

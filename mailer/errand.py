@@ -27,7 +27,7 @@ from mailer.errors import ConvenorError, Problem
 from mailer.holding import Hold
 from mailer.mending import Mending, is_about_entries
 from mailer.opening import key_in, read_dossier, shown
-from mailer.outbox import agendas, people
+from mailer.outbox import agendas, audit, people
 from mailer.outbox.database import Database, Transaction, open_database
 from mailer.outlook import Outlook, outlook
 from mailer.parts import open_tray, sender_of, token_source, utc_now
@@ -361,6 +361,7 @@ class DeskErrand:
     settings: Settings
     database: Database
     now: datetime
+    by: str = audit.COMMAND_LINE
 
     @property
     def accounts(self) -> Accounts:

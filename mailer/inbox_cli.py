@@ -144,13 +144,11 @@ def decide(
 
 
 def _collected(this: "Errand") -> "Collected":
-    from mailer.composition.wording import Wording
     from mailer.errors import ConvenorError
     from mailer.parts import open_collector, token_source, utc_now
     from mailer.service import Service
 
-    kept_alone = Wording(texts={})
-    service = Service(database=this.database, event=this.event_key(), sender=this.sender, texts=kept_alone)
+    service = Service.of_what_is_kept(this.database, this.event_key(), this.sender)
     with open_collector(this.settings, service, token_source(this.settings, utc_now)) as collector:
         if collector is None:
             raise ConvenorError("no mailbox is set: CONVENOR_INBOX_URL names it")

@@ -110,13 +110,9 @@ def settle(
 
 def _compose(this: "Errand") -> "Compose":
     """Letters are composed from the wordings that are kept with them."""
-    from mailer.composition.wording import Wording
     from mailer.service import Service
 
-    kept_alone = Wording(texts={})
-    return Service(
-        database=this.database, event=this.event_key(), sender=this.sender, texts=kept_alone
-    ).compose
+    return Service.of_what_is_kept(this.database, this.event_key(), this.sender).compose
 
 
 def _open_doubts(this: "Errand") -> "list[OpenDoubt]":

@@ -31,13 +31,15 @@ _MINUTE = timedelta(minutes=1)
 @dataclass(frozen=True, kw_only=True)
 class Outlook:
     """`put_off` has, for each of `NOTICES`, how many letters have been put off for so long or longer. `ends_at` has,
-    for each mailing that is leaving, when it will be through; None: not within a century.
+    for each mailing that is leaving, when it will be through; None: not within a century. `left_lately` is how many
+    letters left in the last minute, of every event; it is not counted while none is leaving.
     """
 
     pauses: tuple[Pause, ...] = ()
     slowdowns: tuple[Slowdown, ...] = ()
     put_off: tuple[int, ...] = (0,) * len(NOTICES)
     ends_at: Mapping[str, datetime | None] = field(default_factory=dict)
+    left_lately: int | None = None
 
     @property
     def alerts(self) -> tuple[Pause, ...]:
@@ -58,7 +60,13 @@ def outlook(database: Database, profile: Profile, found: Standing, now: datetime
         put_off = tallies.put_off_for(transaction, event, now, NOTICES)
         pace = partial(_per_minute, database, profile, slowed, now)
         ends_at = _ends_at(transaction, profile, found, {each.mailing for each in paused}, pace, now)
-    return Outlook(pauses=tuple(paused), slowdowns=tuple(slowed), put_off=tuple(put_off), ends_at=ends_at)
+    return Outlook(
+        pauses=tuple(paused),
+        slowdowns=tuple(slowed),
+        put_off=tuple(put_off),
+        ends_at=ends_at,
+        left_lately=_left_lately(database, now) if ends_at else None,
+    )
 
 
 def _ends_at(
@@ -99,8 +107,11 @@ def _per_minute(database: Database, profile: Profile, slowed: list[Slowdown], no
         return slowed[0].per_minute
     if profile.rate:
         return None
-    sent = _lately.get(database.engine, now, partial(_sent_since, database, now - _MINUTE))
-    return float(sent) or None
+    return float(_left_lately(database, now)) or None
+
+
+def _left_lately(database: Database, now: datetime) -> int:
+    return _lately.get(database.engine, now, partial(_sent_since, database, now - _MINUTE))
 
 
 def _sent_since(database: Database, since: datetime) -> int:

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Event as Signal
+from typing import Self
 
 from mailer import calendars, confirming
 from mailer.agenda import changes
@@ -87,6 +88,11 @@ class Service:
     _wordings: dict[str, Wording] = field(default_factory=dict, repr=False, compare=False)
     _followed: dict[str, datetime] = field(default_factory=dict, repr=False, compare=False)
     _calendars: _Looked = field(default_factory=_Looked, repr=False, compare=False)
+
+    @classmethod
+    def of_what_is_kept(cls, database: Database, event: str, sender: Sender) -> Self:
+        """One that composes what is written down, from the wordings kept with it, and writes nothing new."""
+        return cls(database=database, event=event, sender=sender, texts=Wording(texts={}))
 
     # ── publishing ───────────────────────────────────────────────────────────────────────────────────────────
 

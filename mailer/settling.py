@@ -16,7 +16,7 @@ from mailer import calendars
 from mailer.agenda.model import UNASKED, CalendarPart, Mailing
 from mailer.composition.composing import Composed
 from mailer.errors import ConvenorError, UnsafeLetter, WordingError
-from mailer.outbox import agendas, doubts
+from mailer.outbox import agendas, audit, doubts
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.doubts import Doubt
 from mailer.outbox.letter import Happening
@@ -220,18 +220,22 @@ def _write_down(
 @dataclass(frozen=True, kw_only=True)
 class OpenDoubt:
     """A letter in doubt as a person is asked about it, and what becomes of it by itself. `message_id` is what to
-    look for in a mail server's log; empty where the program can no longer write the letter.
+    look for in a mail server's log; empty where the program can no longer write the letter. `obstacle` is why it may
+    not be repeated, whoever asks for it.
     """
 
     doubt: Doubt
     message_id: str
     decision: Decision
+    obstacle: str = ""
 
 
-def open_doubts(database: Database, event: str, compose: Compose, now: datetime) -> list[OpenDoubt]:
-    """The event's letters in doubt, the longest in doubt first; no witness is asked."""
+def open_doubts(
+    database: Database, event: str, compose: Compose, now: datetime, *, only: int | None = None
+) -> list[OpenDoubt]:
+    """The event's letters in doubt, the longest in doubt first, or `only` the one with this id; no witness is asked."""
     with database.reading() as transaction:
-        doubted = doubts.doubts(transaction, event)
+        doubted = [each for each in doubts.doubts(transaction, event) if only in {None, each.letter.id}]
         mailings = _mailings(transaction, event, doubted)
         superseded = calendars.superseded(transaction, event, [doubt.letter for doubt in doubted])
     shown = []
@@ -245,15 +249,37 @@ def open_doubts(database: Database, event: str, compose: Compose, now: datetime)
             now,
             is_superseded=letter.id in superseded,
         )
-        message_id = composed.message_id if composed else ""
-        shown.append(OpenDoubt(doubt=doubt, message_id=message_id, decision=decision))
+        altered = "" if _is_the_same(letter, composed) else ALTERED.reason
+        shown.append(
+            OpenDoubt(
+                doubt=doubt,
+                message_id=composed.message_id if composed else "",
+                decision=decision,
+                obstacle=_obstacle(doubt, now, is_superseded=letter.id in superseded) or altered,
+            )
+        )
     return shown
 
 
+SAID = {
+    Happening.FOUND: "it arrived",
+    Happening.NOT_FOUND: "it did not arrive, and is sent",
+    Happening.REPEATED: "nobody knows; it is sent again",
+}
+"""What a person can say of a letter in doubt, as the audit tells it."""
+
+
 def settle_by_hand(
-    database: Database, event: str, compose: Compose, said: Mapping[int, Happening], now: datetime
+    database: Database,
+    event: str,
+    compose: Compose,
+    said: Mapping[int, Happening],
+    now: datetime,
+    *,
+    by: str = audit.COMMAND_LINE,
 ) -> None:
-    """What a person says of letters in doubt, by their ids: FOUND, NOT_FOUND, or REPEATED. All of it or nothing.
+    """What a person says of letters in doubt, by their ids: one of `SAID`. All of it or nothing; the audit tells of
+    each that it was `by` them.
 
     Raises:
         ConvenorError: one of them is not in doubt, or may not be repeated.
@@ -275,4 +301,5 @@ def settle_by_hand(
             entries = letter.entries if letter else ()
             if not doubts.settle(transaction, letter_id, happening, now, "settled by hand", entries):
                 raise ConvenorError(f"letter {letter_id} has been settled meanwhile; nothing was changed")
+            audit.note(transaction, now, by, "settled", f"letter {letter_id}: {SAID[happening]}", event=event)
         calendars.catch_up(transaction, event, now)

@@ -104,7 +104,7 @@ def test_the_audit_is_told_and_verified(convenor: Run) -> None:
 
     assert [line.split("UTC  ")[1] for line in convenor("audit").stdout.splitlines()] == [
         "maria: joined as administrator",
-        "command line: invited a new administrator",
+        "convenor: invited a new administrator",
     ]
     whole = convenor("audit", "--verify")
     assert (whole.exit_code, whole.stdout.splitlines()[0]) == (0, "The audit is whole: 2 rows.")

@@ -42,17 +42,17 @@ def test_a_mailing_that_there_is_not_is_refused_with_those_there_are(hold: Hold)
     ):
         hold.pause("invitations", "", LATER)
     with pytest.raises(ConvenorError, match="no mailing ''"):
-        hold.resume("")
+        hold.resume("", LATER)
 
 
 def test_what_was_paused_and_what_still_is_are_told(hold: Hold) -> None:
     hold.pause("invitation", "a mistake in it", LATER)
     assert [each.mailing for each in hold.pause(None, "", LATER)] == ["", "invitation"]
-    ended, still = hold.resume("invitation")
+    ended, still = hold.resume("invitation", LATER)
     assert [each.reason for each in ended] == ["a mistake in it"]
     assert [each.mailing for each in still] == [""]
-    assert [each.mailing for each in hold.resume(None)[0]] == [""]
-    assert hold.resume(None) == ((), ())
+    assert [each.mailing for each in hold.resume(None, LATER)[0]] == [""]
+    assert hold.resume(None, LATER) == ((), ())
 
 
 def test_a_stop_is_for_good_whatever_is_planned_and_published_later(hold: Hold, service: Service) -> None:

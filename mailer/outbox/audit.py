@@ -14,6 +14,9 @@ from sqlalchemy import Connection, insert, select, text
 
 from mailer.outbox.schema import audit
 
+COMMAND_LINE = "convenor"
+"""Who acts where there is no account: whoever may give commands on this machine."""
+
 _FIRST = "0" * 64
 _AT_ONCE = 1000
 

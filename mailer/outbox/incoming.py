@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
 from mailer.outbox.database import insert
 from mailer.outbox.letter import LetterState
@@ -197,10 +197,12 @@ def search(
     *,
     kind: str | None = None,
     states: Sequence[IncomingState] = (),
+    before: int | None = None,
     limit: int = 100,
 ) -> list[Incoming]:
-    """Mails of this event's people, and of those nobody knows; the newest first."""
+    """Mails of this event's people, and of those nobody knows, whose number is below `before`; the newest first."""
     query = _rows().where(_of_event(event))
+    query = query.where(incoming.c.id < before) if before is not None else query
     query = query.where(incoming.c.kind == kind) if kind else query
     query = query.where(incoming.c.state.in_(list(states))) if states else query
     return [_incoming(row) for row in c.execute(query.order_by(incoming.c.id.desc()).limit(limit))]
@@ -208,7 +210,16 @@ def search(
 
 def counts(c: Connection, event: str) -> dict[tuple[str, IncomingState], int]:
     """How many came, by (kind, state); the kind is empty where nothing is known of it."""
-    query = select(incoming.c.kind, incoming.c.state, func.count().label("mails")).where(_of_event(event))
+    return _counted(c, _of_event(event))
+
+
+def waiting(c: Connection, event: str) -> dict[tuple[str, IncomingState], int]:
+    """As `counts`, of those that need a person: it takes no longer when many others came."""
+    return _counted(c, and_(incoming.c.state.in_(NEEDS_A_PERSON), _of_event(event)))
+
+
+def _counted(c: Connection, those: ColumnElement[bool]) -> dict[tuple[str, IncomingState], int]:
+    query = select(incoming.c.kind, incoming.c.state, func.count().label("mails")).where(those)
     rows = c.execute(query.group_by(incoming.c.kind, incoming.c.state).order_by(incoming.c.kind))
     return {(row.kind, row.state): row.mails for row in rows}
 

@@ -1,15 +1,24 @@
 """What can be seen of letters: rows, their history, how many an occasion has. It reads and changes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
 
-from mailer.outbox.letter import UNSENT, Happening, LetterState
+from mailer.outbox.letter import OWNED, UNSENT, Happening, LetterState
 from mailer.outbox.occasions import StoredOccasion, occasions, of_event
-from mailer.outbox.schema import in_states, letter, letter_history, occasion, recipient, recipient_revision
+from mailer.outbox.schema import (
+    APART,
+    holds_place,
+    in_states,
+    letter,
+    letter_history,
+    occasion,
+    recipient,
+    recipient_revision,
+)
 from mailer.recipients.model import Recipient
 
 
@@ -81,6 +90,61 @@ def search(
     if address is not None:
         query = query.where(recipient.c.address_key.contains(address.lower(), autoescape=True))
     return [letter_row(row) for row in c.execute(query.order_by(letter.c.id).limit(limit))]
+
+
+def newest(
+    c: Connection,
+    event: str,
+    *,
+    mailing: str | None = None,
+    state: LetterState | None = None,
+    readers: Sequence[int] | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> list[LetterRow]:
+    """The letters that were written last, at most `limit` of those whose id is below `before`.
+
+    `readers` are the ids of those whose letters are looked for; each of the ways goes along an index.
+    """
+    wanted = [letter.c.id < before] if before is not None else []
+    wanted += _in_state(state)
+    # a mailing's letters are together in an index; all of an event's are found quickest by walking back
+    of_event = occasion.c.event == event
+    occasion_id = (
+        letter.c.occasion_id if mailing is not None or readers is not None else letter.c.occasion_id + 0
+    )
+    named = and_(of_event, occasion.c.mailing == mailing) if mailing is not None else of_event
+    wanted.append(occasion_id.in_(select(occasion.c.id).where(named)))
+    ways = [wanted]
+    if readers is not None:
+        theirs = letter.c.recipient_id.in_(readers)
+        ways = [[*wanted, theirs, holds_place()], [*wanted, theirs, *_in_state(LetterState.WITHDRAWN)]]
+    ids = {
+        each
+        for way in ways
+        for each in c.scalars(select(letter.c.id).where(*way).order_by(letter.c.id.desc()).limit(limit))
+    }
+    chosen = sorted(ids, reverse=True)[:limit]
+    query = with_readers().where(letter.c.id.in_(chosen)).order_by(letter.c.id.desc())
+    return [letter_row(row) for row in c.execute(query)] if chosen else []
+
+
+def _in_state(state: LetterState | None) -> list[ColumnElement[bool]]:
+    """With the condition of the index that has letters in such a state, if one has: few are in most of them."""
+    if state is None:
+        return []
+    found = [in_states({state})]
+    if state in APART:
+        found.append(in_states(APART))
+    if state in OWNED:
+        found.append(letter.c.owner.is_not(None))
+    return found
+
+
+def one(c: Connection, event: str, letter_id: int) -> LetterRow | None:
+    """A letter of the event by its id."""
+    row = c.execute(with_readers().where(letter.c.id == letter_id, occasion.c.event == event)).one_or_none()
+    return letter_row(row) if row else None
 
 
 def history(c: Connection, letter_id: int) -> list[Happened]:

@@ -86,8 +86,43 @@ def save_roster(
     Raises:
         StoreError: an address stands twice in the list, or somebody else saved a list at this moment.
     """
-    listed = _by_key(as_preferred(c, event, recipients))
-    known = _known(c, event)
+    return _save(c, event, _by_key(as_preferred(c, event, recipients)), _known(c, event), now, handle_of)
+
+
+def readdress(
+    c: Connection, event: str, address: str, new: str, now: datetime, handle_of: Callable[[str], str]
+) -> bool:
+    """Have somebody on the list stand in it at another address, with all else that it says of them; whether they did.
+
+    It is what a list with that one cell changed would do: to the database it is somebody who leaves and somebody who
+    comes. Nobody did, if nobody on the list has the address, or somebody has the new one.
+    """
+    keys = (_key(address), _key(new))
+    known = {
+        row.address_key: row
+        for row in c.execute(
+            _people()
+            .where(recipient.c.event == event, recipient.c.address_key.in_(keys))
+            .with_for_update(of=recipient)
+        )
+    }
+    old, taken = known.get(keys[0]), known.get(keys[1])
+    if old is None or old.left_at is not None or (taken is not None and taken.left_at is None):
+        return False
+    said = Recipient.model_validate_json(old.document).model_copy(update={"address": new})
+    _save(c, event, {keys[1]: said}, known, now, handle_of)
+    return True
+
+
+def _save(
+    c: Connection,
+    event: str,
+    listed: Mapping[str, Recipient],
+    known: Mapping[str, Row[Any]],
+    now: datetime,
+    handle_of: Callable[[str], str],
+) -> RosterChange:
+    """Have those of the `known` who are `listed` stand in the list as it says, with whoever is new, and no others."""
     new = [each for key, each in listed.items() if key not in known]
     kept = [(known[key], each) for key, each in listed.items() if key in known]
     back = [(row, each) for row, each in kept if row.left_at is not None]

@@ -36,7 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.event import listen
 
 from mailer.outbox import roles
-from mailer.outbox.letter import CLAIMABLE, Happening, LetterState
+from mailer.outbox.letter import CLAIMABLE, OWNED, Happening, LetterState
 
 Role = roles.Role
 
@@ -324,7 +324,11 @@ letter = Table(
 `content` is the SHA-256 of the bytes last meant to leave; once `repeated_at` is set they may not change.
 """
 
+APART = frozenset(LetterState) - OWNED - {LetterState.WAITING, LetterState.SENT}
+"""States that few letters are in: those a person looks for."""
+
 _HOLDS_PLACE = holds_place()
+_IS_APART = in_states(APART)
 _CAN_BE_CLAIMED = in_states(CLAIMABLE)
 _IS_OWNED = letter.c.owner.is_not(None)
 Index(
@@ -343,6 +347,7 @@ Index(
     postgresql_where=_CAN_BE_CLAIMED,
 )
 Index("ix_letter_owned", letter.c.owner, sqlite_where=_IS_OWNED, postgresql_where=_IS_OWNED)
+Index("ix_letter_apart", letter.c.state, letter.c.id, sqlite_where=_IS_APART, postgresql_where=_IS_APART)
 Index("ix_letter_progress", letter.c.occasion_id, letter.c.state, letter.c.settled_at)
 
 letter_history = Table(
@@ -428,6 +433,8 @@ incoming = Table(
     Index(None, "state", "id"),
     Index(None, "forward", "id"),
     Index(None, "letter_id"),
+    Index(None, "kind", "id"),
+    Index(None, "kind", "state", "recipient_id"),
 )
 """Every mail that came in, as it came: `digest` is the SHA-256 of its bytes, `size` what the mailbox says, for of one
 that is too large only the beginning is kept. `said` is what it says of itself, in JSON; empty until it is looked into.

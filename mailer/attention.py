@@ -1,0 +1,32 @@
+"""What needs a person besides letters and pauses: mails that wait for a decision, and addresses that are wrong.
+
+Letters by their state are counted in `standing`, pauses in `outlook`. It counts; it names nobody.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mailer.outbox import incoming, troubles
+from mailer.outbox.database import Database
+from mailer.outbox.schema import IncomingState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attention:
+    """`open` has, for each kind of mail, how many wait for a decision; `quarantined` could not be read."""
+
+    open: Mapping[str, int] = field(default_factory=dict)
+    quarantined: int = 0
+    wrong_addresses: int = 0
+
+
+def attention(database: Database, event: str) -> Attention:
+    """What of an event's mails and addresses needs a person at this moment."""
+    with database.reading() as transaction:
+        waiting = incoming.waiting(transaction, event)
+        wrong = troubles.count_wrong(transaction, event)
+    return Attention(
+        open={kind: mails for (kind, state), mails in waiting.items() if state is IncomingState.OPEN},
+        quarantined=sum(mails for (_, state), mails in waiting.items() if state is IncomingState.QUARANTINED),
+        wrong_addresses=wrong,
+    )
