@@ -272,6 +272,13 @@ def each_listed(c: Connection, event: str) -> Iterator[Member]:
             yield _member(row, answers, ())
 
 
+def some_listed(c: Connection, event: str, *, after: int, limit: int) -> list[Member]:
+    """As `roster`, of those whose id is above `after`, at most `limit`."""
+    query = _people().where(recipient.c.event == event, recipient.c.left_at.is_(None), recipient.c.id > after)
+    rows = c.execute(query.order_by(recipient.c.id).limit(limit)).all()
+    return [_member(row, answers, ()) for row, answers in _with_answers(c, rows)] if rows else []
+
+
 def members(c: Connection, event: str, mailing: str, anchor: str) -> Iterator[Member]:
     """As `roster`, but one after the other and with what each has of this mailing and anchor already.
 

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from anyio.to_thread import run_sync
 from fastapi import HTTPException, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -29,6 +29,7 @@ own machine for protected.
 
 _OPEN = (*PUBLIC, "/sign-in", "/welcome")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_MACHINES = "/api/"
 _BEARER = "bearer "
 
 _visitor: ContextVar[Visitor | None] = ContextVar("visitor", default=None)
@@ -47,10 +48,13 @@ class Door:
             return
         headers = Headers(scope=scope)
         bearer = _bearer(headers)
-        if scope["method"] not in _SAFE and not bearer and not _is_ours(headers):
-            await _refused(scope)(scope, receive, send)
-            return
         visitor = await run_sync(self._visitor, scope, headers, bearer)
+        if visitor is None and scope["path"].startswith(_MACHINES):
+            await _unknown(scope)(scope, receive, send)
+            return
+        if scope["method"] not in _SAFE and not bearer and not _is_ours(headers):
+            await pages.error(403, scope["path"])(scope, receive, send)
+            return
         if visitor is None and not scope["path"].startswith(_OPEN):
             await _elsewhere(scope)(scope, receive, send)
             return
@@ -136,15 +140,11 @@ def _own_path(path: str) -> str:
     return path if is_ours and path.isprintable() else "/"
 
 
-def _refused(scope: Scope) -> Response:
-    if scope["path"].startswith("/api/"):
-        return JSONResponse({"detail": "this did not come from a page of ours"}, 403)
-    return pages.error(403, scope["path"])
+def _unknown(scope: Scope) -> Response:
+    return pages.error(401, scope["path"], {"WWW-Authenticate": "Bearer"}, "sign in, or show a token")
 
 
 def _elsewhere(scope: Scope) -> Response:
-    if scope["path"].startswith("/api/"):
-        return JSONResponse({"detail": "sign in, or show a token"}, 401, {"WWW-Authenticate": "Bearer"})
     to = "" if scope["path"] == "/" or scope["method"] not in _SAFE else f"?to={quote(scope['path'])}"
     return RedirectResponse(f"/sign-in{to}", 303)
 

@@ -12,6 +12,7 @@ from mailer.web.organiser.door import somebody
 PAGES = (
     ("timetable", "/", "Timetable"),
     ("replies", "/replies", "Answers"),
+    ("rehearsal", "/rehearsal", "Rehearsal"),
     ("tray", "/tray", "Tray"),
 )
 """(key, path, name) of what is named on top of every page; a page says which of them it belongs to (`here`)."""
