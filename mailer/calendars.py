@@ -17,7 +17,6 @@ from mailer.outbox.ledger import UnderWay
 from mailer.outbox.letter import LetterState
 from mailer.outbox.letters import LetterRow
 from mailer.outbox.occasions import NewLetter
-from mailer.planning import due
 from mailer.planning.due import Occasion
 from mailer.planning.entries import Effect, Entries, EntryLetter, Held, Holder, carried
 
@@ -33,14 +32,16 @@ class Wanting:
     letters: tuple[EntryLetter, ...]
 
 
-def versions_in(transaction: Transaction, event: str) -> VersionOf:
-    """Published versions, each read once."""
-    read: dict[int, AgendaVersion] = {}
+def versions_in(
+    transaction: Transaction, event: str, read: dict[tuple[str, int], AgendaVersion] | None = None
+) -> VersionOf:
+    """Published versions, each read once: not those that are in `read`, where they are remembered."""
+    known = {} if read is None else read
 
     def version(number: int) -> AgendaVersion:
-        if number not in read:
-            read[number] = agendas.version(transaction, event, number)
-        return read[number]
+        if (event, number) not in known:
+            known[event, number] = agendas.version(transaction, event, number)
+        return known[event, number]
 
     return version
 
@@ -110,11 +111,18 @@ def keep_right(
             if letter.occasion.due_at > now:
                 later.append(letter.occasion.due_at)
             else:
-                new.setdefault(letter.occasion, []).append(
-                    _new_letter(transaction, each.holder, letter, number, wording, now)
+                written = ledger.new_letter(
+                    transaction,
+                    each.holder,
+                    letter.occasion,
+                    letter.upkeep,
+                    now,
+                    version=number,
+                    wording=wording,
                 )
+                new.setdefault(letter.occasion, []).append(written)
     ledger.leave_as_they_are(transaction, sorted(unconcerned), number)
-    _write_down(transaction, event, new, now)
+    occasions.write_down(transaction, event, new, now)
     return min(later, default=None)
 
 
@@ -130,7 +138,7 @@ class Consequence:
 @dataclass(frozen=True, kw_only=True)
 class Consequences:
     """Everything that publishing does to calendars: by entry and effect, and in how many letters. `sample` is one of
-    those, and who gets it.
+    those, and who gets it: if there is one, somebody who stays on the list.
     """
 
     changes: tuple[Consequence, ...] = ()
@@ -151,9 +159,12 @@ def consequences(
     named = ledger.addresses(transaction, suspected)
     found: dict[tuple[str, Effect], list[str]] = {}
     letters: list[tuple[str, EntryLetter]] = []
+    sample: tuple[str, EntryLetter] | None = None
     for each in wanting(transaction, event, those, suspected, gone):
         address = named[each.holder.id]
         letters += [(address, letter) for letter in each.letters]
+        if each.letters and each.holder.left_at is None:
+            sample = sample or (address, each.letters[0])
         for step in (step for letter in each.letters for step in letter.steps):
             found.setdefault((step.told.anchor, step.effect), []).append(address)
     return Consequences(
@@ -163,7 +174,7 @@ def consequences(
         ),
         letters=len(letters),
         due_at=min((letter.occasion.due_at for _, letter in letters), default=None),
-        sample=letters[0] if letters else None,
+        sample=sample or next(iter(letters), None),
     )
 
 
@@ -237,7 +248,7 @@ def correct(
     now: datetime,
 ) -> int:
     """Tell these people anew all that they hold, as newer than anything they were told; how many letters that is."""
-    those, at = entries(latest, version_of), _whole_second(now)
+    those, at = entries(latest, version_of), _second_of(now)
     letters = [
         (holder, letter)
         for holder in ledger.holders(transaction, latest.event.key, ids)
@@ -255,13 +266,15 @@ def _write_now(
 ) -> int:
     new: dict[Occasion, list[NewLetter]] = {}
     for holder, letter in letters:
-        one = _new_letter(transaction, holder, letter, latest.number, wording, now)
-        new.setdefault(letter.occasion, []).append(one)
-    return _write_down(transaction, latest.event.key, new, now)
+        written = ledger.new_letter(
+            transaction, holder, letter.occasion, letter.upkeep, now, version=latest.number, wording=wording
+        )
+        new.setdefault(letter.occasion, []).append(written)
+    return occasions.write_down(transaction, latest.event.key, new, now)
 
 
 def _due(letter: EntryLetter, now: datetime) -> EntryLetter:
-    at = _whole_second(now)
+    at = _second_of(now)
     return replace(
         letter,
         occasion=replace(letter.occasion, due_at=at),
@@ -269,41 +282,9 @@ def _due(letter: EntryLetter, now: datetime) -> EntryLetter:
     )
 
 
-def _whole_second(now: datetime) -> datetime:
+def _second_of(now: datetime) -> datetime:
     """DTSTAMP has no fractions."""
     return now.replace(microsecond=0)
-
-
-def _new_letter(
-    transaction: Transaction, holder: Holder, letter: EntryLetter, number: int, wording: str, now: datetime
-) -> NewLetter:
-    """One letter as it is written down, and what it does to entries kept."""
-    state, reason = LetterState.WAITING, ""
-    if holder.unsubscribed:
-        state, reason = LetterState.SUPPRESSED, "unsubscribed"
-    elif now >= letter.occasion.useful_until:
-        state, reason = LetterState.MISSED, "was due while the service was not running"
-    return NewLetter(
-        member_id=holder.id,
-        state=state,
-        reason=reason,
-        version=number,
-        wording=wording,
-        dated_at=due.dated_at(letter.occasion, now),
-        upkeep=ledger.keep_upkeep(transaction, letter.upkeep),
-    )
-
-
-def _write_down(
-    transaction: Transaction, event: str, new: Mapping[Occasion, Sequence[NewLetter]], now: datetime
-) -> int:
-    """Open the occasions and add what they do not hold yet; how many letters that were."""
-    return sum(
-        occasions.add_letters(
-            transaction, occasions.open_occasion(transaction, event, occasion, now), letters
-        )
-        for occasion, letters in sorted(new.items())
-    )
 
 
 def upkeep_of_mailing(
@@ -315,7 +296,7 @@ def upkeep_of_mailing(
     if not ids:
         return {}
     those = entries(latest, version_of)
-    stamped_at = max(latest.published_at, now.replace(microsecond=0))
+    stamped_at = max(latest.published_at, _second_of(now))
     found = {
         holder.id: those.for_mailing(holder, mailing.calendar, occasion.anchor, stamped_at)
         for holder in ledger.holders(transaction, event, ids)

@@ -21,7 +21,7 @@ from mailer.inbox.bounded import BoundedReader, Poison
 from mailer.inbox.mailbox import Cursor, Fetched, Mailbox, MailboxTrouble
 from mailer.inbox.sorting import Kind, Mail, told
 from mailer.judging import Answerer, Given, Judgement, Noted
-from mailer.outbox import agendas, audit, doubts, incoming, letters, people, troubles
+from mailer.outbox import agendas, audit, doubts, flags, incoming, letters, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.incoming import Held, Incoming, Reader
 from mailer.outbox.letter import Happening, LetterState
@@ -351,21 +351,20 @@ def decide(
     return ended[0]
 
 
-def trust_address(
+def clear_flag(
     database: Database, event: str, address: str, now: datetime, *, by: str = audit.COMMAND_LINE
 ) -> None:
-    """A person says that an address is right after all: what reports said of it is not counted any more.
+    """A person says that an address is right after all: letters go to it again.
 
     Raises:
-        ConvenorError: nobody has that address, or no report speaks of it.
+        ConvenorError: it was not reported as wrong.
     """
     with database.writing() as transaction:
-        reader = incoming.reader_at(transaction, event, address)
-        if reader is None:
-            raise ConvenorError(f"{address} is on no list of this event")
-        if not troubles.forget(transaction, reader.recipient_id):
-            raise ConvenorError(f"no report speaks of {address}")
-        audit.note(transaction, now, by, "trusted", f"the address {reader.address}", event=event)
+        if not flags.clear(transaction, event, address):
+            raise ConvenorError(
+                f"{address} was not reported as wrong; `convenor inbox` names the addresses that were"
+            )
+        audit.note(transaction, now, by, "cleared", f"the address {address}: it is right", event=event)
 
 
 def _accept(transaction: Transaction, mail: Incoming, reader: Reader, now: datetime) -> str:

@@ -30,7 +30,8 @@ def correct_address(
     try:
         new = cells.address(cells.clean(written))
     except ValueError as error:
-        raise ConvenorError(f"the address {error}" if str(error).startswith("has") else str(error)) from None
+        said = str(error)
+        raise ConvenorError(f"it {said}" if said.startswith(("has ", "holds ")) else said) from None
     if new.lower() == address.lower():
         raise ConvenorError(f"{new} is the address that stands in the list")
     with database.writing() as transaction:

@@ -27,7 +27,7 @@ from mailer.errors import ConvenorError, Problem
 from mailer.holding import Hold
 from mailer.mending import Mending, is_about_entries
 from mailer.opening import key_in, read_dossier, shown
-from mailer.outbox import agendas, audit, people
+from mailer.outbox import agendas, audit, flags, people
 from mailer.outbox.database import Database, Transaction, open_database
 from mailer.outlook import Outlook, outlook
 from mailer.parts import open_tray, sender_of, token_source, utc_now
@@ -206,7 +206,8 @@ class Errand:
         found, latest = self.read()
         version = found.version(latest, self.now)
         rows = self._planned(found, version)
-        return rows, version.event.zone, self._problems(version, rows)
+        problems = [*self._problems(version, rows), *self._flagged(found)]
+        return rows, version.event.zone, problems
 
     def too_late(self, found: Dossier, latest: AgendaVersion | None) -> list[Problem]:
         """Mailings that the mail server cannot take in time: refused where its limits say so, doubtful where that
@@ -219,6 +220,16 @@ class Errand:
         members = self._members(found)
         with self.database.reading() as transaction:
             return planned.planned(transaction, self.profile, version, members, self.now)
+
+    def _flagged(self, found: Dossier) -> Iterator[Problem]:
+        """Addresses to which letters will wait."""
+        with self.database.reading() as transaction:
+            flagged = flags.flagged(transaction, found.event.key)
+        count = sum(each.address.lower() in flagged for each in found.recipients)
+        if count:
+            words = "an address was" if count == 1 else f"{count} addresses were"
+            message = f"{words} reported as wrong, and letters wait; `convenor inbox` says more"
+            yield Problem(file="the lists of people", message=message, warning=True)
 
     def _problems(self, version: AgendaVersion, rows: Sequence[Planned]) -> list[Problem]:
         """With the lines of the agenda file."""

@@ -143,6 +143,24 @@ def decide(
         print(f"Mail {mail.id}: {mail.outcome}.")
 
 
+@app.command(epilog="Example: convenor inbox clear a.petrosyan@armenia-mission.example")
+def clear(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The address that is right.")],
+    event: EventOption = None,
+    json: Json = False,
+) -> None:
+    """An address that was reported as wrong is right: what waits for it may leave."""
+    from mailer import collecting
+    from mailer.errand import errand
+
+    with errand(event) as this:
+        collecting.clear_flag(this.database, this.event_key(), address, this.now)
+    if json:
+        _print_json({"cleared": address})
+    else:
+        print(f"Letters go to {address} again.")
+
+
 def _collected(this: "Errand") -> "Collected":
     from mailer.errors import ConvenorError
     from mailer.parts import open_collector, token_source, utc_now
@@ -215,10 +233,14 @@ def _print_troubled(troubled: "Sequence[TroubledAddress]") -> None:
         return
     _print(Text("\nAddresses with trouble:", style="bold"))
     for each in troubled:
-        what = "wrong" if each.hard_at else f"{each.soft} times undelivered"
+        what = "wrong, letters wait" if each.hard_at else f"{each.soft} times undelivered"
         others = f"\n       instead perhaps {', '.join(each.others)}" if each.others else ""
         words = " ".join(filter(None, (each.status, each.words)))
         _print(Text.assemble("  ", (each.address, "cyan"), f"  {what}: {words[:160]}{others}"))
+    if any(each.hard_at for each in troubled):
+        _print(
+            Text("\nCorrect the list; or convenor inbox clear ADDRESS, if it is right after all", style="dim")
+        )
 
 
 def _print_one(mail: "Incoming") -> None:

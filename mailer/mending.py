@@ -10,7 +10,6 @@ from datetime import datetime
 from mailer import calendars, confirming
 from mailer.agenda import changes
 from mailer.agenda.model import ABOUT_ENTRIES, AgendaVersion, MailingKind
-from mailer.agenda.rules import EVENT
 from mailer.agenda.upkeep import Upkeep
 from mailer.calendars import Consequences, Overview
 from mailer.composition.composing import Composed, Sender, compose
@@ -103,7 +102,7 @@ class Mending:
         event = draft.event.key
         with self.database.reading() as transaction:
             version_of = calendars.versions_in(transaction, event)
-            earlier = {n: draft if n == draft.number else version_of(n) for n in upkeep.versions}
+            earlier = upkeep.earlier(lambda number: draft if number == draft.number else version_of(number))
             links = people.links_of(transaction, event, recipient.address)
         return compose(
             version=draft, mailing=draft.event.mailing(occasion.mailing), anchor=occasion.anchor,
@@ -114,13 +113,9 @@ class Mending:
     def _confirmation(
         self, transaction: Transaction, draft: AgendaVersion, ids: Sequence[int]
     ) -> tuple[Occasion, Upkeep] | None:
-        due_at = confirming.due_after(self.now)
-        occasion = Occasion(
-            due_at=due_at, mailing=confirming.CONFIRMATION, anchor=EVENT,
-            useful_until=due_at + confirming.USEFUL_FOR,
-        )  # fmt: skip
+        occasion = confirming.occasion_after(self.now)
         for holder in ledger.holders(transaction, draft.event.key, ids):
-            return occasion, confirming.upkeep_of(draft, holder, due_at)
+            return occasion, confirming.upkeep_of(draft, holder, occasion.due_at)
         return None
 
     # ── the ledger ───────────────────────────────────────────────────────────────────────────────────────────

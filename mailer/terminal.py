@@ -25,7 +25,8 @@ from mailer.delivery.tray import CaughtLetter
 from mailer.dossier import Dossier
 from mailer.errand import Difference
 from mailer.errors import Problem, StoreError
-from mailer.outbox.letter import LetterState
+from mailer.outbox.flags import REPORTED_WRONG
+from mailer.outbox.letter import UNSENT, LetterState
 from mailer.outbox.letters import LetterRow
 from mailer.outbox.pauses import EVERYTHING, Pause
 from mailer.outbox.schema import PausedBy
@@ -165,6 +166,9 @@ def _held_up(looks: Outlook, zone: ZoneInfo) -> Iterator[Text]:
         if letters:
             words = f"{letters} letter{'' if letters == 1 else 's'} put off for more than {_hours(time)}"
             yield Text(words, style="yellow")
+    if looks.held:
+        words = f"{looks.held} letter{' waits' if looks.held == 1 else 's wait'}: {REPORTED_WRONG}"
+        yield Text(f"{words}; `convenor inbox` says whose", style="yellow")
 
 
 def _pause_line(each: Pause, zone: ZoneInfo) -> str:
@@ -413,14 +417,32 @@ def print_letters(rows: Sequence[LetterRow]) -> None:
         about = "" if row.anchor == "event" else row.anchor
         table.add_row(
             str(row.id), row.mailing, about, row.recipient.address, row.state.replace("_", " "),
-            f"{row.due_at:%Y-%m-%d %H:%M}", Text(row.reply or row.reason),
+            f"{row.due_at:%Y-%m-%d %H:%M}", Text(_why(row)),
         )  # fmt: skip
     _print(table if rows else Text("No such letters."))
 
 
+def _why(row: LetterRow) -> str:
+    """What the server said of it last, or why it stays here."""
+    if row.flagged_at and row.state in UNSENT:
+        return f"waits: {REPORTED_WRONG}"
+    return row.reply or row.reason
+
+
 def letter_facts(row: LetterRow) -> dict[str, object]:
     """A letter for machines, without the rest of its reader's data."""
-    names = ("id", "mailing", "anchor", "due_at", "state", "reason", "attempts", "settled_at", "reply")
+    names = (
+        "id",
+        "mailing",
+        "anchor",
+        "due_at",
+        "state",
+        "reason",
+        "attempts",
+        "settled_at",
+        "reply",
+        "flagged_at",
+    )
     return {"to": row.recipient.address} | {name: getattr(row, name) for name in names}
 
 

@@ -27,6 +27,7 @@ from tests.secretariat import (
     Arrived,
     Fate,
     Secretariat,
+    begun,
     event,
     person,
 )
@@ -35,13 +36,8 @@ from tests.secretariat import (
 @pytest.fixture
 def office(sqlite_template: Path, tmp_path: Path) -> Iterator[Secretariat]:
     """Everybody has the invitation and the agenda."""
-    shutil.copy(sqlite_template, tmp_path / "office.db")
-    database = open_database(f"sqlite:///{tmp_path}/office.db")
-    office = Secretariat(database)
-    office.publish()
-    office.wait()
-    yield office
-    database.close()
+    with begun(sqlite_template, tmp_path) as office:
+        yield office
 
 
 def told(arrived: list[Arrived]) -> list[tuple[str, str, str, list[str]]]:
@@ -315,8 +311,7 @@ def play(office: Secretariat, step: tuple[str, str, str], fate: Iterator[Fate]) 
 
 @settings(
     max_examples=30,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(steps=st.lists(STEP, min_size=1, max_size=7), fates=FATES)
 def test_after_any_edits_and_any_loss_every_calendar_is_equal_to_the_agenda(

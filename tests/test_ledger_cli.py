@@ -12,7 +12,8 @@ from mailer.cli import app
 from mailer.errand import errand
 from mailer.errors import ConvenorError
 from mailer.outbox import ledger, people, schema
-from mailer.settings import ROOT, VARIABLES
+from mailer.settings import ROOT
+from tests.commandline import printed_by, published, settle_in
 
 READER = "a.petrosyan@armenia-mission.example"
 
@@ -20,28 +21,19 @@ READER = "a.petrosyan@armenia-mission.example"
 @pytest.fixture(autouse=True)
 def _published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The example, published, in a database of its own; everybody holds the conference's entry."""
-    for variable in VARIABLES:
-        monkeypatch.delenv(variable.name, raising=False)
-    monkeypatch.setenv("CONVENOR_DATABASE_URL", f"sqlite:///{tmp_path}/convenor.db")
-    monkeypatch.setenv("CONVENOR_SECRET_KEY", "k" * 32)
-    monkeypatch.chdir(ROOT)
-    with errand(None) as this:
-        found, latest = this.read()
-        version = this.publish(found, this.difference(found, latest).seen)
-        with this.database.writing() as c:
-            rows = [
-                {"recipient_id": each, "anchor": "event", "uid": f"{each:032x}@secretariat.example",
-                 "sequence_sent": 0, "version_sent": 1, "sent_at": this.now, "asked": True, "cancelled": False,
-                 "stamped_at": version.published_at, "right_for": 1}
-                for each in c.scalars(select(schema.recipient.c.id))
-            ]  # fmt: skip
-            c.execute(insert(schema.entry), rows)
+    settle_in(tmp_path, monkeypatch)
+    with published() as (this, _, version), this.database.writing() as c:
+        rows = [
+            {"recipient_id": each, "anchor": "event", "uid": f"{each:032x}@secretariat.example",
+             "sequence_sent": 0, "version_sent": 1, "sent_at": this.now, "asked": True, "cancelled": False,
+             "stamped_at": version.published_at, "right_for": 1}
+            for each in c.scalars(select(schema.recipient.c.id))
+        ]  # fmt: skip
+        c.execute(insert(schema.entry), rows)
 
 
 def out(*arguments: str) -> str:
-    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done.output
+    return printed_by(app, *arguments)
 
 
 def test_all_is_well_while_nothing_has_changed() -> None:

@@ -1,6 +1,5 @@
 """Calendars by hand: what a draft would do, how they stand, what makes them right."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -12,11 +11,10 @@ from mailer.agenda import changes
 from mailer.agenda.model import AgendaVersion, Event
 from mailer.errors import ConvenorError
 from mailer.mending import Mending
-from mailer.outbox.database import open_database
 from mailer.planning.entries import Effect
 from tests.conference import at
 from tests.modelcalendar import files_in
-from tests.secretariat import ANA, BEN, EVA, HOUR, MINUTE, SENDER, TEXTS, Fate, Secretariat
+from tests.secretariat import ANA, BEN, EVA, HOUR, MINUTE, SENDER, TEXTS, Fate, Secretariat, begun
 
 SECOND = timedelta(seconds=1)
 
@@ -24,15 +22,10 @@ SECOND = timedelta(seconds=1)
 @pytest.fixture
 def office(sqlite_template: Path, tmp_path: Path) -> Iterator[Secretariat]:
     """Everybody has the invitation and the agenda; Ana chose a session."""
-    shutil.copy(sqlite_template, tmp_path / "office.db")
-    database = open_database(f"sqlite:///{tmp_path}/office.db")
-    office = Secretariat(database)
-    office.publish()
-    office.wait()
-    office.choose(ANA, "session-2")
-    office.wait()
-    yield office
-    database.close()
+    with begun(sqlite_template, tmp_path) as office:
+        office.choose(ANA, "session-2")
+        office.wait()
+        yield office
 
 
 def mending(office: Secretariat) -> Mending:
@@ -83,6 +76,22 @@ def test_the_letter_that_is_shown_is_the_letter_that_leaves(office: Secretariat)
     assert sample
     assert sample.raw == sent[ANA.address, "event"]
     assert asked.raw == sent[ANA.address, "session-2"]
+
+
+def test_whoever_left_the_list_before_is_no_sample_but_still_told(office: Secretariat) -> None:
+    office.publish(listed=(BEN, EVA))
+    version, shown = office.latest, mending(office)
+    told = shown.consequences(version, [])
+    assert {each.addresses for each in told.changes} == {(ANA.address,)}
+    assert shown.sample(version, told) is None
+    version = draft(office, moved(office))
+    told = shown.consequences(version, [])
+    sample = shown.sample(version, told)
+    office.publish(moved(office))
+    sent = {(each.address, each.anchor): each.raw for each in office.wait()}
+    assert sample
+    assert sample.raw == sent[BEN.address, "event"]
+    assert (ANA.address, "event") in sent
 
 
 def test_a_letter_that_nobody_would_get_is_not_shown(office: Secretariat) -> None:

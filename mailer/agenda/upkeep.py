@@ -4,12 +4,13 @@ Which entries need it is decided in planning, what they say in composition; here
 """
 
 import hashlib
+from collections.abc import Callable
 from enum import StrEnum
 from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict
 
-from mailer.agenda.model import Instant
+from mailer.agenda.model import AgendaVersion, Instant
 
 
 class Cause(StrEnum):
@@ -69,6 +70,10 @@ class Upkeep(_Frozen):
     def versions(self) -> frozenset[int]:
         """The agenda versions that composing it needs besides the letter's own."""
         return frozenset({self.since, *(each.version for each in self.told)})
+
+    def earlier(self, version_of: Callable[[int], AgendaVersion]) -> dict[int, AgendaVersion]:
+        """Those versions, by their numbers."""
+        return {number: version_of(number) for number in self.versions}
 
 
 @lru_cache(maxsize=256)

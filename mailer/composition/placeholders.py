@@ -399,41 +399,54 @@ def _line(text: str) -> str:
     return " ".join(_BIDI.sub("", _CONTROLS.sub(" ", text)).split())
 
 
-def samples(kind: MailingKind, language: str) -> Iterator[dict[str, Value]]:
+def samples(kind: MailingKind, language: str) -> Iterator[Iterator[dict[str, Value]]]:
     """Contexts to try a template on: every role and answer; bare and full values; the venue's clock and others; for
-    letters about changes, every cause and sort of change.
+    letters about changes, every cause and sort of change. Those of one group differ in the reader's role alone.
     """
+    for zone, full in ((None, False), ("Asia/Tashkent", True), ("Pacific/Honolulu", True)):
+        version = _sample_version(kind, full=full, days=1 if zone is None else 2)
+        for anchor, state, upkeep in _sample_occasions(kind, version):
+            yield _sample_readers(state, anchor, upkeep, version, language, zone=zone, full=full)
+
+
+def _sample_readers(
+    state: AgendaVersion,
+    anchor: str,
+    upkeep: Upkeep | None,
+    earlier: AgendaVersion,
+    language: str,
+    *,
+    zone: str | None,
+    full: bool,
+) -> Iterator[dict[str, Value]]:
+    links = Links(
+        page="https://convenor.example/r/sample",
+        unsubscribe="https://convenor.example/u/sample",
+        entries={"session-1": "https://convenor.example/r/sample/session-1.ics"} if full else {},
+    )
     for role in Role:
-        for zone, full in ((None, False), ("Asia/Tashkent", True), ("Pacific/Honolulu", True)):
-            version = _sample_version(kind, full=full, days=1 if zone is None else 2)
-            recipient = Recipient(
-                address="reader@delegation.example",
-                given_name="Ana",
-                family_name="Novak",
-                title="Dr" if full else "",
-                role=role,
-                state="AT" if full else None,
-                institution="Public Prosecutor's Office" if full else "",
-                timezone=zone,
-                sessions=("session-1",) if full else (),
-            )
-            links = Links(
-                page="https://convenor.example/r/sample",
-                unsubscribe="https://convenor.example/u/sample",
-                entries={"session-1": "https://convenor.example/r/sample/session-1.ics"} if full else {},
-            )
-            for anchor, state, upkeep in _sample_occasions(kind, version):
-                yield context(
-                    version=state,
-                    mailing=version.event.mailings[0],
-                    anchor=anchor,
-                    recipient=recipient,
-                    links=links,
-                    language=language,
-                    due_at=_SAMPLE_DAY,
-                    upkeep=upkeep,
-                    earlier={0: version},
-                )
+        recipient = Recipient(
+            address="reader@delegation.example",
+            given_name="Ana",
+            family_name="Novak",
+            title="Dr" if full else "",
+            role=role,
+            state="AT" if full else None,
+            institution="Public Prosecutor's Office" if full else "",
+            timezone=zone,
+            sessions=("session-1",) if full else (),
+        )
+        yield context(
+            version=state,
+            mailing=state.event.mailings[0],
+            anchor=anchor,
+            recipient=recipient,
+            links=links,
+            language=language,
+            due_at=_SAMPLE_DAY,
+            upkeep=upkeep,
+            earlier={0: earlier},
+        )
 
 
 def _sample_occasions(

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, select
+from sqlalchemy import Connection, Select, select
 
+from mailer.outbox.people import IS_NEWEST
 from mailer.outbox.schema import recipient, recipient_revision
 from mailer.recipients.model import Recipient
 
@@ -62,12 +63,8 @@ def found(c: Connection, event: str, words: str, limit: int = MOST) -> list[Foun
 
 def _people() -> Select[Any]:
     """Everybody, with what was last said of them."""
-    newest = and_(
-        recipient_revision.c.recipient_id == recipient.c.id,
-        recipient_revision.c.number == recipient.c.revision,
-    )
     columns = (recipient.c.id, recipient.c.left_at, recipient_revision.c.document)
-    return select(*columns).join(recipient_revision, newest)
+    return select(*columns).join(recipient_revision, IS_NEWEST)
 
 
 def _pattern(word: str) -> str:

@@ -222,7 +222,7 @@ class Entries:
         answer = holder.answers.get(anchor, "") if effect is Effect.REWORD else ""
         cause, due_at = Cause.AGENDA, self.latest.published_at + self._quiet
         if held and held.cancelled and holder.joined_at > self.latest.published_at:  # they came back
-            due_at = _whole_second(holder.joined_at) + self._quiet
+            due_at = _next_second(holder.joined_at) + self._quiet
         if choice and choice.wanted and self._is_because_of(choice, held):
             cause, due_at, answer = Cause.CHOICE, _minute_after(choice.at), ACCEPTED
         told = Told(
@@ -254,7 +254,7 @@ class Entries:
             cancelled=True,
         )
         if holder.left_at is not None:
-            cause, due_at = Cause.LEFT, _whole_second(holder.left_at) + self._quiet
+            cause, due_at = Cause.LEFT, _next_second(holder.left_at) + self._quiet
         elif significant(self.event, anchor) is None:
             cause, due_at = Cause.AGENDA, self.latest.published_at + self._quiet
         else:
@@ -399,6 +399,6 @@ def _minute_after(at: datetime) -> datetime:
     return at.replace(second=0, microsecond=0) + MINUTE
 
 
-def _whole_second(at: datetime) -> datetime:
+def _next_second(at: datetime) -> datetime:
     """The next whole second, for DTSTAMP has no others."""
     return at if not at.microsecond else at.replace(microsecond=0) + SECOND

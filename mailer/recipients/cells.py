@@ -36,6 +36,9 @@ _INVISIBLE = re.compile(
 )
 """Bidi controls and the like: no name needs them. The joiners U+200C and U+200D belong to some spellings."""
 
+_FORMULAS = frozenset("=+-@\t\r\n|\uff1d\uff0b\uff0d\uff20")
+"""How a cell begins that a spreadsheet takes for a formula, also in full width."""
+
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Controls but the tab, line and paragraph separators, halves of characters."""
 
@@ -56,6 +59,11 @@ def clean(cell: str) -> str:
     if "=?" in text:
         raise ValueError(f"{shown(text)} looks like an encoded header (RFC 2047), not like text")
     return text
+
+
+def for_a_sheet(text: str) -> str:
+    """A cell that no spreadsheet computes: what would be taken for a formula has an apostrophe in front."""
+    return f"'{text}" if text.lstrip(" ")[:1] in _FORMULAS else text
 
 
 def holds_invisible(cell: str) -> bool:

@@ -17,7 +17,18 @@ from mailer.web.api import routes as api
 from mailer.web.delegate import feed, personal, public, unsubscribe
 from mailer.web.gate import Gate
 from mailer.web.office import Office
-from mailer.web.organiser import account, film, replies, start, status, timetable, tray
+from mailer.web.organiser import (
+    account,
+    film,
+    inbox,
+    live,
+    outbox,
+    replies,
+    start,
+    status,
+    timetable,
+    tray,
+)
 from mailer.web.organiser.door import Door
 
 
@@ -28,7 +39,9 @@ def create_app(office: Office) -> FastAPI:
     for routed in (
         start,
         timetable,
+        outbox,
         replies,
+        inbox,
         film,
         tray,
         status,
@@ -42,6 +55,8 @@ def create_app(office: Office) -> FastAPI:
         router = routed.routes(office)
         app.include_router(router)
         app.state.known.extend(router.routes)
+    app.state.live = live.of_office(office)
+    app.include_router(live.routes(app.state.live))
     _add_plumbing(app, office)
     app.mount("/static", StaticFiles(directory=pages.STATIC))
     app.add_exception_handler(AnyHTTPException, _tidy)

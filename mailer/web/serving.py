@@ -40,13 +40,23 @@ while letters are planned and handed out beside it.
 """
 
 
+ENDS_WITHIN = 3
+"""Seconds that are left to whoever is being answered when the service stops."""
+
+
 @contextmanager
 def serve(office: Office, listener: socket.socket) -> Iterator[str]:
     """Answer on `listener` until the block ends; gives the address to open."""
     port = listener.getsockname()[1]
+    app = create_app(office)
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(office), log_level="error", lifespan="off", server_header=False, proxy_headers=False
+            app,
+            log_level="error",
+            lifespan="off",
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=ENDS_WITHIN,
         )
     )
     sys.setswitchinterval(TURNS_OF)
@@ -55,6 +65,7 @@ def serve(office: Office, listener: socket.socket) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
+        app.state.live.end()
         server.should_exit = True
         thread.join(timeout=5)
         listener.close()

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from mailer.agenda.upkeep import Cause, Told, Upkeep
+from tests import conference
 
 AT = datetime(2027, 1, 11, 8, 0, tzinfo=UTC)
 EVENT = Told(anchor="event", version=3, sequence=2, asked=True)
@@ -44,7 +45,9 @@ def test_another_upkeep_has_another_digest(change: dict[str, object]) -> None:
 
 
 def test_composing_needs_the_version_it_is_told_since_and_those_of_all_that_is_told() -> None:
+    versions = {number: conference.version(number=number) for number in range(1, 5)}
     assert UPKEEP.versions == {1, 2, 3}
+    assert UPKEEP.earlier(versions.__getitem__) == {number: versions[number] for number in (1, 2, 3)}
 
 
 def test_a_moment_without_a_zone_or_a_word_too_many_is_refused() -> None:

@@ -2,19 +2,28 @@
 narrow and wide."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from mailer.composition.links import Purpose
+from mailer.holding import Hold
+from mailer.outbox import claims, incoming, letters
+from mailer.outbox.letter import Happening
 from mailer.outbox.people import record_answer
 from mailer.outbox.people import roster as people_of
 from mailer.recipients.model import Recipient
 from mailer.web.serving import reserve, serve
 from tests.conference import ENDS_AT, EVENT, EXPERT, FOCAL_POINT, PRACTITIONER, RECIPIENTS
+from tests.inbox import mails
+from tests.inbox.dialects import Said, google
+from tests.inbox.letterbox import NOW, Letterbox, reading
 from tests.judges import axe
-from tests.web.desk import Desk, open_desk
+from tests.outbox.world import told
+from tests.web.desk import AGENDA_IS_DUE_AT, Desk, open_desk
 
 READERS = {"en": PRACTITIONER, "fr": FOCAL_POINT, "ar": EXPERT}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -134,6 +143,63 @@ def test_the_page_of_answers_is_for_everybody(desk: Desk, page: Page, is_answere
             record_answer(c, member.id, "event", "tentative", desk.clock(), "page", sequence=0)
     page.goto("/replies")
     assert violations(page) == {}
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, str]]:
+    """A letter in doubt, one refused, one waiting; mails that need a person, and an address that is wrong."""
+    folder = tmp_path_factory.mktemp("lived")
+    with open_desk(folder) as desk, reading() as reader:
+        box = Letterbox(database=desk.database, path=folder / "mail", reader=reader)
+        box.send_invitations()
+        desk.clock.now = NOW
+        asked = replace(box.asked(PRACTITIONER.address), attendee="somebody@else.example")
+        box.receive(google(asked, Said(partstat="ACCEPTED", at=NOW, comment="For her.")))
+        address = FOCAL_POINT.address
+        box.receive(mails.report(box.return_path(address), address, words="550 5.1.1 no such user"))
+        desk.clock.now = AGENDA_IS_DUE_AT
+        desk.service.plan(desk.clock())
+        with desk.database.writing() as c:
+            claimed = claims.claim(c, "one", desk.clock(), 2, timedelta(minutes=1))
+            ends = ((Happening.LOST, ""), (Happening.REFUSED, "550 no such user"))
+            for each, (happening, reply) in zip(claimed, ends, strict=True):
+                intent = told(each, Happening.INTENDED, digest="a" * 64, reply="smtp://mail.example:25")
+                claims.happen(c, [intent, told(each, happening, reply=reply)], desk.clock())
+        Hold(database=desk.database, event=EVENT.key).pause("reminder", "not certain", desk.clock())
+        with serve(desk.office, reserve(0)) as served:
+            yield desk, served
+
+
+def test_the_pages_of_letters_and_mails_are_for_everybody(lived: tuple[Desk, str], chromium: Browser) -> None:
+    if reason := axe.missing():
+        pytest.skip(reason)
+    desk, address = lived
+    with desk.database.reading() as c:
+        by_state = {row.state: row.id for row in letters.search(c, EVENT.key, mailing="agenda")}
+        mails_of = {mail.kind: mail.id for mail in incoming.search(c, EVENT.key)}
+    numbers = [by_state["in_doubt"], by_state["failed"], by_state["waiting"]]
+    paths = [
+        "/",
+        "/outbox",
+        "/outbox/hold?mailing=agenda",
+        *(f"/outbox/{number}" for number in numbers),
+        f"/outbox/{numbers[0]}?show=text",
+        "/inbox",
+        "/inbox?show=bounce",
+        f"/inbox/{mails_of['answer']}?who=a",
+        f"/inbox/{mails_of['bounce']}",
+    ]
+    with chromium.new_context(base_url=address, bypass_csp=True) as context:
+        page = context.new_page()
+        for path in paths:
+            page.goto(path)
+            assert violations(page) == {}, path
+            assert page.evaluate(SKIPPED_HEADINGS) == [], path
+
+
+SKIPPED_HEADINGS = """() => [...document.querySelectorAll('h1, h2, h3, h4')].map(h => [+h.tagName[1], h.textContent])
+  .filter(([level], at, all) => level > (at ? all[at - 1][0] : 0) + 1)"""
+"""Headings that are more than one below the one before."""
 
 
 def test_the_judge_notices_what_is_wrong(page: Page) -> None:

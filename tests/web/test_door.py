@@ -38,7 +38,20 @@ def _signed_in(desk: Desk, role: Role) -> TestClient:
     return browser
 
 
-PATHS = ["/", "/timetable", "/replies", "/tray", "/account", "/accounts", "/audit"]
+PATHS = [
+    "/",
+    "/timetable",
+    "/outbox",
+    "/outbox/1",
+    "/replies",
+    "/replies/answers.csv",
+    "/inbox",
+    "/live",
+    "/tray",
+    "/account",
+    "/accounts",
+    "/audit",
+]
 
 
 @pytest.mark.parametrize("path", PATHS)

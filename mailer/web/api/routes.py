@@ -140,7 +140,7 @@ def _add_rows(router: APIRouter, office: Office) -> None:
         """Everybody on the list, by name, with their answers."""
         door.must(office, Role.VIEWER, "see the people")
         with office.database.reading() as transaction:
-            found = people.some_listed(transaction, office.event, after=after, limit=limit + 1)
+            found = people.some(transaction, office.event, after=after, limit=limit + 1)
         shown = [shapes.person_shape(each) for each in found[:limit]]
         return shapes.People(people=shown, next=shown[-1].id if len(found) > limit else None)
 

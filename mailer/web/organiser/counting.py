@@ -1,12 +1,14 @@
 """What the timetable says of each mailing in words and numbers. It counts; it names nobody."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from types import MappingProxyType
+from urllib.parse import urlencode
 
 from mailer.agenda.model import UNASKED, AgendaVersion
 from mailer.agenda.rules import EVENT
+from mailer.attention import Attention
 from mailer.outbox.letter import LetterState
 from mailer.outbox.pauses import EVERYTHING, Pause
 from mailer.outbox.schema import PausedBy
@@ -65,20 +67,53 @@ class Share:
     width: float
 
 
+COLUMNS: Mapping[str, tuple[LetterState, ...]] = MappingProxyType(
+    {
+        "Sent": (S.SENT,),
+        "Under way": (S.WAITING, S.CLAIMED, S.LEAVING),
+        "Tried again": (S.DEFERRED,),
+        "Failed": (S.FAILED,),
+        "In doubt": (S.IN_DOUBT,),
+        "Missed": (S.MISSED,),
+        "Suppressed": (S.SUPPRESSED,),
+        "Withdrawn": (S.WITHDRAWN,),
+    }
+)
+"""How the outbox groups the states of letters."""
+
+LOUD = frozenset({"Failed", "In doubt", "Missed"})
+"""Those that a person looks at."""
+
+_MAILS: Mapping[str, str] = MappingProxyType(
+    {
+        "answer": "answers that a person must place",
+        "bounce": "delivery reports without our sign",
+        "unsubscribe": "wishes to be left alone, without our sign",
+        "question": "questions that could not be forwarded",
+        "unknown": "mails that nobody understood",
+    }
+)
+"""What waits for a decision, by its kind."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Concern:
-    """Letters that a person must look at."""
+    """Something that a person must look at: how many of it, and where it is dealt with. `what` may be a mailing."""
 
-    mailing: str
+    what: str
     words: str
     count: int
+    path: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """One thing that is paused: `what` as people call it, `tone` as that of `unsent`, the command that ends it."""
+    """One thing that is paused: `what` as people call it, its `mailing` (nothing: all of them), `tone` as that of
+    `unsent`, the command that ends it.
+    """
 
     what: str
+    mailing: str
     why: str
     tone: str
     since: datetime
@@ -113,15 +148,40 @@ def answers(standing: Standing) -> list[Share]:
     return shares
 
 
-def concerns(standing: Standing) -> list[Concern]:
-    """What waits for a person, by mailing."""
+def concerns(standing: Standing, found: Attention) -> list[Concern]:
+    """What waits for a person: letters by mailing, mails that came by their kind, addresses."""
+    return [*_letters(standing), *_mails(found)]
+
+
+def _letters(standing: Standing) -> Iterator[Concern]:
     wanted = ((S.IN_DOUBT, "in doubt: the mail server may or may not have them"), (S.FAILED, "refused"))
-    return [
-        Concern(mailing=mailing.title, words=words, count=mailing.counts[state])
-        for mailing in standing.mailings
-        for state, words in wanted
-        if mailing.counts.get(state)
-    ]
+    for mailing in standing.mailings:
+        for state, words in wanted:
+            if count := mailing.counts.get(state):
+                path = f"/outbox?{urlencode({'mailing': mailing.mailing, 'state': state})}#letters"
+                yield Concern(what=mailing.title, words=words, count=count, path=path)
+
+
+def _mails(found: Attention) -> Iterator[Concern]:
+    for kind, count in found.open.items():
+        words = _MAILS.get(kind, "mails that wait for a decision")
+        yield Concern(what="", words=words, count=count, path="/inbox")
+    if found.quarantined:
+        words = "mails that could not be read within the limits"
+        yield Concern(what="", words=words, count=found.quarantined, path="/inbox")
+    if found.wrong_addresses:
+        words = "addresses that a server calls wrong"
+        yield Concern(what="", words=words, count=found.wrong_addresses, path="/inbox?show=bounce")
+
+
+def sum_of(counts: Mapping[LetterState, int], states: Iterable[LetterState]) -> int:
+    return sum(counts.get(state, 0) for state in states)
+
+
+def next_due(standing: Standing, now: datetime) -> MailingStanding | None:
+    """The mailing that falls due next."""
+    ahead = [each for each in standing.mailings if each.stage is Stage.PLANNED and each.due_at >= now]
+    return min(ahead, key=lambda each: each.due_at, default=None)
 
 
 def held(standing: Standing, looks: Outlook) -> list[Held]:
@@ -135,6 +195,7 @@ def _held(standing: Standing, each: Pause) -> Held:
     is_all = each.mailing == EVERYTHING
     return Held(
         what="Everything" if is_all else titles.get(each.mailing, each.mailing),
+        mailing=each.mailing,
         why=_PAUSED_BY[each.caused_by],
         tone="quiet" if each.caused_by is PausedBy.PERSON else "alarm",
         since=each.paused_at,

@@ -78,7 +78,7 @@ def _shown(office: Office, projector: Projector, template: str, at: int, person:
     with office.database.reading() as transaction:
         version = agendas.latest(transaction, office.event)
         changed_at = people.changed_at(transaction, office.event)
-        players = people.some_listed(transaction, office.event, after=0, limit=MOST_PLAYERS)
+        players = people.some(transaction, office.event, after=0, limit=MOST_PLAYERS)
         listed = people.counts(transaction, office.event).asked
     if version is None:
         if template == MOMENT:

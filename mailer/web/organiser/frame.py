@@ -11,6 +11,7 @@ from mailer.web.organiser.door import somebody
 
 PAGES = (
     ("timetable", "/", "Timetable"),
+    ("outbox", "/outbox", "Outbox"),
     ("replies", "/replies", "Answers"),
     ("rehearsal", "/rehearsal", "Rehearsal"),
     ("tray", "/tray", "Tray"),

@@ -5,6 +5,7 @@ from datetime import datetime
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from mailer.attention import attention
 from mailer.outlook import Outlook, outlook
 from mailer.standing import Standing, standing
 from mailer.web.office import Office
@@ -36,6 +37,7 @@ def _shown(office: Office, template: str) -> HTMLResponse:
         standing=found,
         looks=outlook(office.database, office.profile, found, now) if found else Outlook(),
         counting=counting,
+        attention=attention(office.database, office.event),
         every=counting.look_again_every(found, now),
         drawings=_drawings(found, now) if found else {},
     )

@@ -27,6 +27,7 @@ LETTER_POLICY = (
 
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 View = Literal["html", "text", "calendar", "raw"]
+Width = Literal["phone", "desktop"]
 
 
 def routes(office: Office) -> APIRouter:
@@ -47,7 +48,7 @@ def routes(office: Office) -> APIRouter:
         if office.tray is None:
             return framed(office, "organiser/no_tray.html", status=404)
         found = office.tray.search(q, before=before, limit=PAGE + 1)
-        titles, zone = _published(office)
+        titles, zone = published(office)
         return framed(
             office,
             "organiser/tray.html",
@@ -61,15 +62,13 @@ def routes(office: Office) -> APIRouter:
         )
 
     @router.get("/tray/{number}")
-    def letter(
-        number: Number, show: View | None = None, width: Literal["phone", "desktop"] = "desktop"
-    ) -> HTMLResponse:
+    def letter(number: Number, show: View | None = None, width: Width = "desktop") -> HTMLResponse:
         """One letter, in one of the ways of looking at it."""
         one = opened(number)
         view = show or one.views[0]
         if view not in one.views or office.tray is None:
             raise HTTPException(404)
-        titles, zone = _published(office)
+        titles, zone = published(office)
         return framed(
             office,
             "organiser/letter.html",
@@ -109,7 +108,7 @@ def _mailing(tray: Tray, letter: CaughtLetter) -> str:
     return str(BytesHeaderParser(policy=SMTP).parsebytes(raw)["Feedback-ID"] or "").partition(":")[0]
 
 
-def _published(office: Office) -> tuple[dict[str, str], tzinfo]:
+def published(office: Office) -> tuple[dict[str, str], tzinfo]:
     """The titles of the event's mailings by their keys, and the venue's zone."""
     with office.database.reading() as transaction:
         version = agendas.latest(transaction, office.event)

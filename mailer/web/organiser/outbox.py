@@ -1,0 +1,362 @@
+"""`/outbox`: what leaves and how fast, what became of each letter, and what a person does about it."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, HTTPException, Path, Query
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from mailer.composition.composing import Composed
+from mailer.correcting import correct_address
+from mailer.delivery.tray import CaughtLetter
+from mailer.errors import ConvenorError, UnsafeLetter, WordingError
+from mailer.holding import Hold
+from mailer.outbox import finding, letters
+from mailer.outbox.finding import Found
+from mailer.outbox.letter import Happening, LetterState
+from mailer.outbox.letters import Happened, LetterRow
+from mailer.outbox.schema import Role
+from mailer.outlook import Outlook, outlook
+from mailer.service import Service
+from mailer.settling import SAID, OpenDoubt, open_doubts, settle_by_hand
+from mailer.standing import Standing, standing
+from mailer.web.office import Office
+from mailer.web.organiser import caught, counting, door, telling
+from mailer.web.organiser.caught import OpenedLetter
+from mailer.web.organiser.frame import framed
+from mailer.web.organiser.tray import LETTER_POLICY, View, Width, published
+
+PAGE = 50
+
+Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Key = Annotated[str, Form(max_length=200)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sought:
+    """Which letters are looked for: words of their reader, a mailing, a state."""
+
+    q: str = ""
+    mailing: str = ""
+    state: LetterState | None = None
+
+    @property
+    def as_query(self) -> dict[str, str]:
+        found = {"q": self.q, "mailing": self.mailing, "state": self.state or ""}
+        return {name: value for name, value in found.items() if value}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One letter, and all that is known of it. `opened` is None where it cannot be composed, and `why_not` says why.
+
+    `is_what_left`: these are the very bytes that were handed over; None while nothing was.
+    """
+
+    row: LetterRow
+    history: list[Happened]
+    reader: Found | None
+    composed: Composed | None
+    opened: OpenedLetter | None
+    why_not: str
+    is_what_left: bool | None
+    doubt: OpenDoubt | None
+
+
+def routes(office: Office) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+    service = Service.of_what_is_kept(office.database, office.event, office.sender)
+    _add_overview(router, office)
+    _add_holding(router, office)
+    _add_letters(router, office, service)
+    return router
+
+
+# ── all letters ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _add_overview(router: APIRouter, office: Office) -> None:
+    @router.get("/outbox")
+    def overview(
+        q: Annotated[str, Query(max_length=200)] = "",
+        mailing: Annotated[str, Query(max_length=200)] = "",
+        state: str = "",
+        before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+    ) -> HTMLResponse:
+        """How letters leave, and those that are looked for, the newest first; `before` is where to go on from."""
+        door.must(office, Role.VIEWER, "see the letters")
+        if state and state not in set(LetterState):
+            raise HTTPException(404)
+        sought = Sought(q=q.strip(), mailing=mailing, state=LetterState(state) if state else None)
+        rows = _found(office, sought, before)
+        titles, zone = published(office)
+        return framed(
+            office,
+            "organiser/outbox.html",
+            **_running(office),
+            sought=sought,
+            before=before,
+            titles=titles,
+            zone=zone,
+            rows=rows[:PAGE],
+            older=rows[PAGE - 1].id if len(rows) > PAGE else None,
+        )
+
+    @router.get("/outbox/run")
+    def living_part() -> HTMLResponse:
+        return framed(office, "organiser/outbox_run.html", **_running(office))
+
+
+def _found(office: Office, sought: Sought, before: int | None) -> list[LetterRow]:
+    """One more than a page has, if there are so many."""
+    with office.database.reading() as transaction:
+        readers = (
+            [each.id for each in finding.found(transaction, office.event, sought.q)] if sought.q else None
+        )
+        return letters.newest(
+            transaction,
+            office.event,
+            mailing=sought.mailing or None,
+            state=sought.state,
+            readers=readers,
+            before=before,
+            limit=PAGE + 1,
+        )
+
+
+def _running(office: Office) -> dict[str, Any]:
+    now = office.clock()
+    found: Standing | None = standing(office.database, office.event, now, in_full=False)
+    looks = outlook(office.database, office.profile, found, now) if found else Outlook()
+    return {
+        "now": now,
+        "standing": found,
+        "looks": looks,
+        "counting": counting,
+        "telling": telling,
+        "S": LetterState,
+        "every": counting.look_again_every(found, now),
+    }
+
+
+# ── holding letters back ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _add_holding(router: APIRouter, office: Office) -> None:
+    def hold(to: str) -> Hold:
+        return Hold(
+            database=office.database, event=office.event, by=door.must(office, Role.ORGANISER, to).name
+        )
+
+    def asked(mailing: str, *, status: int = 200, problem: str = "", reason: str = "") -> HTMLResponse:
+        """What pausing and stopping would do."""
+        titles, zone = published(office)
+        if mailing and mailing not in titles:
+            raise HTTPException(404)
+        return framed(
+            office,
+            "organiser/outbox_hold.html",
+            status=status,
+            mailing=mailing,
+            title=titles.get(mailing, ""),
+            unsent=Hold(database=office.database, event=office.event).unsent(mailing or None),
+            zone=zone,
+            problem=problem,
+            reason=reason,
+        )
+
+    @router.get("/outbox/hold")
+    def ask(mailing: Annotated[str, Query(max_length=200)] = "") -> HTMLResponse:
+        door.must(office, Role.ORGANISER, "hold letters back")
+        return asked(mailing)
+
+    @router.post("/outbox/pause")
+    def pause(mailing: Key = "", reason: Annotated[str, Form()] = "") -> Response:
+        held = hold("pause letters")
+        if len(reason) > LONGEST_REASON:
+            problem = f"The reason has {len(reason):,} characters; {LONGEST_REASON} are the most."
+            return asked(mailing, status=422, problem=problem, reason=reason)
+        return _done(lambda: held.pause(mailing or None, " ".join(reason.split()), office.clock()))
+
+    @router.post("/outbox/resume")
+    def resume(mailing: Key = "") -> Response:
+        held = hold("let letters go on")
+        return _done(lambda: held.resume(mailing or None, office.clock()))
+
+    @router.post("/outbox/stop")
+    def stop(mailing: Key = "") -> Response:
+        held = hold("stop letters")
+        return _done(lambda: held.stop(mailing or None, office.clock()))
+
+
+LONGEST_REASON = 300
+
+
+def _done(act: Callable[[], object]) -> Response:
+    """Back to the outbox; a mailing that there is not is nothing."""
+    try:
+        act()
+    except ConvenorError:
+        raise HTTPException(404) from None
+    return RedirectResponse("/outbox", 303)
+
+
+# ── one letter ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _add_letters(router: APIRouter, office: Office, service: Service) -> None:
+    def shown(
+        number: int,
+        *,
+        status: int = 200,
+        view: View | None = None,
+        width: Width = "desktop",
+        problem: str = "",
+        field: str = "",
+        written: str = "",
+    ) -> HTMLResponse:
+        case = _case(office, service, number)
+        views = case.opened.views if case.opened else ()
+        if view is not None and view not in views:
+            raise HTTPException(404)
+        titles, zone = published(office)
+        return framed(
+            office,
+            "organiser/outbox_letter.html",
+            status=status,
+            case=case,
+            letter=case.opened,
+            view=view or next(iter(views), None),
+            width=width,
+            titles=titles,
+            zone=zone,
+            now=office.clock(),
+            telling=telling,
+            S=LetterState,
+            problem=problem,
+            field=field,
+            written=written,
+        )
+
+    @router.get("/outbox/{number}")
+    def letter(number: Number, show: View | None = None, width: Width = "desktop") -> HTMLResponse:
+        """One letter: what became of it, what it says, what may be done."""
+        door.must(office, Role.VIEWER, "see a letter")
+        return shown(number, view=show, width=width)
+
+    @router.get("/outbox/{number}/letter.html")
+    def frame(number: Number) -> HTMLResponse:
+        """The HTML part, for the frame on the letter's page and nowhere else."""
+        door.must(office, Role.VIEWER, "see a letter")
+        opened = _case(office, service, number).opened
+        if opened is None or opened.html is None:
+            raise HTTPException(404)
+        headers = {"Content-Security-Policy": LETTER_POLICY, "X-Frame-Options": "SAMEORIGIN"}
+        return HTMLResponse(caught.for_the_frame(opened.html), headers=headers)
+
+    @router.get("/outbox/{number}/letter.eml")
+    def source(number: Number) -> Response:
+        """The letter as it goes over the line."""
+        door.must(office, Role.VIEWER, "see a letter")
+        composed = _case(office, service, number).composed
+        if composed is None:
+            raise HTTPException(404)
+        headers = {"Content-Disposition": f'attachment; filename="letter-{number}.eml"'}
+        return Response(composed.raw, media_type="message/rfc822", headers=headers)
+
+    @router.post("/outbox/{number}/settle")
+    def settle(number: Number, said: Key = "") -> Response:
+        """What somebody knows of a letter in doubt."""
+        by = door.must(office, Role.ORGANISER, "settle a letter in doubt").name
+        if said not in {each.value for each in SAID}:
+            return shown(number, status=422, problem="Say what is known of it.", field="settle")
+        try:
+            settle_by_hand(
+                office.database,
+                office.event,
+                service.compose,
+                {number: Happening(said)},
+                office.clock(),
+                by=by,
+            )
+        except ConvenorError as error:
+            return shown(number, status=422, problem=_sentence(error), field="settle")
+        return RedirectResponse(f"/outbox/{number}", 303)
+
+    @router.post("/outbox/{number}/address")
+    def correct(number: Number, address: Annotated[str, Form(max_length=20_000)] = "") -> Response:
+        """The right address of a letter's reader: they are written to there."""
+        by = door.must(office, Role.ORGANISER, "correct an address").name
+        case = _case(office, service, number)
+        if case.reader is None:
+            raise HTTPException(404)
+        try:
+            correct_address(
+                office.database,
+                office.sender.signer,
+                office.event,
+                case.reader.recipient.address,
+                address,
+                office.clock(),
+                by=by,
+            )
+        except ConvenorError as error:
+            return shown(number, status=422, problem=_sentence(error), field="address", written=address)
+        return RedirectResponse(f"/outbox/{number}", 303)
+
+
+def _case(office: Office, service: Service, number: int) -> Case:
+    """Raises HTTPException (404) for a letter that there is not."""
+    with office.database.reading() as transaction:
+        row = letters.one(transaction, office.event, number)
+        if row is None:
+            raise HTTPException(404)
+        history = letters.history(transaction, number)
+        reader = finding.known(transaction, row.recipient_id)
+    composed, why_not = _composed(service, row)
+    in_doubt = row.state is LetterState.IN_DOUBT
+    doubts = (
+        open_doubts(office.database, office.event, service.compose, office.clock(), only=number)
+        if in_doubt
+        else []
+    )
+    return Case(
+        row=row,
+        history=history,
+        reader=reader,
+        composed=composed,
+        opened=_opened(row, composed) if composed else None,
+        why_not=why_not,
+        is_what_left=hashlib.sha256(composed.raw).hexdigest() == row.content
+        if composed and row.content
+        else None,
+        doubt=next(iter(doubts), None),
+    )
+
+
+def _composed(service: Service, row: LetterRow) -> tuple[Composed | None, str]:
+    try:
+        return service.compose(row), ""
+    except (WordingError, UnsafeLetter) as error:
+        return None, str(error)
+
+
+def _opened(row: LetterRow, composed: Composed) -> OpenedLetter:
+    """As the tray would have it."""
+    kept = CaughtLetter(
+        id=row.id,
+        received_at=row.dated_at,
+        sender=composed.return_path,
+        recipient=row.recipient.address,
+        message_id=composed.message_id,
+        subject=composed.subject,
+        reader=row.recipient.full_name,
+    )
+    return caught.open_letter(kept, composed.raw)
+
+
+def _sentence(error: Exception) -> str:
+    said = str(error)
+    return f"{said[:1].upper()}{said[1:]}."

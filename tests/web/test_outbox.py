@@ -1,0 +1,358 @@
+"""The outbox as organisers use it: letters found, held back, settled, and sent to the right address."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx import Response
+
+from mailer.outbox import audit, claims, letters, people
+from mailer.outbox.letter import Happening, LetterState
+from mailer.outbox.letters import LetterRow
+from mailer.outbox.schema import Role
+from mailer.web.organiser import outbox
+from tests.conference import EVENT, FOCAL_POINT, PRACTITIONER, RECIPIENTS
+from tests.outbox.world import told
+from tests.web.desk import Desk
+from tests.web.test_door import OURS, _signed_in, real
+
+__all__ = ["real"]
+
+H, S = Happening, LetterState
+THROUGH = "smtp://mail.ministry.example:25"
+
+
+def post(browser: TestClient, path: str, **form: str) -> Response:
+    response: Response = browser.post(path, data=form, headers=OURS)
+    return response
+
+
+def happen(desk: Desk, address: str, *happenings: Happening, reply: str = "") -> LetterRow:
+    """Let this happen to the invitation to this person, which is written down and waits."""
+    with desk.database.writing() as c:
+        claimed = claims.claim(c, "one", desk.clock(), 100, timedelta(minutes=1))
+    this = next(each for each in claimed if each.recipient.address == address)
+    row = letter_to(desk, address)
+    composed = desk.service.compose(row)
+    import hashlib
+
+    for happening in happenings:
+        facts = {"reply": reply}
+        if happening is H.INTENDED:
+            facts = {"digest": hashlib.sha256(composed.raw).hexdigest(), "reply": THROUGH}
+        with desk.database.writing() as c:
+            claims.happen(c, [told(this, happening, **facts)], desk.clock())
+    with desk.database.writing() as c:
+        claims.recover(c, desk.clock() + timedelta(minutes=2))
+    return letter_to(desk, address)
+
+
+def letter_to(desk: Desk, address: str) -> LetterRow:
+    with desk.database.reading() as c:
+        found = letters.search(c, desk.office.event, address=address)
+    return found[-1]
+
+
+def deeds(desk: Desk) -> list[tuple[str, str, str]]:
+    with desk.database.reading() as c:
+        return [(each.who, each.did, each.what) for each in audit.deeds(c)][::-1]
+
+
+@pytest.fixture
+def waiting(empty_desk: Desk) -> Desk:
+    """The invitations are written, and wait."""
+    empty_desk.publish()
+    empty_desk.service.plan(empty_desk.clock())
+    return empty_desk
+
+
+@pytest.fixture
+def doubtful(waiting: Desk) -> LetterRow:
+    """The practitioner's invitation is in doubt."""
+    return happen(waiting, PRACTITIONER.address, H.INTENDED, H.LOST, reply="the line broke")
+
+
+# ── the overview ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_letters_are_counted_by_mailing_and_state_and_each_count_leads_to_them(desk: Desk) -> None:
+    page = desk.browser().get("/outbox").text
+    assert 'href="/outbox?mailing=invitation&amp;state=sent#letters"' in page
+    assert page.count('class="subject"') == len(RECIPIENTS)
+    assert "Nothing is leaving now" in page
+    assert re.search(r"The next is <span[^>]*>[A-Z]", page)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({}, 5),
+        ({"q": "NOVAK"}, 1),
+        ({"q": "ana prosecution"}, 1),
+        ({"q": "حداد"}, 1),
+        ({"q": "novak tremblay"}, 0),
+        ({"q": "given_name"}, 0),
+        ({"q": "%"}, 0),
+        ({"q": "_"}, 0),
+        ({"q": '"'}, 0),
+        ({"mailing": "invitation"}, 5),
+        ({"mailing": "agenda"}, 0),
+        ({"mailing": "'; DROP TABLE letter"}, 0),
+        ({"state": "sent"}, 5),
+        ({"state": "in_doubt"}, 0),
+        ({"state": "sent", "mailing": "invitation", "q": "novak"}, 1),
+    ],
+)
+def test_letters_are_found_by_reader_mailing_and_state(
+    calm_desk: Desk, query: dict[str, str], found: int
+) -> None:
+    page = calm_desk.browser().get("/outbox", params=query).text
+    assert page.count('class="subject"') == found
+    assert ("No letter is like that" in page) == (found == 0)
+
+
+def test_older_letters_are_a_page_away(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "PAGE", 2)
+    browser, seen, path = desk.browser(), [], "/outbox?state=sent"
+    for _ in range(3):
+        page = browser.get(path).text
+        seen += re.findall(r'class="subject"><a href="(/outbox/\d+)"', page)
+        more = re.search(r'rel="next" href="([^"#]+)', page)
+        path = more[1].replace("&amp;", "&") if more else ""
+    assert path == ""
+    assert len(set(seen)) == len(seen) == 5
+
+
+def test_what_cannot_be_is_not_found(calm_desk: Desk) -> None:
+    browser = calm_desk.browser()
+    for path in ("/outbox?state=lost", "/outbox/99999", "/outbox/0", "/outbox/x", "/outbox/hold?mailing=tea",
+                 "/outbox/99999/letter.eml", "/outbox/1?show=pdf", f"/outbox/{2**70}"):  # fmt: skip
+        assert browser.get(path).status_code == 404, path
+
+
+def test_another_events_letter_is_not_shown(desk: Desk) -> None:
+    other = EVENT.model_copy(update={"key": "another"})
+    desk.service.publish(other, RECIPIENTS, desk.clock())
+    from dataclasses import replace
+
+    replace(desk.service, event="another").plan(desk.clock())
+    with desk.database.reading() as c:
+        (first, *_) = letters.search(c, "another")
+    assert desk.browser().get(f"/outbox/{first.id}").status_code == 404
+
+
+def test_nothing_published_is_told(empty_desk: Desk) -> None:
+    page = empty_desk.browser().get("/outbox")
+    assert page.status_code == 200
+    assert "Nothing is published yet" in page.text
+
+
+def test_what_is_leaving_shows_its_rate_and_its_end(waiting: Desk) -> None:
+    happen(waiting, PRACTITIONER.address, H.INTENDED, H.ACCEPTED, reply="250 ok")
+    page = waiting.browser().get("/outbox/run").text
+    assert "Leaving now" in page
+    assert "1 of 5 done" in page
+    assert '<span class="big figures">1</span> left in the last minute' in page
+    assert "through in" in page
+
+
+# ── holding ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_mailing_is_paused_and_let_go_on(waiting: Desk) -> None:
+    browser = waiting.browser()
+    assert "5 letters written and not yet sent" in browser.get("/outbox/hold?mailing=invitation").text
+    done = post(browser, "/outbox/pause", mailing="invitation", reason=" the <b>venue</b>\n is not certain ")
+    assert (done.status_code, done.headers["location"]) == (303, "/outbox")
+    waiting.work()
+    page = browser.get("/outbox").text
+    assert "the &lt;b&gt;venue&lt;/b&gt; is not certain" in page
+    assert waiting.tray.count() == 0
+    assert post(browser, "/outbox/resume", mailing="invitation").status_code == 303
+    waiting.work()
+    assert waiting.tray.count() == 5
+    who = waiting.browser() and deeds(waiting)[-1][0]
+    assert deeds(waiting) == [
+        (who, "paused", "invitation: the <b>venue</b> is not certain"),
+        (who, "resumed", "invitation"),
+    ]
+
+
+def test_everything_is_paused_and_stopped(waiting: Desk) -> None:
+    browser = waiting.browser()
+    post(browser, "/outbox/pause")
+    assert '<strong dir="auto">Everything</strong> is paused' in browser.get("/outbox").text
+    assert "These 5 letters will never be sent" in browser.get("/outbox/hold").text
+    post(browser, "/outbox/stop")
+    assert {letter_to(waiting, each.address).state for each in RECIPIENTS} == {S.WITHDRAWN}
+    assert [did for _, did, _ in deeds(waiting)] == ["paused", "stopped"]
+    assert "Nothing is written that could be stopped" in browser.get("/outbox/hold").text
+
+
+def test_a_reason_may_be_so_long_and_comes_back_when_it_is_longer(waiting: Desk) -> None:
+    before = waiting.dump()
+    refused = post(waiting.browser(), "/outbox/pause", mailing="invitation", reason="tea" * 200)
+    assert refused.status_code == 422
+    assert "The reason has 600 characters; 300 are the most." in refused.text
+    assert "tea" * 200 in refused.text
+    assert waiting.dump() == before
+
+
+ACTS = [
+    ("/outbox/pause", {"mailing": "invitation"}, "pause letters"),
+    ("/outbox/resume", {"mailing": "invitation"}, "let letters go on"),
+    ("/outbox/stop", {"mailing": "invitation"}, "stop letters"),
+    ("/outbox/1/settle", {"said": "found"}, "settle a letter in doubt"),
+    ("/outbox/1/address", {"address": "a@b.example"}, "correct an address"),
+]
+
+
+@pytest.mark.parametrize(("path", "form", "to"), ACTS)
+def test_a_viewer_may_look_and_do_nothing(real: Desk, path: str, form: dict[str, str], to: str) -> None:
+    real.service.plan(real.clock())
+    browser = _signed_in(real, Role.VIEWER)
+    assert browser.get("/outbox").status_code == 200
+    assert "Pause or stop" not in browser.get("/outbox").text
+    assert browser.get("/outbox/1").status_code == 200
+    before = letter_to(real, PRACTITIONER.address)
+    assert post(browser, path, **form).status_code == 403
+    assert letter_to(real, PRACTITIONER.address) == before
+    assert deeds(real)[-1] == ("viewer", "was refused", to)
+
+
+@pytest.mark.parametrize(("path", "form", "to"), ACTS)
+def test_a_foreign_page_does_nothing(waiting: Desk, path: str, form: dict[str, str], to: str) -> None:
+    before = waiting.dump()
+    response = waiting.browser().post(path, data=form, headers={"Sec-Fetch-Site": "cross-site"})
+    assert response.status_code == 403
+    assert waiting.dump() == before
+
+
+# ── one letter ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_letter_shows_its_history_down_to_the_servers_words(waiting: Desk) -> None:
+    row = happen(
+        waiting, PRACTITIONER.address, H.INTENDED, H.PUT_OFF, reply="451 4.7.1 <b>come</b> again later"
+    )
+    page = waiting.browser().get(f"/outbox/{row.id}").text
+    assert "451 4.7.1 &lt;b&gt;come&lt;/b&gt; again later" in page
+    assert "Handed over" in page
+    assert "Put off" in page
+    assert "Tried again" in page
+
+
+def test_what_a_letter_says_is_what_left(desk: Desk) -> None:
+    row = letter_to(desk, PRACTITIONER.address)
+    browser = desk.browser()
+    page = browser.get(f"/outbox/{row.id}").text
+    assert "These are the bytes that were handed over." in page
+    (kept,) = [letter for letter, _ in desk.tray.everything() if letter.recipient == PRACTITIONER.address]
+    left = desk.tray.letter(kept.id)
+    assert left
+    source = browser.get(f"/outbox/{row.id}/letter.eml")
+    assert source.content == left[1]
+    frame = browser.get(f"/outbox/{row.id}/letter.html")
+    assert frame.headers["content-security-policy"].startswith("sandbox ")
+    assert frame.text == browser.get(f"/tray/{kept.id}/letter.html").text
+    for view in ("text", "calendar", "raw"):
+        assert browser.get(f"/outbox/{row.id}?show={view}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("said", "state", "told_as"),
+    [
+        ("found", S.SENT, "it arrived"),
+        ("not_found", S.WAITING, "it did not arrive, and is sent"),
+        ("repeated", S.WAITING, "nobody knows; it is sent again"),
+    ],
+)
+def test_a_doubt_is_settled_by_what_a_person_knows(
+    waiting: Desk, doubtful: LetterRow, said: str, state: LetterState, told_as: str
+) -> None:
+    browser = waiting.browser()
+    page = browser.get(f"/outbox/{doubtful.id}").text
+    assert "Has the mail server got it?" in page
+    assert waiting.service.compose(doubtful).message_id.strip("<>") in page
+    done = post(browser, f"/outbox/{doubtful.id}/settle", said=said)
+    assert (done.status_code, done.headers["location"]) == (303, f"/outbox/{doubtful.id}")
+    assert letter_to(waiting, PRACTITIONER.address).state is state
+    assert "settled by hand" in browser.get(f"/outbox/{doubtful.id}").text
+    assert deeds(waiting)[-1][1:] == ("settled", f"letter {doubtful.id}: {told_as}")
+
+
+def test_whoever_is_second_is_told_and_nothing_is_undone(waiting: Desk, doubtful: LetterRow) -> None:
+    browser = waiting.browser()
+    post(browser, f"/outbox/{doubtful.id}/settle", said="found")
+    before = waiting.dump()
+    second = post(browser, f"/outbox/{doubtful.id}/settle", said="not_found")
+    assert second.status_code == 422
+    assert f"Not in doubt: {doubtful.id}; nothing was changed." in second.text
+    assert waiting.dump() == before
+
+
+@pytest.mark.parametrize("said", ["", "sent", "FOUND", "claimed", "\x00"])
+def test_what_is_no_verdict_is_refused(waiting: Desk, doubtful: LetterRow, said: str) -> None:
+    before = waiting.dump()
+    refused = post(waiting.browser(), f"/outbox/{doubtful.id}/settle", said=said)
+    assert refused.status_code == 422
+    assert "Say what is known of it." in refused.text
+    assert waiting.dump() == before
+
+
+def test_a_repetition_that_may_not_be_says_why(waiting: Desk, doubtful: LetterRow) -> None:
+    with waiting.database.writing() as c:
+        people.unsubscribe(c, doubtful.recipient_id, waiting.clock())
+    browser = waiting.browser()
+    page = browser.get(f"/outbox/{doubtful.id}").text
+    assert "It cannot be sent again without knowing: its occasion or its reader is gone." in page
+    refused = post(browser, f"/outbox/{doubtful.id}/settle", said="repeated")
+    assert refused.status_code == 422
+    assert "is not repeated: its occasion or its reader is gone; nothing was changed." in refused.text
+
+
+# ── an address that was wrong ────────────────────────────────────────────────────────────────────────────────
+
+RIGHT = "ana.novak@public-prosecution.example"
+
+
+def test_what_failed_leaves_to_the_corrected_address(waiting: Desk) -> None:
+    row = happen(waiting, PRACTITIONER.address, H.INTENDED, H.REFUSED, reply="550 5.1.1 no such user")
+    browser = waiting.browser()
+    assert "550 5.1.1 no such user" in browser.get("/outbox?state=failed").text
+    done = post(browser, f"/outbox/{row.id}/address", address=f"  {RIGHT} ")
+    assert done.status_code == 303
+    waiting.clock.move(seconds=30)
+    waiting.work()
+    again = letter_to(waiting, RIGHT)
+    assert (again.mailing, again.state) == ("invitation", S.SENT)
+    assert waiting.tray.search(RIGHT)
+    assert again.recipient == PRACTITIONER.model_copy(update={"address": RIGHT})
+    assert letter_to(waiting, PRACTITIONER.address).state is S.FAILED
+    assert "No longer on the list" in browser.get(f"/outbox/{row.id}").text
+    assert deeds(waiting)[-1][1:] == ("corrected", f"the address {PRACTITIONER.address}: it is {RIGHT}")
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("", "It has no address"),
+        ("ana", "is not one valid address"),
+        ("a@b.example, c@d.example", "is not one valid address"),
+        ("a@b.example\nBcc: c@d.example", "It holds a line break or control character"),
+        ("x" * 11_000, "characters; a cell may have 10,000"),
+        (PRACTITIONER.address.upper(), "is the address that stands in the list"),
+        (FOCAL_POINT.address, "somebody stands there at"),
+    ],
+)
+def test_what_cannot_be_an_address_is_refused_and_comes_back(
+    waiting: Desk, address: str, problem: str
+) -> None:
+    row = happen(waiting, PRACTITIONER.address, H.INTENDED, H.REFUSED, reply="550 no")
+    before = waiting.dump()
+    refused = post(waiting.browser(), f"/outbox/{row.id}/address", address=address)
+    assert refused.status_code == 422
+    assert problem in refused.text
+    assert 'aria-invalid="true"' in refused.text
+    assert waiting.dump() == before
