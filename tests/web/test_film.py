@@ -1,5 +1,6 @@
 """`/rehearsal`: what leaves at each moment, and one person's inbox and calendar as they fill."""
 
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -7,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
+from mailer.settings import ROOT
 from mailer.web.serving import reserve, serve
 from tests.conference import RECIPIENTS
 from tests.web.desk import Desk, open_desk
@@ -93,9 +95,10 @@ def test_the_slider_moves_the_film_in_a_browser(tmp_path: Path, chromium: Browse
     with open_desk(tmp_path) as desk:
         desk.publish()
         with serve(desk.office, reserve(0)) as address:
-            page = chromium.new_page()
+            page = chromium.new_page(viewport={"width": 1440, "height": 900})
             page.goto(f"{address}/rehearsal")
             page.get_by_role("link", name="It is ready").click(timeout=60_000)
+            _picture(page)
             before = page.locator("time").inner_text()
             page.get_by_label("The moment").focus()
             page.keyboard.press("ArrowRight")
@@ -106,3 +109,14 @@ def test_the_slider_moves_the_film_in_a_browser(tmp_path: Path, chromium: Browse
                 == page.locator("time").inner_text()
             )
             page.close()
+
+
+def _picture(page: Page) -> None:
+    """One person's calendar and inbox, half-way."""
+    if os.environ.get("CONVENOR_PICTURES") == "1":
+        there = page.url
+        page.locator("summary", has_text="To whom").click()
+        page.locator(".readers a").first.click()
+        page.goto(page.url.replace("at=0", "at=4"))
+        page.screenshot(path=ROOT / "docs" / "images" / "rehearsal.png", full_page=True)
+        page.goto(there)
