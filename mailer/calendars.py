@@ -137,12 +137,14 @@ class Consequence:
 
 @dataclass(frozen=True, kw_only=True)
 class Consequences:
-    """Everything that publishing does to calendars: by entry and effect, and in how many letters. `sample` is one of
-    those, and who gets it: if there is one, somebody who stays on the list.
+    """Everything that publishing does to calendars: by entry and effect, in the agenda's order, and in how many
+    letters. `sample` is one of those, and who gets it: if there is one, somebody who stays on the list. `untold` are
+    those it concerns who have unsubscribed.
     """
 
     changes: tuple[Consequence, ...] = ()
     letters: int = 0
+    untold: tuple[str, ...] = ()
     due_at: datetime | None = None
     sample: tuple[str, EntryLetter] | None = None
 
@@ -160,8 +162,12 @@ def consequences(
     found: dict[tuple[str, Effect], list[str]] = {}
     letters: list[tuple[str, EntryLetter]] = []
     sample: tuple[str, EntryLetter] | None = None
+    untold: list[str] = []
     for each in wanting(transaction, event, those, suspected, gone):
         address = named[each.holder.id]
+        if each.holder.unsubscribed:
+            untold.append(address)
+            continue
         letters += [(address, letter) for letter in each.letters]
         if each.letters and each.holder.left_at is None:
             sample = sample or (address, each.letters[0])
@@ -170,9 +176,10 @@ def consequences(
     return Consequences(
         changes=tuple(
             Consequence(anchor=anchor, effect=effect, addresses=tuple(addresses))
-            for (anchor, effect), addresses in found.items()
+            for (anchor, effect), addresses in sorted(found.items(), key=lambda item: those.place(item[0][0]))
         ),
         letters=len(letters),
+        untold=tuple(untold),
         due_at=min((letter.occasion.due_at for _, letter in letters), default=None),
         sample=sample or next(iter(letters), None),
     )
@@ -191,13 +198,15 @@ class Stale:
 @dataclass(frozen=True, kw_only=True)
 class Overview:
     """How the calendars stand: by anchor how many entries are held and right; how many letters are to come by
-    themselves, and what will not right itself. `moved_by_rules` are sessions whose instant the zone's new rules moved.
+    themselves, and what will not right itself. `untold` are those whose entries are not right and who have
+    unsubscribed; `moved_by_rules` are sessions whose instant the zone's new rules moved.
     """
 
     version: AgendaVersion
     counted: Mapping[str, tuple[int, int]]
     to_come: int
     stale: tuple[Stale, ...]
+    untold: tuple[str, ...]
     moved_by_rules: tuple[str, ...]
 
 
@@ -209,8 +218,11 @@ def overview(
     suspected = ledger.suspects(transaction, event, latest.number)
     named = ledger.addresses(transaction, suspected)
     ended: dict[Occasion, dict[int, str]] = {}
-    to_come, stale = 0, []
+    to_come, stale, untold = 0, [], []
     for each in wanting(transaction, event, those, suspected):
+        if each.holder.unsubscribed:
+            untold.append(named[each.holder.id])
+            continue
         for letter in each.letters:
             if letter.occasion not in ended:
                 ended[letter.occasion] = ledger.ended_at(transaction, event, letter.occasion)
@@ -226,6 +238,7 @@ def overview(
         counted=ledger.counted(transaction, event, latest.number),
         to_come=to_come,
         stale=tuple(stale),
+        untold=tuple(untold),
         moved_by_rules=tuple(s.key for s in latest.event.sessions if by_clock[s.key] != s),
     )
 
@@ -247,11 +260,14 @@ def correct(
     wording: str,
     now: datetime,
 ) -> int:
-    """Tell these people anew all that they hold, as newer than anything they were told; how many letters that is."""
+    """Tell these people anew all that they hold, as newer than anything they were told; how many letters that is.
+    Who has unsubscribed is told nothing.
+    """
     those, at = entries(latest, version_of), _second_of(now)
     letters = [
         (holder, letter)
         for holder in ledger.holders(transaction, latest.event.key, ids)
+        if not holder.unsubscribed
         for letter in those.correction(holder, at)
     ]
     return _write_now(transaction, latest, letters, wording, now)

@@ -37,6 +37,14 @@ KINDS = {
 }
 """What comes, in the order in which it is shown."""
 
+_ONE = {
+    "answer": "an answer",
+    "bounce": "a bounce",
+    "unsubscribe": "a wish to be left alone",
+    "question": "a question",
+}
+"""What one of a kind is called, where that is not the kind's name."""
+
 
 @app.callback()
 def inbox(
@@ -83,7 +91,7 @@ def collect(event: EventOption = None, json: Json = False) -> None:
     if json:
         _print_json(vars(found))
     else:
-        kinds = ", ".join(f"{count} {KINDS.get(kind, kind)}" for kind, count in found.kinds.items())
+        kinds = ", ".join(f"{KINDS.get(kind, kind)} {count}" for kind, count in found.kinds.items())
         print(f"New: {found.new}. Looked into: {kinds or 'nothing'}.")
     if found.troubles:
         raise ConvenorError("\n".join(found.troubles))
@@ -208,7 +216,7 @@ def _print_mails(rows: "Sequence[Incoming]", kind: str | None) -> None:
     from rich.text import Text
 
     if not rows:
-        _print(Text("" if kind else "Nothing needs a person.", style="green"))
+        _print(Text("There are no such mails.") if kind else Text("Nothing needs a person.", style="green"))
         return
     _print(Text(f"\n{KINDS[kind].capitalize() if kind else 'These need a person'}:", style="bold"))
     for row in rows:
@@ -251,7 +259,7 @@ def _print_one(mail: "Incoming") -> None:
         "came": f"{mail.received_at:%Y-%m-%d %H:%M:%S} UTC",
         "from": f"{said.get('sender_name', '')} <{mail.sender}>".strip(),
         "subject": mail.subject,
-        "is": KINDS.get(mail.kind, mail.kind),
+        "is": _ONE.get(mail.kind, KINDS.get(mail.kind, mail.kind)),
         "state": f"{mail.state.value}: {mail.outcome}",
         "answer": reply.get("partstat", "").lower(),
         "of": reply.get("attendee", ""),

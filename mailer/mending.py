@@ -128,7 +128,7 @@ class Mending:
             return calendars.overview(transaction, latest, version_of, self.now)
 
     def held_by(self, event: str, address: str) -> list[HeldEntry]:
-        """What one person's calendar was told, entry by entry, and what they answered to it last.
+        """What one person's calendar was told, entry by entry in the agenda's order, and what they answered last.
 
         Raises:
             ConvenorError: nobody of that address was ever on a list of this event.
@@ -138,6 +138,7 @@ class Mending:
             if not ids:
                 raise ConvenorError(f"{address} is on no list of this event")
             rows = [row for row in ledger.ledger(transaction, event) if row.recipient_id == ids[0]]
+            those = calendars.entries(_latest(transaction, event), calendars.versions_in(transaction, event))
             given = {each.anchor: each for each in people.answers(transaction, ids[0])}
             holding = people.standing_answers(transaction, ids).get(ids[0], {})
         return [
@@ -149,7 +150,7 @@ class Mending:
                 answered_by=answer.source if answer else "",
                 answer_holds=answer is not None and holding.get(row.anchor) == answer.answer,
             )
-            for row in rows
+            for row in sorted(rows, key=lambda row: those.place(row.anchor))
         ]  # fmt: skip
 
     def heal(self, event: str, seen: Overview) -> int:
@@ -184,7 +185,7 @@ class Mending:
         """Tell one person, or everyone, anew all that they hold, as newer than anything before; how many letters.
 
         Raises:
-            ConvenorError: nobody of that address holds anything.
+            ConvenorError: nobody of that address holds anything, or takes letters.
         """
         with self.database.writing() as transaction:
             latest = _latest(transaction, event)
@@ -197,7 +198,7 @@ class Mending:
                 transaction, latest, version_of, ids, wording=self.texts.digest, now=self.now
             )
         if not letters:
-            raise ConvenorError(f"{address} holds no entry of this event")
+            raise ConvenorError(f"{address} holds no entry of this event, or has unsubscribed")
         return letters
 
 

@@ -18,7 +18,6 @@ from rich.text import Text
 
 from mailer.agenda.changes import Change
 from mailer.agenda.model import Event
-from mailer.calendars import Consequences
 from mailer.composition.composing import Composed
 from mailer.delivery.retrying import NOTICES
 from mailer.delivery.tray import CaughtLetter
@@ -293,47 +292,52 @@ def print_difference(difference: Difference, found: Dossier) -> None:
         ("added", difference.added), ("changed", difference.changed), ("removed", difference.left)
     ):  # fmt: skip
         if addresses:
-            few = ", ".join(addresses[:3]) + (", ..." if len(addresses) > 3 else "")
-            _print(Text(f"  people {what}: {len(addresses)}  ({few})"))
-    _print_consequences(difference.consequences, event)
+            _print(Text(f"  people {what}: {len(addresses)}  ({_few(addresses)})"))
     _print(Text())
     for mailing, letters in difference.due_at_once.items():
-        _print(
-            Text(
-                f"Leaves at once: {mailing}, {letters} letter{'' if letters == 1 else 's'}",
-                style="bold yellow",
-            )
-        )
+        words = f"  Leaves at once: {mailing}, {_counted(letters)}"
+        _print(Text(words, style="bold yellow"))
+    _print_consequences(difference, event)
 
 
 _EFFECTS = {
-    Effect.REQUEST: ("asked again", "bold"),
+    Effect.REQUEST: ("sent anew, asked", "bold"),
     Effect.CANCEL: ("taken back", "bold red"),
     Effect.REWORD: ("reworded, not asked", ""),
-    Effect.CHANGE: ("changed, not asked", ""),
+    Effect.CHANGE: ("sent anew, not asked", ""),
 }
 
 
-def _print_consequences(found: Consequences, event: Event) -> None:
+def _print_consequences(difference: Difference, event: Event) -> None:
     """What it does to calendars, entry by entry: to how many, and to whom."""
+    found = difference.consequences
+    if found.untold:
+        _print(Text(f"  Not told, for they have unsubscribed: {_few(found.untold)}"))
     if not found.letters:
         return
-    titles = {session.key: session.title for session in event.sessions}
-    _print(Text(), Text("  In calendars:", style="bold"))
+    titles = {each.anchor: each.before for each in difference.changes if each.what == "session"}
+    titles |= {
+        session.key: f"{session.title}, {session.starts_at.astimezone(event.zone):%-d %b %H:%M}"
+        for session in event.sessions
+    }
+    _print(Text("  In calendars:", style="bold"))
     for each in found.changes:
         words, style = _EFFECTS[each.effect]
         title = (
             "the conference as a whole" if each.anchor == "event" else titles.get(each.anchor, each.anchor)
         )
-        few = ", ".join(each.addresses[:3]) + (", ..." if len(each.addresses) > 3 else "")
-        _print(
-            Text.assemble(
-                f"  {len(each.addresses):>6}  ", (f"{words:20}", style), f" {title}  ", (few, "dim")
-            )
-        )
+        few = (_few(each.addresses), "dim")
+        _print(Text.assemble(f"  {len(each.addresses):>6}  ", (f"{words:20}", style), f"  {title}  ", few))
     when = f" from {found.due_at.astimezone(event.zone):%H:%M} on" if found.due_at else ""
-    letters = f"{found.letters:,} letter{'' if found.letters == 1 else 's'}"
-    _print(Text(f"  {letters} will tell of it,{when} (venue time). This is one of them:"))
+    _print(Text(f"  {_counted(found.letters)} will tell of it,{when} (venue time). This is one of them:"))
+
+
+def _counted(letters: int) -> str:
+    return f"{letters:,} letter{'' if letters == 1 else 's'}"
+
+
+def _few(addresses: Sequence[str]) -> str:
+    return ", ".join(addresses[:3]) + (", ..." if len(addresses) > 3 else "")
 
 
 def print_letter(letter: Composed) -> None:
@@ -347,6 +351,8 @@ def print_letter(letter: Composed) -> None:
 def _changed(change: Change) -> Text:
     what = change.anchor if change.what == change.anchor else f"{change.what} {change.anchor}"
     line = Text.assemble("  ", (f"{change.kind:9}", "bold"), f" {what}")
+    if change.field == "cancelled":
+        return line
     if change.field:
         line.append(f" {_FIELDS.get(change.field, change.field)}: ", style="dim")
         line.append(change.before or "(nothing)", style="strike dim")

@@ -40,7 +40,7 @@ def ask(*words: str) -> str:
 @pytest.mark.parametrize("by", By)
 def test_every_table_counts_and_names_nobody(somebody: Recipient, by: By) -> None:
     told = ask("--by", by)
-    assert "154 people are asked, 2 have answered." in told
+    assert "2 of 154 people have answered." in told
     assert "1 unsubscribed" in told
     assert "@" not in told
     assert somebody.family_name not in told

@@ -225,14 +225,23 @@ def _changes(
     clocks: "_Clocks",
 ) -> list[dict[str, Value]]:
     """The event first, where it differs as a whole, then its sessions in the order of time."""
-    known = earlier.get(upkeep.since) if upkeep else None
-    if known is None or known.event == version.event:
+    if upkeep is None or upkeep.since not in earlier:
         return []
-    both = (known.event, version.event)
-    starts = {session.key: session.starts_at for event in both for session in event.sessions}
+    known = {anchor: earlier[number].event for anchor, number in upkeep.later}
+    whole = earlier[upkeep.since].event
+    states = (
+        *(earlier[number].event for number in sorted({upkeep.since, *dict(upkeep.later).values()})),
+        version.event,
+    )
+    starts = {session.key: session.starts_at for event in states for session in event.sessions}
     anchors = [EVENT, *sorted(starts, key=lambda key: (starts[key], key))] if anchor == EVENT else [anchor]
     told = [
-        _change(*(_state_of(event, each, clocks, alone=anchor != EVENT) for event in both))
+        _change(
+            *(
+                _state_of(event, each, clocks, alone=anchor != EVENT)
+                for event in (known.get(each, whole), version.event)
+            )
+        )
         for each in anchors
     ]
     return [
