@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailer import inbox_cli, ledger_cli, letters_cli, links_cli
+from mailer import accounts_cli, inbox_cli, ledger_cli, letters_cli, links_cli
 from mailer.replies_cli import By
 
 if TYPE_CHECKING:
@@ -346,6 +346,8 @@ def stop(
 app.add_typer(letters_cli.app, name="letters")
 app.add_typer(inbox_cli.app, name="inbox")
 app.add_typer(links_cli.app, name="links")
+app.add_typer(accounts_cli.app, name="account")
+app.command(name="audit", epilog="Example: convenor audit --verify")(accounts_cli.audit)
 app.command(name="ledger", epilog="Example: convenor ledger --heal")(ledger_cli.ledger)
 
 

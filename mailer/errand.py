@@ -11,6 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from mailer import planned, wallclock
+from mailer.accounts import Accounts
 from mailer.agenda import reading as agenda_reading
 from mailer.agenda.changes import Change, differences
 from mailer.agenda.model import AgendaVersion, Event, Mailing
@@ -26,7 +27,7 @@ from mailer.errors import ConvenorError, Problem
 from mailer.holding import Hold
 from mailer.mending import Mending, is_about_entries
 from mailer.opening import key_in, read_dossier, shown
-from mailer.outbox import agendas, flags, people
+from mailer.outbox import agendas, audit, flags, people
 from mailer.outbox.database import Database, Transaction, open_database
 from mailer.outlook import Outlook, outlook
 from mailer.parts import open_tray, sender_of, token_source, utc_now
@@ -362,6 +363,32 @@ def _anchor(event: Event, mailing: Mailing, session: str | None) -> str:
             f"'{mailing.key}' has no letter about '{session}'; there are {', '.join(anchors)}"
         )
     return session or anchors[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeskErrand:
+    """What is about those who use the pages, and about no event."""
+
+    settings: Settings
+    database: Database
+    now: datetime
+    by: str = audit.COMMAND_LINE
+
+    @property
+    def accounts(self) -> Accounts:
+        return Accounts(database=self.database)
+
+
+@contextmanager
+def desk_errand() -> Iterator[DeskErrand]:
+    """Settings, database and clock for one command that is about no event. Raises as `errand`."""
+    wallclock.use_packaged_tzdata()
+    settings = load_settings()
+    database = open_database(settings.database_url, check=False)
+    try:
+        yield DeskErrand(settings=settings, database=database, now=utc_now())
+    finally:
+        database.close()
 
 
 @contextmanager

@@ -5,15 +5,17 @@ changed waits for `convenor apply`, and one that is broken does not stop tonight
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mailer import dossier
 from mailer.agenda.model import AgendaVersion
 from mailer.composition import wording
 from mailer.composition.wording import Wording
+from mailer.delivery.outcome import Outcome
 from mailer.delivery.tray import IN_THE_TRAY
 from mailer.dossier import Dossier
 from mailer.errors import BadInput, ConvenorError
@@ -22,7 +24,8 @@ from mailer.outbox.database import Database
 from mailer.parts import TEMPLATES
 from mailer.recipients.model import Recipient
 from mailer.service import Service
-from mailer.settings import ROOT, Settings
+from mailer.settings import EXAMPLE, ROOT, Settings
+from mailer.starting import Setup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +143,28 @@ class Notes:
         files = (self._path, *(self._path.parent / each.file for each in lists))
         written = tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
         return (*written, latest.number if latest else 0, changed_at)
+
+
+def setup_of(
+    path: Path, settings: Settings, send_test: Callable[[str], tuple[Outcome, str]] | None = None
+) -> Setup:
+    """For beginning an event at this path; beside the example, at agenda/mine.toml."""
+    own = path if path.resolve() != EXAMPLE else EXAMPLE.parent / "mine.toml"
+    return Setup(
+        path=own, shown=shown(own), example=EXAMPLE, templates=TEMPLATES, sender=settings.sender, relay=settings.relay,
+        return_path=settings.return_path, dkim=settings.dkim, send_test=send_test,
+        is_reachable=urlsplit(settings.base_url).hostname not in {"127.0.0.1", "localhost", "::1"},
+    )  # fmt: skip
+
+
+def is_there(path: Path, settings: Settings, database: Database) -> bool:
+    """Whether there is an event that the service can run: a file, and, where letters would leave for real, a published
+    version of it.
+    """
+    if not path.exists() or settings.relay is None:
+        return path.exists()
+    with database.reading() as transaction:
+        return key_in(path) in agendas.event_keys(transaction)
 
 
 def same_people(one: Sequence[Recipient], other: Sequence[Recipient]) -> bool:

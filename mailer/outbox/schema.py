@@ -35,7 +35,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.event import listen
 
+from mailer.outbox import roles
 from mailer.outbox.letter import CLAIMABLE, OWNED, Happening, LetterState
+
+Role = roles.Role
 
 
 class Answer(StrEnum):
@@ -69,15 +72,6 @@ class Forward(StrEnum):
     LEAVING = "leaving"  # it may have left; it does not leave twice
     SENT = "sent"
     FAILED = "failed"
-
-
-class Role(StrEnum):
-    """What somebody may do on the organiser's pages; each may do what those before it may."""
-
-    VIEWER = "viewer"
-    ORGANISER = "organiser"
-    APPROVER = "approver"
-    ADMINISTRATOR = "administrator"
 
 
 class Trouble(StrEnum):
