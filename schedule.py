@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
                 database=database, event=opened.event, sender=parts.service.sender, tray=parts.tray,
                 clock=utc_now, notes=lambda: notes(utc_now()), profile=parts.relay.profile,
                 languages=languages_of(opened.texts, MailingKind.INVITATION),
-                is_demo=opened.is_example and parts.tray is not None,
+                is_demo=opened.is_example and parts.tray is not None, texts=opened.texts,
             )  # fmt: skip
             heartbeat = Heartbeat(parts, clock)
             with serve(office, listener) as address:

@@ -96,7 +96,7 @@ def apply(
 
     with errand(file) as this:
         found, latest = this.read()
-        noted = _refuse([*this.too_late(found, latest), *this.not_to_be_changed(found, latest)])
+        noted = _refuse(this.problems(found, latest))
         difference = this.difference(found, latest)
         if json:
             _print_json({"published": yes and difference.anything, "difference": difference})

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 
 from sqlalchemy import Connection, select
 
@@ -18,6 +19,17 @@ def latest(c: Connection, event: str) -> AgendaVersion | None:
     query = select(_versions.c.document).where(_versions.c.event == event)
     document = c.scalar(query.order_by(_versions.c.number.desc()).limit(1))
     return None if document is None else AgendaVersion.model_validate_json(document)
+
+
+def versions(
+    c: Connection, event: str, *, before: int | None = None, limit: int = 50
+) -> list[tuple[int, datetime]]:
+    """Numbers of published versions with their moments, the newest first; those below `before` if it is given."""
+    query = select(_versions.c.number, _versions.c.published_at).where(_versions.c.event == event)
+    if before is not None:
+        query = query.where(_versions.c.number < before)
+    rows = c.execute(query.order_by(_versions.c.number.desc()).limit(limit))
+    return [(row.number, row.published_at) for row in rows]
 
 
 def version(c: Connection, event: str, number: int) -> AgendaVersion:

@@ -1,10 +1,11 @@
 """What the pages are shown from, put together by whoever starts them. Knows no route and no template."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from mailer.composition.composing import Sender
+from mailer.composition.wording import Wording
 from mailer.delivery.profiles import TRAY, Profile
 from mailer.delivery.tray import Tray
 from mailer.outbox.database import Database
@@ -16,7 +17,8 @@ class Office:
 
     `tray` is None when letters leave through a mail server; `profile` is what that bears. `notes` gives sentences
     shown on top. `languages` are those a person may choose to be written to in. `is_demo`: the example is shown, whose
-    letters stay in the tray, and whoever sits at this machine needs no account.
+    letters stay in the tray, and whoever sits at this machine needs no account. `texts` are what letters are written
+    from.
     """
 
     database: Database
@@ -28,3 +30,4 @@ class Office:
     profile: Profile = TRAY
     languages: tuple[str, ...] = ("ar", "en", "fr")
     is_demo: bool = False
+    texts: Wording = field(default_factory=lambda: Wording(texts={}))
