@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from mailer import publishing, wallclock
 from mailer.agenda import reading as agenda_reading
 from mailer.agenda.model import AgendaVersion, Event, Mailing
+from mailer.composition import wording
 from mailer.composition.composing import Composed, Sender, compose
 from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
@@ -21,13 +22,14 @@ from mailer.delivery.single import send_one
 from mailer.delivery.tray import TrayServer
 from mailer.dossier import Dossier
 from mailer.errors import ConvenorError, Problem
+from mailer.exporting import InForce
 from mailer.holding import Hold
 from mailer.mending import Mending, is_about_entries
 from mailer.opening import key_in, read_dossier, shown
-from mailer.outbox import agendas, people
+from mailer.outbox import agendas, drafts, people
 from mailer.outbox.database import Database, open_database
 from mailer.outlook import Outlook, outlook
-from mailer.parts import open_tray, sender_of, token_source, utc_now
+from mailer.parts import TEMPLATES, open_tray, sender_of, token_source, utc_now
 from mailer.planned import Planned
 from mailer.planning import due
 from mailer.planning.due import Occasion
@@ -98,6 +100,19 @@ class Errand:
         if not self.file.exists():
             raise ConvenorError(f"there is no file {name}")
         raise ConvenorError(f"nothing of {name} is published yet: `convenor apply {name}` does it")
+
+    def in_force(self, *, draft: bool = False) -> InForce:
+        """The event as it is published, or as its draft says. Raises ConvenorError when nothing of it is published."""
+        event = self.event_key()
+        with self.database.reading() as transaction:
+            latest = agendas.latest(transaction, event)
+            assert latest is not None  # noqa: S101 - event_key() has looked
+            edits = [each for each in drafts.edits(transaction, event) if each.based_on == latest.number]
+            drafted = (
+                drafts.document(transaction, event, edits[-1].number) if draft and edits else latest.event
+            )
+            listed = tuple(member.recipient for member in people.roster(transaction, event))
+        return InForce(version=latest, event=drafted, recipients=listed, texts=wording.load(TEMPLATES).texts)
 
     def publishing(self) -> Publishing:
         """What publishing would do, at this moment."""

@@ -5,7 +5,7 @@ Gives wall-clock times their instants; what makes sense across sessions and mail
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -141,6 +141,7 @@ def _event(document: Mapping[str, Any], report: _Report, today: date) -> Event:
     if event and zone and first_day:
         clock = _VenueClock(first_day=first_day, zone=zone, report=report)
         timed = list(_timed(sessions, clock, timedelta(minutes=event.assumed_minutes)))
+        _look_at_the_hours(document, {path for path, _ in sessions}, clock)
     is_off = {path: table.cancelled for path, table in sessions}
     if sessions and all(is_off.values()):
         report.add("session", "every session is cancelled: write cancelled = true under [event] instead")
@@ -170,6 +171,17 @@ def _event(document: Mapping[str, Any], report: _Report, today: date) -> Event:
         public=event.public,
         called_off=_in_order(each for path, each in timed if is_off[path]),
     )
+
+
+def _look_at_the_hours(document: Mapping[str, Any], sound: Container[str], clock: "_VenueClock") -> None:
+    """Tell what is wrong with the hours of sessions that are refused for something else, too."""
+    rows = _rows(document, "session")
+    for index, row in enumerate(rows if len(rows) <= MOST_ROWS else ()):
+        path = f"session[{index}]"
+        if path not in sound and isinstance(row, dict):
+            for name in ("start", "end"):
+                if isinstance(text := row.get(name), str) and not _TIME.fullmatch(text):
+                    clock.instant(text, f"{path}.{name}", 1)
 
 
 def _in_order(sessions: Iterable[Session]) -> tuple[Session, ...]:
@@ -234,6 +246,7 @@ _WORDS = {
     "too_long": "holds {actual_length}, more than {max_length}",
     "greater_than_equal": "must be at least {ge}, not {given}",
     "less_than_equal": "must be at most {le}, not {given}",
+    "value_error": "{error}",
 }
 """What pydantic finds, as an organiser would put it."""
 

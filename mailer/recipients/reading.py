@@ -4,7 +4,7 @@ A list is a table of delimited text (RFC 4180) whose first row names its columns
 `family_name`, and any of `title`, `role`, `state`, `institution`, `language`, `timezone`, `tags`, `sessions`
 (the last two hold several values, separated by `|`, `;` or `,`). All that is wrong with all lists is told at
 once, each with its row. `decoding` makes text of bytes, `table` rows of the text, `cells` values of the cells.
-Text that a spreadsheet would run as a formula (`=cmd`) is text here, and kept: whoever writes a table escapes it.
+Text that a spreadsheet would run as a formula (`=cmd`) is text here, and kept; `writing` guards it by an apostrophe.
 """
 
 import unicodedata

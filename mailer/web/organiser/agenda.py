@@ -158,7 +158,7 @@ def _session_values(event: Event, key: str) -> dict[str, Any]:
         fields = editing.session_fields(event, key)
     except KeyError:
         raise HTTPException(404) from None
-    return {**fields, **{name: "\n".join(fields.get(name, ())) for name in _LISTS}}
+    return {"day": 1, **fields, **{name: "\n".join(fields.get(name, ())) for name in _LISTS}}
 
 
 def _session_page(office: Office, draft: Draft, key: str, values: Fields, **more: Any) -> HTMLResponse:
