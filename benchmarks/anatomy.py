@@ -61,28 +61,29 @@ class Part:
     in_company: float
 
 
-def dissect(folder: Path) -> tuple[Part, ...]:
+def dissect(folder: Path, letters: int = LETTERS) -> tuple[Part, ...]:
     """In processes of their own: first one, then one for each core at a time."""
-    (alone,), company = _dissected(folder, 1), _dissected(folder, len(os.sched_getaffinity(0)))
+    cores = len(os.sched_getaffinity(0))
+    (alone,), company = _dissected(folder, 1, letters), _dissected(folder, cores, letters)
     return tuple(
         Part(name=name, alone=took, in_company=mean(each[name] for each in company))
         for name, took in alone.items()
     )
 
 
-def _dissected(folder: Path, count: int) -> list[dict[str, float]]:
-    command = [sys.executable, "-m", "benchmarks.anatomy"]
+def _dissected(folder: Path, count: int, letters: int) -> list[dict[str, float]]:
+    command = [sys.executable, "-m", "benchmarks.anatomy", str(letters)]
     places = [tempfile.mkdtemp(dir=folder) for _ in range(count)]
     running = [subprocess.Popen([*command, place], cwd=ROOT, stdout=subprocess.PIPE) for place in places]
     return [json.loads(each.communicate(timeout=_PATIENCE_FOR)[0]) for each in running]
 
 
-def parts(folder: Path) -> dict[str, float]:
-    """`folder` is for the database, on a disk whose commits cost what they cost."""
+def parts(folder: Path, count: int) -> dict[str, float]:
+    """`folder` is for the database, on a disk whose commits cost what they cost; `count` letters are written."""
     database = open_database(f"sqlite:///{folder}/convenor.db")
-    service = _published(database)
-    planned, _ = _timed(lambda: service.plan(utc_now()))
-    writing, letters = _timed(lambda: _written_down(database))
+    service = _published(database, count)
+    planned, _ = _timed(lambda: service.plan(utc_now()), count)
+    writing, letters = _timed(lambda: _written_down(database), count)
     with database.reading() as transaction:
         version = agendas.version(transaction, EVENT, letters[0].version)
     database.close()
@@ -124,11 +125,11 @@ def parts(folder: Path) -> dict[str, float]:
     }
 
 
-def _timed(act: Callable[[], T]) -> tuple[float, T]:
+def _timed(act: Callable[[], T], count: int) -> tuple[float, T]:
     """What can be done only once: microseconds for each letter, and what came of it."""
     began = time.process_time()
     done = act()
-    return (time.process_time() - began) / LETTERS * 1e6, done
+    return (time.process_time() - began) / count * 1e6, done
 
 
 def _each(act: Callable[[T], object], of: Sequence[T]) -> float:
@@ -163,11 +164,11 @@ def _messages(letters: Sequence[ClaimedLetter], composed: Sequence[Composed]) ->
     return _best(say) / TOGETHER * 1e6
 
 
-def _published(database: Database) -> Service:
+def _published(database: Database, count: int) -> Service:
     now = utc_now() - timedelta(minutes=1)
     sender = Sender(signer=Signer(b"a secret key for the bench alone, nothing else"), base_url=BASE_URL)
     service = Service(database=database, event=EVENT, sender=sender, texts=wording.load(WORDS))
-    service.publish(event(EVENT, now, (0,)), Roster(LETTERS), now)
+    service.publish(event(EVENT, now, (0,)), Roster(count), now)
     return service
 
 
@@ -205,4 +206,4 @@ def _admitted() -> Conversation:
 
 if __name__ == "__main__":
     wallclock.use_packaged_tzdata()
-    print(json.dumps(parts(Path(sys.argv[1]))))
+    print(json.dumps(parts(Path(sys.argv[2]), int(sys.argv[1]))))

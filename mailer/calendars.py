@@ -17,7 +17,6 @@ from mailer.outbox.ledger import UnderWay
 from mailer.outbox.letter import LetterState
 from mailer.outbox.letters import LetterRow
 from mailer.outbox.occasions import NewLetter
-from mailer.planning import due
 from mailer.planning.due import Occasion
 from mailer.planning.entries import Effect, Entries, EntryLetter, Held, Holder, carried
 
@@ -33,14 +32,16 @@ class Wanting:
     letters: tuple[EntryLetter, ...]
 
 
-def versions_in(transaction: Transaction, event: str) -> VersionOf:
-    """Published versions, each read once."""
-    read: dict[int, AgendaVersion] = {}
+def versions_in(
+    transaction: Transaction, event: str, read: dict[tuple[str, int], AgendaVersion] | None = None
+) -> VersionOf:
+    """Published versions, each read once: not those that are in `read`, where they are remembered."""
+    known = {} if read is None else read
 
     def version(number: int) -> AgendaVersion:
-        if number not in read:
-            read[number] = agendas.version(transaction, event, number)
-        return read[number]
+        if (event, number) not in known:
+            known[event, number] = agendas.version(transaction, event, number)
+        return known[event, number]
 
     return version
 
@@ -110,11 +111,18 @@ def keep_right(
             if letter.occasion.due_at > now:
                 later.append(letter.occasion.due_at)
             else:
-                new.setdefault(letter.occasion, []).append(
-                    _new_letter(transaction, each.holder, letter, number, wording, now)
+                written = ledger.new_letter(
+                    transaction,
+                    each.holder,
+                    letter.occasion,
+                    letter.upkeep,
+                    now,
+                    version=number,
+                    wording=wording,
                 )
+                new.setdefault(letter.occasion, []).append(written)
     ledger.leave_as_they_are(transaction, sorted(unconcerned), number)
-    _write_down(transaction, event, new, now)
+    occasions.write_down(transaction, event, new, now)
     return min(later, default=None)
 
 
@@ -129,12 +137,14 @@ class Consequence:
 
 @dataclass(frozen=True, kw_only=True)
 class Consequences:
-    """Everything that publishing does to calendars: by entry and effect, and in how many letters. `sample` is one of
-    those, and who gets it.
+    """Everything that publishing does to calendars: by entry and effect, in the agenda's order, and in how many
+    letters. `sample` is one of those, and who gets it: if there is one, somebody who stays on the list. `untold` are
+    those it concerns who have unsubscribed.
     """
 
     changes: tuple[Consequence, ...] = ()
     letters: int = 0
+    untold: tuple[str, ...] = ()
     due_at: datetime | None = None
     sample: tuple[str, EntryLetter] | None = None
 
@@ -151,19 +161,27 @@ def consequences(
     named = ledger.addresses(transaction, suspected)
     found: dict[tuple[str, Effect], list[str]] = {}
     letters: list[tuple[str, EntryLetter]] = []
+    sample: tuple[str, EntryLetter] | None = None
+    untold: list[str] = []
     for each in wanting(transaction, event, those, suspected, gone):
         address = named[each.holder.id]
+        if each.holder.unsubscribed:
+            untold.append(address)
+            continue
         letters += [(address, letter) for letter in each.letters]
+        if each.letters and each.holder.left_at is None:
+            sample = sample or (address, each.letters[0])
         for step in (step for letter in each.letters for step in letter.steps):
             found.setdefault((step.told.anchor, step.effect), []).append(address)
     return Consequences(
         changes=tuple(
             Consequence(anchor=anchor, effect=effect, addresses=tuple(addresses))
-            for (anchor, effect), addresses in found.items()
+            for (anchor, effect), addresses in sorted(found.items(), key=lambda item: those.place(item[0][0]))
         ),
         letters=len(letters),
+        untold=tuple(untold),
         due_at=min((letter.occasion.due_at for _, letter in letters), default=None),
-        sample=letters[0] if letters else None,
+        sample=sample or next(iter(letters), None),
     )
 
 
@@ -180,13 +198,15 @@ class Stale:
 @dataclass(frozen=True, kw_only=True)
 class Overview:
     """How the calendars stand: by anchor how many entries are held and right; how many letters are to come by
-    themselves, and what will not right itself. `moved_by_rules` are sessions whose instant the zone's new rules moved.
+    themselves, and what will not right itself. `untold` are those whose entries are not right and who have
+    unsubscribed; `moved_by_rules` are sessions whose instant the zone's new rules moved.
     """
 
     version: AgendaVersion
     counted: Mapping[str, tuple[int, int]]
     to_come: int
     stale: tuple[Stale, ...]
+    untold: tuple[str, ...]
     moved_by_rules: tuple[str, ...]
 
 
@@ -198,8 +218,11 @@ def overview(
     suspected = ledger.suspects(transaction, event, latest.number)
     named = ledger.addresses(transaction, suspected)
     ended: dict[Occasion, dict[int, str]] = {}
-    to_come, stale = 0, []
+    to_come, stale, untold = 0, [], []
     for each in wanting(transaction, event, those, suspected):
+        if each.holder.unsubscribed:
+            untold.append(named[each.holder.id])
+            continue
         for letter in each.letters:
             if letter.occasion not in ended:
                 ended[letter.occasion] = ledger.ended_at(transaction, event, letter.occasion)
@@ -215,6 +238,7 @@ def overview(
         counted=ledger.counted(transaction, event, latest.number),
         to_come=to_come,
         stale=tuple(stale),
+        untold=tuple(untold),
         moved_by_rules=tuple(s.key for s in latest.event.sessions if by_clock[s.key] != s),
     )
 
@@ -236,11 +260,14 @@ def correct(
     wording: str,
     now: datetime,
 ) -> int:
-    """Tell these people anew all that they hold, as newer than anything they were told; how many letters that is."""
-    those, at = entries(latest, version_of), _whole_second(now)
+    """Tell these people anew all that they hold, as newer than anything they were told; how many letters that is.
+    Who has unsubscribed is told nothing.
+    """
+    those, at = entries(latest, version_of), _second_of(now)
     letters = [
         (holder, letter)
         for holder in ledger.holders(transaction, latest.event.key, ids)
+        if not holder.unsubscribed
         for letter in those.correction(holder, at)
     ]
     return _write_now(transaction, latest, letters, wording, now)
@@ -255,13 +282,15 @@ def _write_now(
 ) -> int:
     new: dict[Occasion, list[NewLetter]] = {}
     for holder, letter in letters:
-        one = _new_letter(transaction, holder, letter, latest.number, wording, now)
-        new.setdefault(letter.occasion, []).append(one)
-    return _write_down(transaction, latest.event.key, new, now)
+        written = ledger.new_letter(
+            transaction, holder, letter.occasion, letter.upkeep, now, version=latest.number, wording=wording
+        )
+        new.setdefault(letter.occasion, []).append(written)
+    return occasions.write_down(transaction, latest.event.key, new, now)
 
 
 def _due(letter: EntryLetter, now: datetime) -> EntryLetter:
-    at = _whole_second(now)
+    at = _second_of(now)
     return replace(
         letter,
         occasion=replace(letter.occasion, due_at=at),
@@ -269,41 +298,9 @@ def _due(letter: EntryLetter, now: datetime) -> EntryLetter:
     )
 
 
-def _whole_second(now: datetime) -> datetime:
+def _second_of(now: datetime) -> datetime:
     """DTSTAMP has no fractions."""
     return now.replace(microsecond=0)
-
-
-def _new_letter(
-    transaction: Transaction, holder: Holder, letter: EntryLetter, number: int, wording: str, now: datetime
-) -> NewLetter:
-    """One letter as it is written down, and what it does to entries kept."""
-    state, reason = LetterState.WAITING, ""
-    if holder.unsubscribed:
-        state, reason = LetterState.SUPPRESSED, "unsubscribed"
-    elif now >= letter.occasion.useful_until:
-        state, reason = LetterState.MISSED, "was due while the service was not running"
-    return NewLetter(
-        member_id=holder.id,
-        state=state,
-        reason=reason,
-        version=number,
-        wording=wording,
-        dated_at=due.dated_at(letter.occasion, now),
-        upkeep=ledger.keep_upkeep(transaction, letter.upkeep),
-    )
-
-
-def _write_down(
-    transaction: Transaction, event: str, new: Mapping[Occasion, Sequence[NewLetter]], now: datetime
-) -> int:
-    """Open the occasions and add what they do not hold yet; how many letters that were."""
-    return sum(
-        occasions.add_letters(
-            transaction, occasions.open_occasion(transaction, event, occasion, now), letters
-        )
-        for occasion, letters in sorted(new.items())
-    )
 
 
 def upkeep_of_mailing(
@@ -315,7 +312,7 @@ def upkeep_of_mailing(
     if not ids:
         return {}
     those = entries(latest, version_of)
-    stamped_at = max(latest.published_at, now.replace(microsecond=0))
+    stamped_at = max(latest.published_at, _second_of(now))
     found = {
         holder.id: those.for_mailing(holder, mailing.calendar, occasion.anchor, stamped_at)
         for holder in ledger.holders(transaction, event, ids)

@@ -11,7 +11,6 @@ from mailer.agenda.rules import EVENT
 from mailer.agenda.upkeep import Cause, Upkeep
 from mailer.outbox import ledger, occasions, people
 from mailer.outbox.database import Transaction
-from mailer.outbox.letter import LetterState
 from mailer.outbox.occasions import NewLetter
 from mailer.planning.due import Occasion
 from mailer.planning.entries import Holder
@@ -22,47 +21,31 @@ MAY_CHANGE_FOR = timedelta(minutes=2)
 """How long one waits after an answer: who answers again within that time is sent one letter."""
 
 USEFUL_FOR = timedelta(days=1)
-"""A confirmation that is later than this confuses more than it confirms."""
+"""A confirmation that is later than this confuses more than it confirms: it is missed."""
 
 
-def due_after(answered_at: datetime) -> datetime:
-    """When the confirmation of an answer falls due: at a whole minute, so that many share an occasion."""
-    return answered_at.replace(second=0, microsecond=0) + timedelta(minutes=1) + MAY_CHANGE_FOR
+def occasion_after(answered_at: datetime) -> Occasion:
+    """When an answer is confirmed: at a whole minute, so that many share an occasion."""
+    due_at = answered_at.replace(second=0, microsecond=0) + timedelta(minutes=1) + MAY_CHANGE_FOR
+    return Occasion(due_at=due_at, mailing=CONFIRMATION, anchor=EVENT, useful_until=due_at + USEFUL_FOR)
 
 
 def confirm(transaction: Transaction, version: AgendaVersion, wording: str, now: datetime) -> datetime | None:
     """Write down the confirmations that are due; when the next one will be."""
     event = version.event.key
-    waiting = people.unconfirmed(transaction, event, CONFIRMATION, ledger.FROM_THE_PAGE, now - USEFUL_FOR)
-    due = {each: due_after(at) for each, at in waiting.items()}
-    ready = [each for each, at in due.items() if at <= now]
-    new: dict[datetime, list[NewLetter]] = {}
-    for holder in ledger.holders(transaction, event, sorted(ready)):
-        letter = _letter(transaction, version, holder, due[holder.id], wording)
-        new.setdefault(due[holder.id], []).append(letter)
-    for due_at, letters in sorted(new.items()):
-        occasion = Occasion(
-            due_at=due_at, mailing=CONFIRMATION, anchor=EVENT, useful_until=due_at + USEFUL_FOR
+    waiting = people.unconfirmed(transaction, event, CONFIRMATION, ledger.FROM_THE_PAGE)
+    planned = {each: occasion_after(at) for each, at in waiting.items()}
+    ready = sorted(each for each, occasion in planned.items() if occasion.due_at <= now)
+    new: dict[Occasion, list[NewLetter]] = {}
+    for holder in ledger.holders(transaction, event, ready):
+        occasion = planned[holder.id]
+        upkeep = upkeep_of(version, holder, occasion.due_at)
+        written = ledger.new_letter(
+            transaction, holder, occasion, upkeep, now, version=version.number, wording=wording
         )
-        occasions.add_letters(
-            transaction, occasions.open_occasion(transaction, event, occasion, now), letters
-        )
-    return min((at for at in due.values() if at > now), default=None)
-
-
-def _letter(
-    transaction: Transaction, version: AgendaVersion, holder: Holder, due_at: datetime, wording: str
-) -> NewLetter:
-    upkeep = upkeep_of(version, holder, due_at)
-    return NewLetter(
-        member_id=holder.id,
-        version=version.number,
-        wording=wording,
-        dated_at=due_at,
-        state=LetterState.SUPPRESSED if holder.unsubscribed else LetterState.WAITING,
-        reason=people.UNSUBSCRIBED if holder.unsubscribed else "",
-        upkeep=ledger.keep_upkeep(transaction, upkeep),
-    )
+        new.setdefault(occasion, []).append(written)
+    occasions.write_down(transaction, event, new, now)
+    return min((each.due_at for each in planned.values() if each.due_at > now), default=None)
 
 
 def upkeep_of(version: AgendaVersion, holder: Holder, due_at: datetime) -> Upkeep:

@@ -26,7 +26,7 @@ from mailer.exporting import InForce
 from mailer.holding import Hold
 from mailer.mending import Mending, is_about_entries
 from mailer.opening import key_in, read_dossier, shown
-from mailer.outbox import agendas, drafts, people
+from mailer.outbox import agendas, drafts, flags, people
 from mailer.outbox.database import Database, open_database
 from mailer.outlook import Outlook, outlook
 from mailer.parts import TEMPLATES, open_tray, sender_of, token_source, utc_now
@@ -152,13 +152,24 @@ class Errand:
         found, latest = self.read()
         version = found.version(latest, self.now)
         rows = self.publishing().planned(found, version)
-        return rows, version.event.zone, self._placed(publishing.of_timetable(version, rows))
+        problems = [*self._placed(publishing.of_timetable(version, rows)), *self._flagged(found)]
+        return rows, version.event.zone, problems
 
     def too_late(self, found: Dossier, latest: AgendaVersion | None) -> list[Problem]:
         """Mailings that the mail server cannot take in time: refused where its limits say so, doubtful where that
         is a guess or they have begun already.
         """
         return self._placed(self.publishing().too_late(found, latest))
+
+    def _flagged(self, found: Dossier) -> Iterator[Problem]:
+        """Addresses to which letters will wait."""
+        with self.database.reading() as transaction:
+            flagged = flags.flagged(transaction, found.event.key)
+        count = sum(each.address.lower() in flagged for each in found.recipients)
+        if count:
+            words = "an address was" if count == 1 else f"{count} addresses were"
+            message = f"{words} reported as wrong, and letters wait; `convenor inbox` says more"
+            yield Problem(file="the lists of people", message=message, warning=True)
 
     def _placed(self, problems: Sequence[Problem]) -> list[Problem]:
         """With the lines of the agenda file."""

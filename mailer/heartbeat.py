@@ -14,6 +14,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from mailer.dispatch.desk import Clock
 from mailer.errors import ConvenorError, StoreError
+from mailer.outbox import incoming
 from mailer.outbox.identity import Finding
 from mailer.parts import Parts
 
@@ -28,6 +29,9 @@ SETTLING = 10
 
 COLLECTING = 30
 """Seconds between two looks at the mailbox, where it does not say itself that something came."""
+
+FORGETTING = 3600
+"""Seconds between two looks for mails that have been kept long enough."""
 
 RELAY_RESTS_FOR = timedelta(seconds=15)
 """How long a relay that could not be used is left alone at first; twice as long each time it takes no letter."""
@@ -55,7 +59,10 @@ class Heartbeat:
         )
 
     def start(self) -> None:
-        beats = ((self.plan, TICK), (self.deliver, TICK), (self.look, LOOK), (self.settle, SETTLING))
+        beats = (
+            (self.plan, TICK), (self.deliver, TICK), (self.look, LOOK), (self.settle, SETTLING),
+            (self.forget, FORGETTING),
+        )  # fmt: skip
         collector = self._parts.collector
         for job, seconds in (*beats, *([(self.collect, COLLECTING)] if collector else [])):
             self._scheduler.add_job(
@@ -125,6 +132,11 @@ class Heartbeat:
                 raise
             except ConvenorError as error:
                 self._say(str(error))
+
+    def forget(self) -> None:
+        """Let go of what people wrote, where it has been kept long enough."""
+        with self._parts.database.writing() as transaction:
+            incoming.forget(transaction, self._clock() - self._parts.settings.inbox_kept_for)
 
     def _say(self, trouble: str) -> None:
         """Tell of it once."""

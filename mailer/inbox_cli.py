@@ -37,6 +37,14 @@ KINDS = {
 }
 """What comes, in the order in which it is shown."""
 
+_ONE = {
+    "answer": "an answer",
+    "bounce": "a bounce",
+    "unsubscribe": "a wish to be left alone",
+    "question": "a question",
+}
+"""What one of a kind is called, where that is not the kind's name."""
+
 
 @app.callback()
 def inbox(
@@ -83,7 +91,7 @@ def collect(event: EventOption = None, json: Json = False) -> None:
     if json:
         _print_json(vars(found))
     else:
-        kinds = ", ".join(f"{count} {KINDS.get(kind, kind)}" for kind, count in found.kinds.items())
+        kinds = ", ".join(f"{KINDS.get(kind, kind)} {count}" for kind, count in found.kinds.items())
         print(f"New: {found.new}. Looked into: {kinds or 'nothing'}.")
     if found.troubles:
         raise ConvenorError("\n".join(found.troubles))
@@ -143,6 +151,28 @@ def decide(
         print(f"Mail {mail.id}: {mail.outcome}.")
 
 
+@app.command(epilog="Example: convenor inbox clear a.petrosyan@armenia-mission.example")
+def clear(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The address that is right.")],
+    event: EventOption = None,
+    json: Json = False,
+) -> None:
+    """An address that was reported as wrong is right: what waits for it may leave."""
+    from mailer.errand import errand
+    from mailer.errors import ConvenorError
+    from mailer.outbox import flags
+
+    with errand(event) as this, this.database.writing() as transaction:
+        if not flags.clear(transaction, this.event_key(), address):
+            raise ConvenorError(
+                f"{address} was not reported as wrong; `convenor inbox` names the addresses that were"
+            )
+    if json:
+        _print_json({"cleared": address})
+    else:
+        print(f"Letters go to {address} again.")
+
+
 def _collected(this: "Errand") -> "Collected":
     from mailer.composition.wording import Wording
     from mailer.errors import ConvenorError
@@ -192,7 +222,7 @@ def _print_mails(rows: "Sequence[Incoming]", kind: str | None) -> None:
     from rich.text import Text
 
     if not rows:
-        _print(Text("" if kind else "Nothing needs a person.", style="green"))
+        _print(Text("There are no such mails.") if kind else Text("Nothing needs a person.", style="green"))
         return
     _print(Text(f"\n{KINDS[kind].capitalize() if kind else 'These need a person'}:", style="bold"))
     for row in rows:
@@ -217,10 +247,14 @@ def _print_troubled(troubled: "Sequence[TroubledAddress]") -> None:
         return
     _print(Text("\nAddresses with trouble:", style="bold"))
     for each in troubled:
-        what = "wrong" if each.hard_at else f"{each.soft} times undelivered"
+        what = "wrong, letters wait" if each.hard_at else f"{each.soft} times undelivered"
         others = f"\n       instead perhaps {', '.join(each.others)}" if each.others else ""
         words = " ".join(filter(None, (each.status, each.words)))
         _print(Text.assemble("  ", (each.address, "cyan"), f"  {what}: {words[:160]}{others}"))
+    if any(each.hard_at for each in troubled):
+        _print(
+            Text("\nCorrect the list; or convenor inbox clear ADDRESS, if it is right after all", style="dim")
+        )
 
 
 def _print_one(mail: "Incoming") -> None:
@@ -231,7 +265,7 @@ def _print_one(mail: "Incoming") -> None:
         "came": f"{mail.received_at:%Y-%m-%d %H:%M:%S} UTC",
         "from": f"{said.get('sender_name', '')} <{mail.sender}>".strip(),
         "subject": mail.subject,
-        "is": KINDS.get(mail.kind, mail.kind),
+        "is": _ONE.get(mail.kind, KINDS.get(mail.kind, mail.kind)),
         "state": f"{mail.state.value}: {mail.outcome}",
         "answer": reply.get("partstat", "").lower(),
         "of": reply.get("attendee", ""),

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
 
+    from rich.table import Table
+
     from mailer.calendars import Overview
     from mailer.mending import HeldEntry
 
@@ -48,7 +50,10 @@ def ledger(
         letters = 0
         if not json:
             _show(seen)
-        if correct and (yes or _asked(f"Tell {correct} anew all they hold, as a correction?")):
+        if correct and (
+            yes
+            or _asked(f"Tell {correct} anew all they hold, as a correction? Whoever accepted is asked again.")
+        ):
             letters = mending.correct(event, correct)
         elif heal and (seen.stale or seen.moved_by_rules) and (yes or _asked("Make these right?")):
             letters = mending.heal(event, seen)
@@ -62,22 +67,25 @@ def ledger(
         print("Published at the hours that were agreed; those concerned will be told.")
     elif heal and seen.stale:
         print("Somebody else has seen to them meanwhile: look at the ledger again.")
+    elif heal:
+        print("There is nothing to heal.")
 
 
 def _show(seen: "Overview") -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-    titles = {session.key: session.title for session in seen.version.event.sessions}
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading, justify in (("about", "left"), ("in calendars", "right"), ("right", "right")):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    event = seen.version.event
+    titles = {session.key: session.title for session in event.sessions}
+    begins = {
+        session.key: f"{session.starts_at.astimezone(event.zone):%-d %b %H:%M}" for session in event.sessions
+    }
+    table = _table("about", "begins", "in calendars>", "right>")
     for anchor, (held, right) in sorted(seen.counted.items(), key=lambda item: _place(seen, item[0])):
         style = "" if held == right else "bold yellow"
-        name = seen.version.event.title if anchor == "event" else titles.get(anchor, anchor)
-        table.add_row(Text(name), str(held), Text(str(right), style=style))
+        name = event.title if anchor == "event" else titles.get(anchor, anchor)
+        table.add_row(Text(name), begins.get(anchor, ""), str(held), Text(str(right), style=style))
     console.print(table)
     console.print()
     if seen.to_come:
@@ -90,34 +98,27 @@ def _show(seen: "Overview") -> None:
     if len(seen.stale) > MOST_SHOWN:
         console.print(f"and {len(seen.stale) - MOST_SHOWN} more")
     for key in seen.moved_by_rules:
+        console.print(f"The rules of {event.timezone} have changed: {titles[key]} is at another instant.")
+    if seen.untold:
+        console.print("Not told of changes, for they have unsubscribed:", style="yellow")
         console.print(
-            f"The rules of {seen.version.event.timezone} have changed: {titles[key]} is at another instant."
+            Text(", ".join(seen.untold[:MOST_SHOWN]) + (" ..." if len(seen.untold) > MOST_SHOWN else ""))
         )
-    if not (seen.to_come or seen.stale or seen.moved_by_rules):
+    if not (seen.to_come or seen.stale or seen.untold or seen.moved_by_rules):
         console.print("Every calendar is right.", style="green")
 
 
 def _show_person(rows: "Sequence[HeldEntry]", zone: "tzinfo", *, json: bool) -> None:
     from pydantic_core import to_json
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     if json:
         print(to_json(rows, indent=2).decode())
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in (
-        "about",
-        "SEQUENCE",
-        "version",
-        "DTSTAMP (UTC)",
-        "told (venue time)",
-        "as",
-        "answer",
-        "UID",
-    ):
-        table.add_column(heading, overflow="fold")
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    table = _table("about", "told (venue time)", "as", "version", "SEQUENCE", "answer")
+    names = _table("about", "DTSTAMP (UTC)", "UID")
     for row in rows:
         answer = (
             f"{row.answer}, {row.answered_at.astimezone(zone):%-d %b %H:%M}, {row.answered_by}"
@@ -127,10 +128,24 @@ def _show_person(rows: "Sequence[HeldEntry]", zone: "tzinfo", *, json: bool) -> 
         earlier = " (an earlier version)" if answer and not row.answer_holds else ""
         how = "taken back" if row.cancelled else "asked" if row.asked else "shown"
         table.add_row(
-            Text(row.anchor), str(row.sequence), str(row.version), f"{row.stamped_at:%Y-%m-%d %H:%M:%S}",
-            f"{row.sent_at.astimezone(zone):%Y-%m-%d %H:%M}", how, Text(answer + earlier), Text(row.uid, style="dim"),
+            Text(row.anchor), f"{row.sent_at.astimezone(zone):%Y-%m-%d %H:%M}", how, str(row.version),
+            str(row.sequence), Text(answer + earlier),
         )  # fmt: skip
-    Console(highlight=False, soft_wrap=not sys.stdout.isatty()).print(table)
+        names.add_row(Text(row.anchor), f"{row.stamped_at:%Y-%m-%d %H:%M:%S}", Text(row.uid))
+    console.print(table)
+    console.print()
+    console.print(names, style="dim")
+
+
+def _table(*columns: str) -> "Table":
+    """A plain table; a column whose name ends in `>` is set to the right."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for name in columns:
+        right = name.endswith(">")
+        table.add_column(name.rstrip(">"), justify="right" if right else "left", overflow="fold")
+    return table
 
 
 def _place(seen: "Overview", anchor: str) -> tuple[int, str]:
@@ -154,6 +169,7 @@ def _told(seen: "Overview", letters: int) -> dict[str, object]:
             }
             for each in seen.stale
         ],
+        "untold": seen.untold,
         "moved_by_rules": seen.moved_by_rules,
         "letters": letters,
     }

@@ -10,7 +10,6 @@ from datetime import datetime
 from mailer import calendars, confirming
 from mailer.agenda import changes
 from mailer.agenda.model import ABOUT_ENTRIES, AgendaVersion, MailingKind
-from mailer.agenda.rules import EVENT
 from mailer.agenda.upkeep import Upkeep
 from mailer.calendars import Consequences, Overview
 from mailer.composition.composing import Composed, Sender, compose
@@ -103,7 +102,7 @@ class Mending:
         event = draft.event.key
         with self.database.reading() as transaction:
             version_of = calendars.versions_in(transaction, event)
-            earlier = {n: draft if n == draft.number else version_of(n) for n in upkeep.versions}
+            earlier = upkeep.earlier(lambda number: draft if number == draft.number else version_of(number))
             links = people.links_of(transaction, event, recipient.address)
         return compose(
             version=draft, mailing=draft.event.mailing(occasion.mailing), anchor=occasion.anchor,
@@ -114,13 +113,9 @@ class Mending:
     def _confirmation(
         self, transaction: Transaction, draft: AgendaVersion, ids: Sequence[int]
     ) -> tuple[Occasion, Upkeep] | None:
-        due_at = confirming.due_after(self.now)
-        occasion = Occasion(
-            due_at=due_at, mailing=confirming.CONFIRMATION, anchor=EVENT,
-            useful_until=due_at + confirming.USEFUL_FOR,
-        )  # fmt: skip
+        occasion = confirming.occasion_after(self.now)
         for holder in ledger.holders(transaction, draft.event.key, ids):
-            return occasion, confirming.upkeep_of(draft, holder, due_at)
+            return occasion, confirming.upkeep_of(draft, holder, occasion.due_at)
         return None
 
     # ── the ledger ───────────────────────────────────────────────────────────────────────────────────────────
@@ -133,7 +128,7 @@ class Mending:
             return calendars.overview(transaction, latest, version_of, self.now)
 
     def held_by(self, event: str, address: str) -> list[HeldEntry]:
-        """What one person's calendar was told, entry by entry, and what they answered to it last.
+        """What one person's calendar was told, entry by entry in the agenda's order, and what they answered last.
 
         Raises:
             ConvenorError: nobody of that address was ever on a list of this event.
@@ -143,6 +138,7 @@ class Mending:
             if not ids:
                 raise ConvenorError(f"{address} is on no list of this event")
             rows = [row for row in ledger.ledger(transaction, event) if row.recipient_id == ids[0]]
+            those = calendars.entries(_latest(transaction, event), calendars.versions_in(transaction, event))
             given = {each.anchor: each for each in people.answers(transaction, ids[0])}
             holding = people.standing_answers(transaction, ids).get(ids[0], {})
         return [
@@ -154,7 +150,7 @@ class Mending:
                 answered_by=answer.source if answer else "",
                 answer_holds=answer is not None and holding.get(row.anchor) == answer.answer,
             )
-            for row in rows
+            for row in sorted(rows, key=lambda row: those.place(row.anchor))
         ]  # fmt: skip
 
     def heal(self, event: str, seen: Overview) -> int:
@@ -189,7 +185,7 @@ class Mending:
         """Tell one person, or everyone, anew all that they hold, as newer than anything before; how many letters.
 
         Raises:
-            ConvenorError: nobody of that address holds anything.
+            ConvenorError: nobody of that address holds anything, or takes letters.
         """
         with self.database.writing() as transaction:
             latest = _latest(transaction, event)
@@ -202,7 +198,7 @@ class Mending:
                 transaction, latest, version_of, ids, wording=self.texts.digest, now=self.now
             )
         if not letters:
-            raise ConvenorError(f"{address} holds no entry of this event")
+            raise ConvenorError(f"{address} holds no entry of this event, or has unsubscribed")
         return letters
 
 

@@ -3,7 +3,7 @@
 One answer for page, terminal and command line alike, as `standing` gives one of what was counted. It names nobody.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,7 +13,7 @@ from mailer.delivery.forecast import Run
 from mailer.delivery.profiles import Profile
 from mailer.delivery.retrying import NOTICES
 from mailer.lately import Lately
-from mailer.outbox import pauses, slowdowns, tallies
+from mailer.outbox import flags, pauses, slowdowns, tallies
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import LetterState
 from mailer.outbox.pauses import Pause, is_held
@@ -31,13 +31,15 @@ _MINUTE = timedelta(minutes=1)
 @dataclass(frozen=True, kw_only=True)
 class Outlook:
     """`put_off` has, for each of `NOTICES`, how many letters have been put off for so long or longer. `ends_at` has,
-    for each mailing that is leaving, when it will be through; None: not within a century.
+    for each mailing that is leaving, when it will be through; None: not within a century. `held` are letters that wait
+    because the address they go to was reported as wrong.
     """
 
     pauses: tuple[Pause, ...] = ()
     slowdowns: tuple[Slowdown, ...] = ()
     put_off: tuple[int, ...] = (0,) * len(NOTICES)
     ends_at: Mapping[str, datetime | None] = field(default_factory=dict)
+    held: int = 0
 
     @property
     def alerts(self) -> tuple[Pause, ...]:
@@ -57,26 +59,37 @@ def outlook(database: Database, profile: Profile, found: Standing, now: datetime
         slowed = slowdowns.slowdowns(transaction, now)
         put_off = tallies.put_off_for(transaction, event, now, NOTICES)
         pace = partial(_per_minute, database, profile, slowed, now)
-        ends_at = _ends_at(transaction, profile, found, {each.mailing for each in paused}, pace, now)
-    return Outlook(pauses=tuple(paused), slowdowns=tuple(slowed), put_off=tuple(put_off), ends_at=ends_at)
+        held = flags.held_letters(transaction, event)
+        leaving = _leaving(found, {each.mailing for each in paused}, held)
+        ends_at = _ends_at(transaction, profile, leaving, pace, now)
+    return Outlook(
+        pauses=tuple(paused), slowdowns=tuple(slowed), put_off=tuple(put_off), ends_at=ends_at,
+        held=sum(held.values()),
+    )  # fmt: skip
+
+
+def _leaving(found: Standing, paused: set[str], held: Mapping[str, int]) -> list[tuple[str, Run]]:
+    """What is about to leave, by mailing. What is paused takes nobody's place, nor what is held for its address."""
+    leaving = []
+    for mailing in found.mailings:
+        staying = held.get(mailing.mailing, 0)
+        for occasion in mailing.occasions if not is_held(mailing.mailing, paused) else ():
+            waiting = sum(occasion.counts.get(state, 0) for state in ABOUT_TO_LEAVE)
+            letters = max(0, waiting - staying)
+            staying -= waiting - letters
+            if letters:
+                leaving.append((mailing.mailing, Run(due_at=occasion.due_at, letters=letters)))
+    return leaving
 
 
 def _ends_at(
     transaction: Transaction,
     profile: Profile,
-    found: Standing,
-    held: set[str],
+    leaving: Sequence[tuple[str, Run]],
     per_minute: Callable[[], float | None],
     now: datetime,
 ) -> dict[str, datetime | None]:
-    """When each mailing that is leaving will be through. What is paused takes nobody's place."""
-    leaving = [
-        (mailing.mailing, Run(due_at=occasion.due_at, letters=letters))
-        for mailing in found.mailings
-        if not is_held(mailing.mailing, held)
-        for occasion in mailing.occasions
-        if (letters := sum(occasion.counts.get(state, 0) for state in ABOUT_TO_LEAVE))
-    ]
+    """When each mailing that is leaving will be through."""
     if not leaving:
         return {}
     ends = forecast.ends(

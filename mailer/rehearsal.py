@@ -113,7 +113,7 @@ def _stage(
 ) -> Iterator[tuple[Service, Tray, Relay]]:
     """A database and a tray that vanish with the curtain."""
     with tempfile.TemporaryDirectory(prefix="convenor-rehearsal-") as folder:
-        database = open_database(f"sqlite:///{folder}/rehearsal.db")
+        database = open_database(f"sqlite:///{folder}/rehearsal.db", durable=False)
         tray = Tray(Path(folder) / "tray.db", durable=False)
         server = TrayServer(tray, clock=lambda: version.published_at)
         relay = server.start()

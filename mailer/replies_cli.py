@@ -66,7 +66,7 @@ def print_replies(found: "Replies", by: By, persons: "Sequence[PersonalResponse]
         console = Console(highlight=False, markup=False, width=200)
     whole = found.event
     console.print(Text(found.version.event.title, style="bold"))
-    console.print(Text(f"{whole.asked:,} people are asked, {whole.answered:,} have answered."))
+    console.print(Text(f"{whole.answered:,} of {whole.asked:,} people have answered."))
     for remark in _remarks(whole):
         console.print(Text(f"  {remark}", style="dim"))
     console.print()

@@ -29,9 +29,8 @@ from mailer.errors import StoreError
 from mailer.outbox import agendas, claims, ledger, naming, occasions, people, tallies
 from mailer.outbox.claimed import ClaimedLetter
 from mailer.outbox.database import Database, Transaction
-from mailer.outbox.letter import LetterState
 from mailer.outbox.letters import LetterRow
-from mailer.outbox.occasions import NewLetter
+from mailer.outbox.occasions import STATE_OF, NewLetter
 from mailer.outbox.people import RosterChange
 from mailer.planning import due
 from mailer.planning.due import Occasion, Verdict
@@ -47,12 +46,6 @@ CALENDARS_EVERY = timedelta(minutes=1)
 
 CALENDARS_SOON = timedelta(seconds=5)
 """How soon after an answer or a new list: what follows from those is due a minute later at the earliest."""
-
-_STATE_OF = {
-    Verdict.SEND: LetterState.WAITING,
-    Verdict.SUPPRESS: LetterState.SUPPRESSED,
-    Verdict.MISS: LetterState.MISSED,
-}
 
 
 def owner_name() -> str:
@@ -181,7 +174,7 @@ class Service:
         self, transaction: Transaction, version: AgendaVersion, changed_at: datetime, now: datetime
     ) -> None:
         agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
-        those = calendars.entries(version, self._version_in(transaction))
+        those = calendars.entries(version, calendars.versions_in(transaction, self.event, self._versions))
         moments = (
             calendars.keep_right(transaction, self.event, those, self.texts.digest, now),
             confirming.confirm(transaction, version, self.texts.digest, now),
@@ -189,14 +182,6 @@ class Service:
         self._calendars.next_at = min(filter(None, moments), default=None)
         self._calendars.version = version.number
         self._calendars.changed_at, self._calendars.looked_at = changed_at, now
-
-    def _version_in(self, transaction: Transaction) -> calendars.VersionOf:
-        def version(number: int) -> AgendaVersion:
-            if (self.event, number) not in self._versions:
-                self._versions[self.event, number] = agendas.version(transaction, self.event, number)
-            return self._versions[self.event, number]
-
-        return version
 
     def _follow(self, transaction: Transaction, timetable: Sequence[Occasion], now: datetime) -> None:
         """Have what was opened before follow the timetable as it is now."""
@@ -228,9 +213,8 @@ class Service:
         agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
         occasion_id = occasions.open_occasion(transaction, version.event.key, occasion, now)
         members = people.members(transaction, version.event.key, occasion.mailing, occasion.anchor)
-        upkeep = calendars.upkeep_of_mailing(
-            transaction, version, self._version_in(transaction), occasion, now
-        )
+        version_of = calendars.versions_in(transaction, version.event.key, self._versions)
+        upkeep = calendars.upkeep_of_mailing(transaction, version, version_of, occasion, now)
         dated_at = due.dated_at(occasion, now)
 
         def judged() -> Iterator[NewLetter]:
@@ -239,7 +223,7 @@ class Service:
                 if judgement.verdict is not Verdict.SKIP:
                     yield NewLetter(
                         member_id=member.id,
-                        state=_STATE_OF[judgement.verdict],
+                        state=STATE_OF[judgement.verdict],
                         reason=judgement.reason,
                         version=version.number,
                         wording=self.texts.digest,
@@ -294,10 +278,6 @@ class Service:
         """The bytes of a letter as it is written down: the delivery function, and so the preview."""
         version, texts = self._kept(letter.event, letter.version, letter.wording)
         upkeep = self._kept_upkeep(letter.upkeep) if letter.upkeep else None
-        earlier = {
-            number: self._kept(letter.event, number, letter.wording)[0]
-            for number in (upkeep.versions if upkeep else ())
-        }
         return compose(
             version=version,
             mailing=version.event.mailing(letter.mailing),
@@ -308,7 +288,9 @@ class Service:
             texts=texts,
             sender=self.sender,
             upkeep=upkeep,
-            earlier=earlier,
+            earlier=upkeep.earlier(lambda n: self._kept(letter.event, n, letter.wording)[0])
+            if upkeep
+            else {},
             handle=letter.handle,
         )
 

@@ -10,6 +10,7 @@ import secrets
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -106,6 +107,11 @@ VARIABLES: tuple[Variable, ...] = (
         meaning="Password there, if not in the URL. Empty: the same tokens as at the mail server",
     ),
     Variable(
+        name="CONVENOR_INBOX_DAYS",
+        meaning="How many days what people wrote is kept; what followed from it stays",
+        default="365",
+    ),
+    Variable(
         name="CONVENOR_QUESTIONS_TO",
         meaning="Whom people's questions are forwarded to, as an address. Empty: the address in From, unless that is "
         "a mailbox that is read",
@@ -169,6 +175,7 @@ class Settings:
     oauth: OAuth | None = None
     sent_folder: SentFolder | None = None
     inboxes: tuple[SentFolder | Path, ...] = ()
+    inbox_kept_for: timedelta = timedelta(days=365)
     questions_to: str = ""
     return_path: str = ""
     dkim: tuple[DkimKey, ...] = ()
@@ -185,6 +192,7 @@ def load(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> 
         environment = _env_file(root / ".env", written.problems) | dict(os.environ)
     _take(environment, written)
     port, relay, folder = _port(written), mailservers.relay(written), mailservers.sent_folder(written)
+    inbox_days = written.number("CONVENOR_INBOX_DAYS", most=36_500) or 0
     inboxes, questions_to = mailservers.inboxes(written), mailservers.questions_to(written)
     oauth, return_path = mailservers.oauth(written, folder, *inboxes), mailservers.return_path(written)
     sender, dkim = written.mailbox("CONVENOR_FROM"), mailservers.dkim_keys(written, root)
@@ -199,6 +207,7 @@ def load(environment: Mapping[str, str] | None = None, *, root: Path = ROOT) -> 
         oauth=oauth,
         sent_folder=folder,
         inboxes=inboxes,
+        inbox_kept_for=timedelta(days=inbox_days),
         questions_to=questions_to,
         sender=sender,
         return_path=return_path,

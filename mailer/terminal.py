@@ -18,13 +18,13 @@ from rich.text import Text
 
 from mailer.agenda.changes import Change
 from mailer.agenda.model import Event
-from mailer.calendars import Consequences
 from mailer.composition.composing import Composed
 from mailer.delivery.retrying import NOTICES
 from mailer.delivery.tray import CaughtLetter
 from mailer.dossier import Dossier
 from mailer.errors import Problem, StoreError
-from mailer.outbox.letter import LetterState
+from mailer.outbox.flags import REPORTED_WRONG
+from mailer.outbox.letter import UNSENT, LetterState
 from mailer.outbox.letters import LetterRow
 from mailer.outbox.pauses import EVERYTHING, Pause
 from mailer.outbox.schema import PausedBy
@@ -165,6 +165,9 @@ def _held_up(looks: Outlook, zone: ZoneInfo) -> Iterator[Text]:
         if letters:
             words = f"{letters} letter{'' if letters == 1 else 's'} put off for more than {_hours(time)}"
             yield Text(words, style="yellow")
+    if looks.held:
+        words = f"{looks.held} letter{' waits' if looks.held == 1 else 's wait'}: {REPORTED_WRONG}"
+        yield Text(f"{words}; `convenor inbox` says whose", style="yellow")
 
 
 def _pause_line(each: Pause, zone: ZoneInfo) -> str:
@@ -289,47 +292,52 @@ def print_difference(difference: Difference, found: Dossier) -> None:
         ("added", difference.added), ("changed", difference.changed), ("removed", difference.left)
     ):  # fmt: skip
         if addresses:
-            few = ", ".join(addresses[:3]) + (", ..." if len(addresses) > 3 else "")
-            _print(Text(f"  people {what}: {len(addresses)}  ({few})"))
-    _print_consequences(difference.consequences, event)
+            _print(Text(f"  people {what}: {len(addresses)}  ({_few(addresses)})"))
     _print(Text())
     for mailing, letters in difference.due_at_once.items():
-        _print(
-            Text(
-                f"Leaves at once: {mailing}, {letters} letter{'' if letters == 1 else 's'}",
-                style="bold yellow",
-            )
-        )
+        words = f"  Leaves at once: {mailing}, {_counted(letters)}"
+        _print(Text(words, style="bold yellow"))
+    _print_consequences(difference, event)
 
 
 _EFFECTS = {
-    Effect.REQUEST: ("asked again", "bold"),
+    Effect.REQUEST: ("sent anew, asked", "bold"),
     Effect.CANCEL: ("taken back", "bold red"),
     Effect.REWORD: ("reworded, not asked", ""),
-    Effect.CHANGE: ("changed, not asked", ""),
+    Effect.CHANGE: ("sent anew, not asked", ""),
 }
 
 
-def _print_consequences(found: Consequences, event: Event) -> None:
+def _print_consequences(difference: Difference, event: Event) -> None:
     """What it does to calendars, entry by entry: to how many, and to whom."""
+    found = difference.consequences
+    if found.untold:
+        _print(Text(f"  Not told, for they have unsubscribed: {_few(found.untold)}"))
     if not found.letters:
         return
-    titles = {session.key: session.title for session in event.sessions}
-    _print(Text(), Text("  In calendars:", style="bold"))
+    titles = {each.anchor: each.before for each in difference.changes if each.what == "session"}
+    titles |= {
+        session.key: f"{session.title}, {session.starts_at.astimezone(event.zone):%-d %b %H:%M}"
+        for session in event.sessions
+    }
+    _print(Text("  In calendars:", style="bold"))
     for each in found.changes:
         words, style = _EFFECTS[each.effect]
         title = (
             "the conference as a whole" if each.anchor == "event" else titles.get(each.anchor, each.anchor)
         )
-        few = ", ".join(each.addresses[:3]) + (", ..." if len(each.addresses) > 3 else "")
-        _print(
-            Text.assemble(
-                f"  {len(each.addresses):>6}  ", (f"{words:20}", style), f" {title}  ", (few, "dim")
-            )
-        )
+        few = (_few(each.addresses), "dim")
+        _print(Text.assemble(f"  {len(each.addresses):>6}  ", (f"{words:20}", style), f"  {title}  ", few))
     when = f" from {found.due_at.astimezone(event.zone):%H:%M} on" if found.due_at else ""
-    letters = f"{found.letters:,} letter{'' if found.letters == 1 else 's'}"
-    _print(Text(f"  {letters} will tell of it,{when} (venue time). This is one of them:"))
+    _print(Text(f"  {_counted(found.letters)} will tell of it,{when} (venue time). This is one of them:"))
+
+
+def _counted(letters: int) -> str:
+    return f"{letters:,} letter{'' if letters == 1 else 's'}"
+
+
+def _few(addresses: Sequence[str]) -> str:
+    return ", ".join(addresses[:3]) + (", ..." if len(addresses) > 3 else "")
 
 
 def print_letter(letter: Composed) -> None:
@@ -343,6 +351,8 @@ def print_letter(letter: Composed) -> None:
 def _changed(change: Change) -> Text:
     what = change.anchor if change.what == change.anchor else f"{change.what} {change.anchor}"
     line = Text.assemble("  ", (f"{change.kind:9}", "bold"), f" {what}")
+    if change.field == "cancelled":
+        return line
     if change.field:
         line.append(f" {_FIELDS.get(change.field, change.field)}: ", style="dim")
         line.append(change.before or "(nothing)", style="strike dim")
@@ -413,14 +423,32 @@ def print_letters(rows: Sequence[LetterRow]) -> None:
         about = "" if row.anchor == "event" else row.anchor
         table.add_row(
             str(row.id), row.mailing, about, row.recipient.address, row.state.replace("_", " "),
-            f"{row.due_at:%Y-%m-%d %H:%M}", Text(row.reply or row.reason),
+            f"{row.due_at:%Y-%m-%d %H:%M}", Text(_why(row)),
         )  # fmt: skip
     _print(table if rows else Text("No such letters."))
 
 
+def _why(row: LetterRow) -> str:
+    """What the server said of it last, or why it stays here."""
+    if row.flagged_at and row.state in UNSENT:
+        return f"waits: {REPORTED_WRONG}"
+    return row.reply or row.reason
+
+
 def letter_facts(row: LetterRow) -> dict[str, object]:
     """A letter for machines, without the rest of its reader's data."""
-    names = ("id", "mailing", "anchor", "due_at", "state", "reason", "attempts", "settled_at", "reply")
+    names = (
+        "id",
+        "mailing",
+        "anchor",
+        "due_at",
+        "state",
+        "reason",
+        "attempts",
+        "settled_at",
+        "reply",
+        "flagged_at",
+    )
     return {"to": row.recipient.address} | {name: getattr(row, name) for name in names}
 
 

@@ -4,10 +4,13 @@ Letters are claimed, composed and told of as carriers do it; what becomes of eac
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 
 from mailer import calendars
 from mailer.agenda.model import AgendaVersion, Event, Session
@@ -18,7 +21,7 @@ from mailer.composition.invitation import entry_for
 from mailer.composition.links import Signer
 from mailer.outbox import agendas, claims, doubts, ledger, people
 from mailer.outbox.claimed import Change, ClaimedLetter
-from mailer.outbox.database import Database
+from mailer.outbox.database import Database, open_database
 from mailer.outbox.letter import Happening
 from mailer.recipients.model import Recipient, Role
 from mailer.service import Service
@@ -256,3 +259,14 @@ class Secretariat:
 
     def shown(self) -> Mapping[str, Mapping[str, Shown]]:
         return {address: calendar.shown for address, calendar in self.readers.items()}
+
+
+@contextmanager
+def begun(sqlite_template: Path, folder: Path) -> Iterator[Secretariat]:
+    """A conference in a database of its own; everybody has the invitation and the agenda."""
+    shutil.copy(sqlite_template, folder / "office.db")
+    with closing(open_database(f"sqlite:///{folder}/office.db")) as database:
+        office = Secretariat(database)
+        office.publish()
+        office.wait()
+        yield office

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,23 +15,52 @@ import typer
 from mailer.cli import app
 from mailer.settings import ROOT
 from tests.acceptance.conftest import Project, copy_of_the_project
+from tests.acceptance.warm import Warm, warm
 
 ADDRESS = "a.petrosyan@armenia-mission.example"
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+Done = subprocess.CompletedProcess[bytes]
+
+
+@dataclass
+class Published:
     """A project whose example is published and sent to the tray by hand: nothing runs."""
+
+    project: Project
+    ready: Warm
+
+    @property
+    def root(self) -> Path:
+        return self.project.root
+
+    def convenor(self, *arguments: str, **environment: str) -> Done:
+        done = self.ready.run(arguments, self.project.environment | environment)
+        return Done(arguments, *done)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
     with copy_of_the_project(tmp_path_factory.mktemp("commands")) as project:
         done = project.convenor("apply", "--yes")
         assert done.returncode == 0, done.stderr
-        yield project
+        with warm(project.root, project.environment, tmp_path_factory.mktemp("said")) as ready:
+            yield Published(project=project, ready=ready)
 
 
-def out(project: Project, *arguments: str) -> str:
+def out(project: Published, *arguments: str) -> str:
     done = project.convenor(*arguments)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode()
+
+
+@pytest.mark.parametrize("arguments", [("check", "--json"), ("letters", "--state", "gone")])
+def test_a_command_that_is_typed_says_what_these_tests_hear(
+    published: Published, arguments: tuple[str, ...]
+) -> None:
+    typed, heard = published.project.convenor(*arguments), published.convenor(*arguments)
+
+    assert (typed.returncode, typed.stdout, typed.stderr) == (heard.returncode, heard.stdout, heard.stderr)
 
 
 def test_help_needs_none_of_the_heavy_libraries() -> None:
@@ -63,7 +93,7 @@ def test_every_command_has_a_sentence_and_an_example_that_runs_it() -> None:
         assert f"convenor {name}" in (command.epilog or ""), name
 
 
-def test_check_says_that_all_is_in_order_and_which_end_is_assumed(published: Project) -> None:
+def test_check_says_that_all_is_in_order_and_which_end_is_assumed(published: Published) -> None:
     said = out(published, "check")
 
     assert "10 items, 6 mailings, 154 recipients" in said
@@ -71,7 +101,7 @@ def test_check_says_that_all_is_in_order_and_which_end_is_assumed(published: Pro
     assert json.loads(out(published, "check", "--json"))["recipients"] == 154
 
 
-def test_check_shows_all_problems_of_all_files_with_their_places(published: Project) -> None:
+def test_check_shows_all_problems_of_all_files_with_their_places(published: Published) -> None:
     agenda = published.root / "agenda"
     text = (agenda / "osce-cybercrime.toml").read_text("utf-8")
     text = text.replace('timezone = "Europe/Vienna"', 'timezone = "EST"').replace(
@@ -97,7 +127,7 @@ def test_check_shows_all_problems_of_all_files_with_their_places(published: Proj
     assert len(found["problems"]) == len(said.strip().splitlines())
 
 
-def test_apply_shows_the_difference_and_publishes_nothing_unasked(published: Project) -> None:
+def test_apply_shows_the_difference_and_publishes_nothing_unasked(published: Published) -> None:
     file = published.root / "agenda" / "osce-cybercrime.toml"
     text = file.read_text("utf-8")
     file.write_text(text.replace('start = "10:00"', 'start = "10:05"'), "utf-8")
@@ -115,7 +145,7 @@ def test_apply_shows_the_difference_and_publishes_nothing_unasked(published: Pro
     assert "nothing differs from version 1" in out(published, "apply")
 
 
-def test_plan_lists_the_timetable(published: Project) -> None:
+def test_plan_lists_the_timetable(published: Published) -> None:
     planned = json.loads(out(published, "plan", "--json"))
 
     assert [row["due_at"] for row in planned] == sorted(row["due_at"] for row in planned)
@@ -127,7 +157,7 @@ SLOW_SERVER = {"CONVENOR_SMTP_URL": "smtp://127.0.0.1:25", "CONVENOR_SMTP_PER_MI
 """Too slow for reminders of a session, which are useful for a quarter of an hour. Nothing is sent to it."""
 
 
-def test_plan_shows_when_each_mailing_is_through(published: Project) -> None:
+def test_plan_shows_when_each_mailing_is_through(published: Published) -> None:
     planned = json.loads(out(published, "plan", "--json"))
     (report,) = (row for row in planned if row["mailing"] == "report")
 
@@ -138,7 +168,7 @@ def test_plan_shows_when_each_mailing_is_through(published: Project) -> None:
 
 
 @pytest.mark.parametrize("command", ["check", "plan", "apply"])
-def test_what_the_mail_server_cannot_take_in_time_is_refused(published: Project, command: str) -> None:
+def test_what_the_mail_server_cannot_take_in_time_is_refused(published: Published, command: str) -> None:
     done = published.convenor(command, **SLOW_SERVER)
 
     assert done.returncode == 1
@@ -151,7 +181,7 @@ def test_what_the_mail_server_cannot_take_in_time_is_refused(published: Project,
         assert line.endswith("the mail server (own) takes 1 letter a minute")
 
 
-def test_machines_are_told_what_cannot_be_taken_in_time(published: Project) -> None:
+def test_machines_are_told_what_cannot_be_taken_in_time(published: Published) -> None:
     checked = published.convenor("check", "--json", **SLOW_SERVER)
     planned = published.convenor("plan", "--json", **SLOW_SERVER)
 
@@ -161,7 +191,7 @@ def test_machines_are_told_what_cannot_be_taken_in_time(published: Project) -> N
     assert refused == {"session-reminder"}
 
 
-def test_pause_and_resume_are_told_and_seen_in_the_status(published: Project) -> None:
+def test_pause_and_resume_are_told_and_seen_in_the_status(published: Published) -> None:
     said = out(published, "pause", "practical", "--reason", "the entrance is not certain")
     assert re.match(r"practical: paused by a person since .*: the entrance is not certain\n", said)
     assert json.loads(out(published, "status", "--json"))["paused"][0]["mailing"] == "practical"
@@ -174,7 +204,7 @@ def test_pause_and_resume_are_told_and_seen_in_the_status(published: Project) ->
     assert out(published, "resume") == "That was not paused.\n"
 
 
-def test_stop_asks_and_stops_nothing_unasked(published: Project) -> None:
+def test_stop_asks_and_stops_nothing_unasked(published: Published) -> None:
     done = published.convenor("stop", "invitation")
 
     assert done.returncode == 1
@@ -187,13 +217,13 @@ def test_stop_asks_and_stops_nothing_unasked(published: Project) -> None:
     ("option", "beginning"),
     [("--eml", "From: "), ("--html", "<!doctype html"), ("--ics", "BEGIN:VCALENDAR\r\n"), ("--json", "{")],
 )
-def test_preview_shows_each_part(published: Project, option: str, beginning: str) -> None:
+def test_preview_shows_each_part(published: Published, option: str, beginning: str) -> None:
     shown = out(published, "preview", "invitation", "--to", ADDRESS, option)
 
     assert shown.lower().startswith(beginning.lower())
 
 
-def test_preview_of_a_letter_in_words(published: Project) -> None:
+def test_preview_of_a_letter_in_words(published: Published) -> None:
     shown = out(published, "preview", "session-reminder", "--to", ADDRESS, "--session", "session-3")
 
     assert shown.startswith("Subject: ")
@@ -217,7 +247,7 @@ def test_preview_of_a_letter_in_words(published: Project) -> None:
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(
-    published: Project, arguments: tuple[str, ...], word: str
+    published: Published, arguments: tuple[str, ...], word: str
 ) -> None:
     done = published.convenor(*arguments)
 
@@ -227,7 +257,7 @@ def test_what_cannot_be_done_is_said_in_a_line(
     assert len(done.stderr.decode().splitlines()) == 1
 
 
-def test_a_rehearsal_for_one_person_is_their_whole_experience(published: Project, tmp_path: Path) -> None:
+def test_a_rehearsal_for_one_person_is_their_whole_experience(published: Published, tmp_path: Path) -> None:
     said = out(published, "rehearse", "--for", ADDRESS, "--out", str(tmp_path / "letters"))
     told = json.loads(out(published, "rehearse", "--for", ADDRESS, "--json"))
 
@@ -239,7 +269,7 @@ def test_a_rehearsal_for_one_person_is_their_whole_experience(published: Project
 
 
 def test_a_rehearsal_writes_into_no_folder_that_holds_other_things(
-    published: Project, tmp_path: Path
+    published: Published, tmp_path: Path
 ) -> None:
     (tmp_path / "thesis.eml").write_text("mine")
 
@@ -249,7 +279,7 @@ def test_a_rehearsal_writes_into_no_folder_that_holds_other_things(
     assert (tmp_path / "thesis.eml").read_text() == "mine"
 
 
-def test_a_test_letter_goes_to_the_tray_and_into_no_count(published: Project) -> None:
+def test_a_test_letter_goes_to_the_tray_and_into_no_count(published: Published) -> None:
     before = json.loads(out(published, "status", "--json"))["totals"]
     sent = json.loads(out(published, "send-test", "me@ministry.example", "--json"))
     caught = json.loads(out(published, "tray", "me@ministry.example", "--json"))
@@ -261,7 +291,7 @@ def test_a_test_letter_goes_to_the_tray_and_into_no_count(published: Project) ->
     assert "1 of 1 letters" in out(published, "tray")
 
 
-def test_status_and_letters_before_anything_is_sent(published: Project) -> None:
+def test_status_and_letters_before_anything_is_sent(published: Published) -> None:
     assert json.loads(out(published, "status", "--json"))["totals"]["recipients"] == 154
     assert "invitation" in out(published, "status")
     assert json.loads(out(published, "letters", "--json")) == []

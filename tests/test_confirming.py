@@ -1,6 +1,5 @@
 """A word that an answer is there: one for all that was said within minutes, and none for calendars."""
 
-import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,26 +8,24 @@ import pytest
 
 from mailer import confirming
 from mailer.agenda.upkeep import Upkeep
-from mailer.confirming import CONFIRMATION, due_after
+from mailer.confirming import CONFIRMATION, occasion_after
 from mailer.outbox import ledger, letters, people
-from mailer.outbox.database import open_database
 from mailer.outbox.letters import LetterRow
 from mailer.recipients.model import Recipient
-from tests.secretariat import ANA, BEN, DAY, EVA, HOUR, MINUTE, TEXTS, Secretariat
+from tests.secretariat import ANA, BEN, DAY, EVA, HOUR, MINUTE, TEXTS, Secretariat, begun
 
 SECOND = timedelta(seconds=1)
+
+
+def due_after(answered_at: datetime) -> datetime:
+    return occasion_after(answered_at).due_at
 
 
 @pytest.fixture
 def office(sqlite_template: Path, tmp_path: Path) -> Iterator[Secretariat]:
     """Everybody has the invitation and the agenda."""
-    shutil.copy(sqlite_template, tmp_path / "office.db")
-    database = open_database(f"sqlite:///{tmp_path}/office.db")
-    office = Secretariat(database)
-    office.publish()
-    office.wait()
-    yield office
-    database.close()
+    with begun(sqlite_template, tmp_path) as office:
+        yield office
 
 
 def confirm(office: Secretariat, at: datetime) -> datetime | None:
@@ -143,18 +140,21 @@ def test_who_has_left_the_list_gets_none(office: Secretariat) -> None:
     assert written(office) == []
 
 
-def test_a_confirmation_is_useful_for_a_day(office: Secretariat) -> None:
-    say(office, ANA, "accepted")
-    said_at = office.now
-    assert confirm(office, said_at + DAY) is None
-    assert written(office) == []
-
-
-def test_a_confirmation_that_is_late_by_less_than_a_day_still_leaves(office: Secretariat) -> None:
+@pytest.mark.parametrize(
+    ("late_by", "state"), [(DAY - SECOND, "waiting"), (DAY, "missed"), (30 * DAY, "missed")]
+)
+def test_what_was_said_before_the_service_was_down_is_confirmed_for_a_day_and_then_missed_for_all_to_see(
+    office: Secretariat, late_by: timedelta, state: str
+) -> None:
     say(office, ANA, "accepted")
     due_at = due_after(office.now)
-    confirm(office, office.now + DAY - SECOND)
-    assert [each[:3] for each in written(office)] == [("Ana", "waiting", due_at)]
+    assert confirm(office, due_at + late_by) is None
+    assert [each[:3] for each in written(office)] == [("Ana", state, due_at)]
+    assert {row.reason for row in rows(office) if state == "missed"} <= {
+        "was due while the service was not running"
+    }
+    confirm(office, due_at + late_by + DAY)
+    assert len(written(office)) == 1
 
 
 def test_a_confirmation_that_cannot_leave_for_a_day_is_missed(office: Secretariat) -> None:

@@ -1,4 +1,4 @@
-"""What is in force, written back as files, is read to the identical event and people; which is newer is said rightly."""
+"""What is in force, written back as files, is read to the same event and people; which is newer is said rightly."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -14,8 +14,9 @@ from mailer.delivery.relay import Relay
 from mailer.dispatch.crew import InAThread
 from mailer.errors import StoreError
 from mailer.heartbeat import RELAY_RESTS_FOR, Heartbeat
+from mailer.outbox import incoming
 from mailer.outbox.database import open_database
-from mailer.outbox.schema import database_identity
+from mailer.outbox.schema import IncomingState, database_identity
 from mailer.parts import Parts, open_parts, utc_now
 from mailer.settings import load
 from tests.conference import EVENT, RECIPIENTS
@@ -193,3 +194,17 @@ def test_a_mailbox_that_cannot_be_read_is_told_once(tmp_path: Path, caplog: pyte
     assert [record.message for record in caplog.records if "cannot be read" in record.message] == [
         f"maildir:{tmp_path}/nowhere cannot be read: No such file or directory"
     ]
+
+
+def test_what_people_wrote_is_kept_for_as_many_days_as_are_set(parts: Parts) -> None:
+    received_at = utc_now()
+    with parts.database.writing() as c:
+        incoming.keep(c, "box", "1", b"Dear all", received_at)
+        incoming.end(c, 1, IncomingState.SORTED, "a person wrote it")
+    for days, octets in ((364, b"Dear all"), (366, b"")):
+        moment = received_at + timedelta(days=days)
+        Heartbeat(parts, lambda moment=moment: moment).forget()  # type: ignore[misc]
+        with parts.database.reading() as c:
+            found = incoming.one(c, 1)
+        assert found
+        assert found[1] == octets

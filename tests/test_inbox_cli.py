@@ -11,14 +11,13 @@ import pytest
 from typer.testing import CliRunner
 
 from mailer.errand import errand
-from mailer.errors import ConvenorError
 from mailer.inbox.sorting import Kind
 from mailer.inbox_cli import KINDS, app
 from mailer.outbox import claims, letters, people
 from mailer.outbox.letter import Happening
 from mailer.parts import utc_now
 from mailer.service import Service
-from mailer.settings import ROOT, VARIABLES
+from tests.commandline import printed_by, published, refused_by, settle_in
 from tests.inbox import mails
 from tests.inbox.dialects import Asked, Said, google, read, thunderbird
 from tests.outbox.world import told
@@ -30,18 +29,12 @@ Deliver = Callable[[bytes], None]
 @pytest.fixture
 def deliver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deliver:
     """The example, published and sent; and the way a mail comes into its mailbox."""
-    for variable in VARIABLES:
-        monkeypatch.delenv(variable.name, raising=False)
-    monkeypatch.setenv("CONVENOR_DATABASE_URL", f"sqlite:///{tmp_path}/convenor.db")
-    monkeypatch.setenv("CONVENOR_SECRET_KEY", "k" * 32)
-    monkeypatch.setenv("CONVENOR_RETURN_PATH", "returns@conference.example")
-    monkeypatch.setenv("CONVENOR_INBOX_URL", f"maildir:{tmp_path}/mail")
-    monkeypatch.chdir(ROOT)
+    settle_in(
+        tmp_path, monkeypatch, RETURN_PATH="returns@conference.example", INBOX_URL=f"maildir:{tmp_path}/mail"
+    )
     for folder in ("new", "cur", "tmp"):
         (tmp_path / "mail" / folder).mkdir(parents=True)
-    with errand(None) as this:
-        found, latest = this.read()
-        this.publish(found, this.difference(found, latest).seen)
+    with published() as (this, found, _):
         service = Service(
             database=this.database, event=found.event.key, sender=this.sender, texts=found.texts
         )
@@ -76,15 +69,11 @@ def asked() -> tuple[Asked, str]:
 
 
 def out(*arguments: str) -> str:
-    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done.output
+    return printed_by(app, *arguments)
 
 
 def refused(*arguments: str) -> str:
-    with pytest.raises(ConvenorError) as error:
-        CliRunner().invoke(app, arguments, catch_exceptions=False)
-    return str(error.value)
+    return refused_by(app, *arguments)
 
 
 def yes(calendar: Asked, **changes: str) -> bytes:
@@ -119,12 +108,30 @@ def test_what_came_is_counted_and_what_needs_a_person_shown(deliver: Deliver) ->
         "These need a person",
         "somebody answers for an entry that is another's",
         "With pleasure",
-        "wrong: 5.1.1",
+        "wrong, letters wait: 5.1.1",
     ):
         assert words in printed
     assert len(json.loads(out("--kind", "answer", "--json"))["mails"]) == 2
     assert "Bounces:" in out("--kind", "bounce")
     assert "'letter' is no kind" in refused("--kind", "letter")
+
+
+def test_letters_to_a_wrong_address_wait_until_a_person_says_that_it_is_right(deliver: Deliver) -> None:
+    calendar, returns = asked()
+    deliver(mails.report(returns, calendar.attendee))
+    out("collect")
+    assert "wrong, letters wait: 5.1.1" in out()
+    assert "convenor inbox clear ADDRESS" in out()
+    with errand(None) as this:
+        told_of = [str(each) for each in this.plan()[2]]
+    assert any("an address was reported as wrong, and letters wait" in each for each in told_of)
+    assert "nobody@prosecution.example was not reported as wrong" in refused(
+        "clear", "nobody@prosecution.example"
+    )
+    assert out("clear", calendar.attendee.upper()) == f"Letters go to {calendar.attendee.upper()} again.\n"
+    assert json.loads(out("--json"))["addresses"] == []
+    with errand(None) as this:
+        assert this.plan()[2] == []
 
 
 def test_one_mail_is_shown_whole(deliver: Deliver) -> None:

@@ -21,7 +21,8 @@ from mailer.outbox import claims, letters
 from mailer.outbox.letter import Happening, LetterState
 from mailer.outbox.letters import LetterRow
 from mailer.service import Service
-from mailer.settings import ROOT, VARIABLES
+from mailer.settings import ROOT
+from tests.commandline import printed_by, published, refused_by, settle_in
 from tests.outbox.world import told
 
 S, H = LetterState, Happening
@@ -32,14 +33,8 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[LetterRow]:
     """The example, published; three of its invitations have been lost sight of."""
-    for variable in VARIABLES:
-        monkeypatch.delenv(variable.name, raising=False)
-    monkeypatch.setenv("CONVENOR_DATABASE_URL", f"sqlite:///{tmp_path}/convenor.db")
-    monkeypatch.setenv("CONVENOR_SECRET_KEY", "k" * 32)
-    monkeypatch.chdir(ROOT)
-    with errand(None) as this:
-        found, latest = this.read()
-        this.publish(found, this.difference(found, latest).seen)
+    settle_in(tmp_path, monkeypatch)
+    with published() as (this, found, _):
         service = Service(
             database=this.database, event=found.event.key, sender=this.sender, texts=found.texts
         )
@@ -66,16 +61,11 @@ def states() -> list[LetterState]:
 
 
 def out(*arguments: str) -> str:
-    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done.output
+    return printed_by(app, *arguments)
 
 
 def refused(*arguments: str) -> str:
-    """What is said of what cannot be done; the front door prints it in a line."""
-    with pytest.raises(ConvenorError) as error:
-        CliRunner().invoke(app, arguments, catch_exceptions=False)
-    return str(error.value)
+    return refused_by(app, *arguments)
 
 
 def test_letters_are_listed_by_state_mailing_and_address(lost: list[LetterRow]) -> None:

@@ -10,7 +10,7 @@ from mailer.composition.links import Purpose
 from mailer.errand import errand
 from mailer.errors import ConvenorError
 from mailer.links_cli import app
-from mailer.settings import ROOT, VARIABLES
+from tests.commandline import printed_by, published, settle_in
 
 READER = "a.petrosyan@armenia-mission.example"
 
@@ -18,20 +18,13 @@ READER = "a.petrosyan@armenia-mission.example"
 @pytest.fixture(autouse=True)
 def _published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The example, published, in a database of its own."""
-    for variable in VARIABLES:
-        monkeypatch.delenv(variable.name, raising=False)
-    monkeypatch.setenv("CONVENOR_DATABASE_URL", f"sqlite:///{tmp_path}/convenor.db")
-    monkeypatch.setenv("CONVENOR_SECRET_KEY", "k" * 32)
-    monkeypatch.chdir(ROOT)
-    with errand(None) as this:
-        found, latest = this.read()
-        this.publish(found, this.difference(found, latest).seen)
+    settle_in(tmp_path, monkeypatch)
+    with published():
+        pass
 
 
 def out(*arguments: str) -> str:
-    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done.output
+    return printed_by(app, *arguments)
 
 
 def page_in_the_letter() -> str:

@@ -1,9 +1,9 @@
 """Calendars by hand: what a draft would do, how they stand, what makes them right."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
@@ -12,11 +12,11 @@ from mailer.agenda import changes
 from mailer.agenda.model import AgendaVersion, Event
 from mailer.errors import ConvenorError
 from mailer.mending import Mending
-from mailer.outbox.database import open_database
+from mailer.outbox import people
 from mailer.planning.entries import Effect
 from tests.conference import at
 from tests.modelcalendar import files_in
-from tests.secretariat import ANA, BEN, EVA, HOUR, MINUTE, SENDER, TEXTS, Fate, Secretariat
+from tests.secretariat import ANA, BEN, EVA, HOUR, MINUTE, SENDER, TEXTS, Arrived, Fate, Secretariat, begun
 
 SECOND = timedelta(seconds=1)
 
@@ -24,15 +24,10 @@ SECOND = timedelta(seconds=1)
 @pytest.fixture
 def office(sqlite_template: Path, tmp_path: Path) -> Iterator[Secretariat]:
     """Everybody has the invitation and the agenda; Ana chose a session."""
-    shutil.copy(sqlite_template, tmp_path / "office.db")
-    database = open_database(f"sqlite:///{tmp_path}/office.db")
-    office = Secretariat(database)
-    office.publish()
-    office.wait()
-    office.choose(ANA, "session-2")
-    office.wait()
-    yield office
-    database.close()
+    with begun(sqlite_template, tmp_path) as office:
+        office.choose(ANA, "session-2")
+        office.wait()
+        yield office
 
 
 def mending(office: Secretariat) -> Mending:
@@ -68,6 +63,29 @@ def test_who_would_be_taken_off_the_list_is_among_the_consequences(office: Secre
     assert {each.addresses for each in told.changes} == {(BEN.address,)}
 
 
+def test_who_has_unsubscribed_is_told_nothing_and_named(office: Secretariat) -> None:
+    with office.database.writing() as c:
+        people.unsubscribe(c, office.ids[BEN.address], office.now)
+    event, shown = office.agenda.key, mending(office)
+    told = shown.consequences(draft(office, moved(office)), [])
+    assert told.untold == (BEN.address,)
+    assert BEN.address not in {address for each in told.changes for address in each.addresses}
+    office.publish(moved(office))
+    assert len(office.wait()) == told.letters == 3
+    seen = mending(office).overview(event)
+    assert (seen.untold, seen.stale, seen.to_come) == ((BEN.address,), (), 0)
+    assert mending(office).heal(event, seen) == 0
+    with pytest.raises(ConvenorError, match="or has unsubscribed"):
+        mending(office).correct(event, BEN.address)
+
+
+def test_entries_are_told_of_in_the_order_of_the_agenda(office: Secretariat) -> None:
+    off = draft(office, office.agenda.model_copy(update={"cancelled": True}))
+    keys = ["event", *(session.key for session in office.agenda.sessions)]
+    assert [each.anchor for each in mending(office).consequences(off, []).changes] == keys
+    assert [each.anchor for each in mending(office).held_by(office.agenda.key, BEN.address)] == keys
+
+
 def test_nothing_that_differs_has_no_consequences(office: Secretariat) -> None:
     told = mending(office).consequences(draft(office, office.agenda), [])
     assert (told.changes, told.letters, mending(office).sample(office.latest, told)) == ((), 0, None)
@@ -83,6 +101,22 @@ def test_the_letter_that_is_shown_is_the_letter_that_leaves(office: Secretariat)
     assert sample
     assert sample.raw == sent[ANA.address, "event"]
     assert asked.raw == sent[ANA.address, "session-2"]
+
+
+def test_whoever_left_the_list_before_is_no_sample_but_still_told(office: Secretariat) -> None:
+    office.publish(listed=(BEN, EVA))
+    version, shown = office.latest, mending(office)
+    told = shown.consequences(version, [])
+    assert {each.addresses for each in told.changes} == {(ANA.address,)}
+    assert shown.sample(version, told) is None
+    version = draft(office, moved(office))
+    told = shown.consequences(version, [])
+    sample = shown.sample(version, told)
+    office.publish(moved(office))
+    sent = {(each.address, each.anchor): each.raw for each in office.wait()}
+    assert sample
+    assert sample.raw == sent[BEN.address, "event"]
+    assert (ANA.address, "event") in sent
 
 
 def test_a_letter_that_nobody_would_get_is_not_shown(office: Secretariat) -> None:
@@ -136,6 +170,31 @@ def test_a_correction_is_newer_than_all_that_was_told(office: Secretariat) -> No
     assert mending(office).correct(office.agenda.key, "everyone") == 4
     office.wait()
     assert office.faults() == []
+
+
+def text_of(letter: Arrived) -> str:
+    """A letter's plain text, in one line."""
+    body = message_from_bytes(letter.raw, policy=policy.default).get_body(("plain",))
+    assert body
+    return " ".join(body.get_content().split())
+
+
+def test_a_correction_asks_again_and_blames_no_change_of_the_agenda(office: Secretariat) -> None:
+    office.say_on_page(ANA, "accepted")
+    office.wait()
+    mending(office).correct(office.agenda.key, ANA.address)
+    for letter in office.wait():
+        assert "was not right" in text_of(letter)
+        assert "We ask you to answer it again" in text_of(letter)
+        assert "hours or place" not in text_of(letter)
+
+
+def test_an_entry_that_was_chosen_takes_the_place_only_of_one_that_is_there(office: Secretariat) -> None:
+    office.choose(ANA, "session-1")
+    (letter,) = (each for each in office.wait() if each.mailing == "update")
+    assert "You chose this session" in text_of(letter)
+    assert "If your calendar has this session already" in text_of(letter)
+    assert "your answer stands" not in text_of(letter)
 
 
 def test_nobody_is_corrected_who_holds_nothing(office: Secretariat) -> None:

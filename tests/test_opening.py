@@ -10,7 +10,8 @@ from mailer.opening import open_event
 from mailer.outbox import letters, people
 from mailer.outbox.preferences import Preference
 from mailer.service import Service
-from mailer.settings import EXAMPLE, ROOT, VARIABLES
+from mailer.settings import EXAMPLE
+from tests.commandline import published, settle_in
 
 READER = "a.petrosyan@armenia-mission.example"
 
@@ -18,17 +19,10 @@ READER = "a.petrosyan@armenia-mission.example"
 @pytest.fixture(autouse=True)
 def _chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The example is published; one of its people has chosen French, and the clock of Tashkent."""
-    for variable in VARIABLES:
-        monkeypatch.delenv(variable.name, raising=False)
-    monkeypatch.setenv("CONVENOR_DATABASE_URL", f"sqlite:///{tmp_path}/convenor.db")
-    monkeypatch.setenv("CONVENOR_SECRET_KEY", "k" * 32)
-    monkeypatch.chdir(ROOT)
-    with errand(None) as this:
-        found, latest = this.read()
-        this.publish(found, this.difference(found, latest).seen)
-        with this.database.writing() as c:
-            (member,) = [m for m in people.roster(c, found.event.key) if m.recipient.address == READER]
-            people.prefer(c, member.id, Preference(language="fr", timezone="Asia/Tashkent"), this.now)
+    settle_in(tmp_path, monkeypatch)
+    with published() as (this, found, _), this.database.writing() as c:
+        (member,) = [m for m in people.roster(c, found.event.key) if m.recipient.address == READER]
+        people.prefer(c, member.id, Preference(language="fr", timezone="Asia/Tashkent"), this.now)
 
 
 def test_the_files_have_not_changed_by_it() -> None:

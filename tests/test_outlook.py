@@ -9,7 +9,7 @@ from mailer.composition import wording
 from mailer.composition.composing import Sender
 from mailer.composition.links import Signer
 from mailer.delivery.profiles import OWN, guessed
-from mailer.outbox import pauses, slowdowns
+from mailer.outbox import flags, pauses, people, slowdowns
 from mailer.outbox.claimed import Change
 from mailer.outbox.claims import claim, happen
 from mailer.outbox.database import Database
@@ -52,6 +52,17 @@ def test_what_is_leaving_has_its_end_at_the_profiles_rate(look: Look) -> None:
 
     assert found == Outlook(ends_at={"invitation": NOW + COUNT * timedelta(seconds=2)})
     assert found.alerts == ()
+
+
+def test_what_is_held_for_its_address_takes_nobodys_place(look: Look, database: Database) -> None:
+    with database.writing() as transaction:
+        for member in people.roster(transaction, EVENT.key)[:2]:
+            flags.flag(transaction, member.id, NOW)
+    assert look() == Outlook(ends_at={"invitation": NOW + (COUNT - 2) * timedelta(seconds=2)}, held=2)
+    with database.writing() as transaction:
+        for member in people.roster(transaction, EVENT.key):
+            flags.flag(transaction, member.id, NOW)
+    assert look() == Outlook(held=COUNT)
 
 
 def test_a_server_that_complained_makes_the_end_later(look: Look, database: Database) -> None:

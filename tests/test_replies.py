@@ -94,7 +94,7 @@ def play(database: Database, event: str, first: list[Recipient], then: list[tupl
                     reported(c, whose, facts[1], after=facts[2])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(recipients, happenings)
 def test_whatever_happens_the_numbers_add_up_to_whoever_is_asked(
     database: Database,

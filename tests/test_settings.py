@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,8 @@ def test_everything_set(tmp_path: Path) -> None:
         ("SMTP_PER_MINUTE", "٣٠", "not a number"),
         ("SMTP_PER_DAY", "1e9", "not a number"),
         ("SMTP_PER_DOMAIN", "0", "not a number"),
+        ("INBOX_DAYS", "0", "not a number, 1 to 36500"),
+        ("INBOX_DAYS", "for ever", "not a number, 1 to 36500"),
     ],
 )
 def test_what_cannot_be_used_is_refused(tmp_path: Path, name: str, value: str, reason: str) -> None:
@@ -170,6 +173,12 @@ def test_everything_is_refused_at_once(tmp_path: Path) -> None:
         "COLOUR": "green",
     }
     assert list(refused(tmp_path, **wrong)) == sorted(wrong)
+
+
+def test_mails_are_kept_for_a_year_or_as_many_days_as_are_set(tmp_path: Path) -> None:
+    for days, environment in ((365, {}), (365, {"INBOX_DAYS": ""}), (30, {"INBOX_DAYS": "30"})):
+        told = {f"CONVENOR_{name}": value for name, value in environment.items()}
+        assert load(told, root=tmp_path).inbox_kept_for == timedelta(days=days)
 
 
 def test_other_peoples_variables_are_their_own(tmp_path: Path) -> None:

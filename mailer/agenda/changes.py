@@ -47,6 +47,7 @@ class ChangeKind(StrEnum):
     RELOCATED = "relocated"
     RENAMED = "renamed"
     REWORDED = "reworded"
+    CHANGED = "changed"
 
 
 _KINDS = {
@@ -57,7 +58,7 @@ _KINDS = {
     "venue": ChangeKind.RELOCATED,
     "title": ChangeKind.RENAMED,
 }
-"""What a change of a field of the event or a session is called; of any other it is `reworded`."""
+"""What a change of a field of the event or a session is called; any other is `reworded`, one of a mailing `changed`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,9 +287,9 @@ def _of_fields(what: str, old: Session | Mailing, new: Session | Mailing, zone: 
     for name in type(new).model_fields:
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
-            kinds = _KINDS if isinstance(new, Session) else {}
+            kind = _KINDS.get(name, ChangeKind.REWORDED) if isinstance(new, Session) else ChangeKind.CHANGED
             yield Change(
-                kind=kinds.get(name, ChangeKind.REWORDED),
+                kind=kind,
                 what=what, anchor=new.key, field=name, before=_shown(before, zone), after=_shown(after, zone),
             )  # fmt: skip
 
@@ -297,6 +298,8 @@ def _shown(value: object, zone: ZoneInfo) -> str:
     match value:
         case None:
             return ""
+        case bool():
+            return "yes" if value else "no"
         case datetime():
             return f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
         case tuple():

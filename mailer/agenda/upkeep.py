@@ -4,12 +4,13 @@ Which entries need it is decided in planning, what they say in composition; here
 """
 
 import hashlib
+from collections.abc import Callable
 from enum import StrEnum
 from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict
 
-from mailer.agenda.model import Instant
+from mailer.agenda.model import AgendaVersion, Instant
 
 
 class Cause(StrEnum):
@@ -45,13 +46,14 @@ class Told(_Frozen):
 class Upkeep(_Frozen):
     """What a letter tells its reader's calendar, in the place of what its mailing says.
 
-    `since` is the version that the reader was last told of: what differs from it is what the letter tells. `stamped_at`
-    is every entry's DTSTAMP. At most one of `told` is asked: one REQUEST is one entry. `answers` are those that the
-    letter confirms, as (anchor, answer).
+    `since` is the version that the reader was last told of, `later` what they were told of since, as (anchor, version):
+    what differs from these is what the letter tells. `stamped_at` is every entry's DTSTAMP. At most one of `told` is
+    asked: one REQUEST is one entry. `answers` are those that the letter confirms, as (anchor, answer).
     """
 
     cause: Cause
     since: int
+    later: tuple[tuple[str, int], ...] = ()
     stamped_at: Instant
     told: tuple[Told, ...]
     answers: tuple[tuple[str, str], ...] = ()
@@ -68,7 +70,13 @@ class Upkeep(_Frozen):
     @property
     def versions(self) -> frozenset[int]:
         """The agenda versions that composing it needs besides the letter's own."""
-        return frozenset({self.since, *(each.version for each in self.told)})
+        return frozenset(
+            {self.since, *(version for _, version in self.later), *(each.version for each in self.told)}
+        )
+
+    def earlier(self, version_of: Callable[[int], AgendaVersion]) -> dict[int, AgendaVersion]:
+        """Those versions, by their numbers."""
+        return {number: version_of(number) for number in self.versions}
 
 
 @lru_cache(maxsize=256)

@@ -16,7 +16,7 @@ from mailer.agenda.upkeep import Upkeep
 from mailer.composition import ical, message, placeholders, typesetting
 from mailer.composition.links import Links, Signer
 from mailer.composition.marks import Marker, Marks
-from mailer.composition.message import Mailbox
+from mailer.composition.message import CalendarFile, Mailbox
 from mailer.composition.sheet import HTML, TEXT, Frame, Sheet, Slot
 from mailer.composition.splicing import CALENDAR_FOLD, Form, Place, cut, cut_again
 from mailer.composition.wording import PARTS, Wording
@@ -119,8 +119,8 @@ class Cast:
         self._headers = message_from_bytes(letter.head).keys()
         whole = message.read_back(letter.head + letter.body)
         calendar, beside = whole.calendar, whole.beside
-        self._calendar = _Calendar(calendar.content, marks, self._answer) if calendar else None
-        self._beside = _Calendar(beside.content, marks, "") if beside else None
+        self._calendar = _Calendar(calendar, marks, self._answer) if calendar else None
+        self._beside = _Calendar(beside, marks, "") if beside else None
         words = {
             _line(typesetting.plain(_TEXT, rtl=placeholders.direction_of(language) == "rtl")): TEXT,
             _line(_HTML): HTML,
@@ -184,10 +184,10 @@ class _Calendar:
     columns it may begin in.
     """
 
-    def __init__(self, content: bytes, marks: Marks, answer: str) -> None:
-        self._answer = answer
-        asked = ical.attendee_line(_MAILBOX.name, _MAILBOX.address, answer)
-        pieces = cut(content, {asked: Place(0)})
+    def __init__(self, file: CalendarFile, marks: Marks, answer: str) -> None:
+        self._answer, self._method = answer, file.method
+        asked = ical.attendee_line(_MAILBOX.name, _MAILBOX.address, answer, self._method)
+        pieces = cut(file.content, {asked: Place(0)})
         places = {marks.page: Place(1)} | {uid: Place(2 + number) for number, uid in enumerate(marks.uids)}
         pieces = cut_again(pieces, places, CALENDAR_FOLD)
         octets = [piece if isinstance(piece, bytes) else b"" for piece in pieces]
@@ -200,7 +200,7 @@ class _Calendar:
         self._stretches = [_stretch(octets[longest], column) for column in range(_LINE)]
 
     def filled(self, name: str, address: str, marks: Marks) -> bytes:
-        values = (ical.attendee_line(name, address, self._answer), marks.page, *marks.uids)
+        values = (ical.attendee_line(name, address, self._answer, self._method), marks.page, *marks.uids)
         opening = self._opening.filled(values)
         first, lines, last = self._stretches[len(opening) % _LINE]
         return b"".join(

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import icalendar
 
 from mailer.composition import timezones
-from mailer.composition.invitation import CalendarMessage, CalendarUser, Entry
+from mailer.composition.invitation import CalendarMessage, CalendarUser, Entry, Method
 
 PRODID = "-//Convenor//Convenor//EN"
 LOOKED_AT_EVERY = "PT6H"
@@ -25,7 +25,8 @@ _UNCLEAN_NAME = re.compile(r'[",;:^=\\’]|^ |  | $')
 _ESCAPED = {"\\": r"\\", ";": r"\;", ",": r"\,", "\n": r"\n"}
 _ADDRESS_CHARACTERS = "!$'*+@"
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_.~!$'*+-]+@[A-Za-z0-9.-]+")
-_ASKED = "CUTYPE=INDIVIDUAL;PARTSTAT={};ROLE=REQ-PARTICIPANT;RSVP=TRUE"
+_INVITED = "CUTYPE=INDIVIDUAL;PARTSTAT={};ROLE=REQ-PARTICIPANT"
+_ASKED = ";RSVP=TRUE"
 _UNANSWERED = "NEEDS-ACTION"
 _FOLDED_AT = 74  # octets of content: the library counts the blank of a fold as one of 75, and does so in the first line
 
@@ -55,7 +56,7 @@ def write(message: CalendarMessage) -> bytes:
     for timezone in sorted({entry.timezone for entry in message.entries if _told_by_rules(entry)}):
         calendar.add_component(_timezone(timezone))
     for entry in message.entries:
-        calendar.add_component(_event(entry))
+        calendar.add_component(_event(entry, message.method))
     return bytes(calendar.to_ical())
 
 
@@ -92,13 +93,13 @@ def address_uri(address: str) -> str:
     return f"mailto:{quote(address, safe=_ADDRESS_CHARACTERS)}"
 
 
-def attendee_line(name: str, address: str, answer: str = "") -> bytes:
+def attendee_line(name: str, address: str, answer: str = "", method: str = Method.REQUEST) -> bytes:
     """The ATTENDEE line of an entry, folded, with its CRLF: the octets `write` has there, without the library."""
     uri = f"mailto:{address}" if _PLAIN_ADDRESS.fullmatch(address) else address_uri(address)
     common_name = clean_name(name)
     named = f"CN={common_name};" if common_name else ""
-    asked = _ASKED.format(_partstat(answer))
-    return _folded(f"ATTENDEE;{named}{asked}:{uri}".encode())
+    asked = "" if method == Method.CANCEL else _ASKED
+    return _folded(f"ATTENDEE;{named}{_INVITED.format(_partstat(answer))}{asked}:{uri}".encode())
 
 
 def _folded(octets: bytes) -> bytes:
@@ -113,7 +114,7 @@ def _folded(octets: bytes) -> bytes:
     return b"\r\n ".join([*lines, octets]) + b"\r\n"
 
 
-def _event(entry: Entry) -> icalendar.Event:
+def _event(entry: Entry, method: Method) -> icalendar.Event:
     event = icalendar.Event()
     event.add("UID", entry.uid)
     event.add("SEQUENCE", entry.sequence)
@@ -130,7 +131,7 @@ def _event(entry: Entry) -> icalendar.Event:
         event.add("URL", entry.url)
     event.add("ORGANIZER", _user(entry.organiser), encode=False)
     if entry.attendee:
-        event.add("ATTENDEE", _invited(entry.attendee), encode=False)
+        event.add("ATTENDEE", _invited(entry.attendee, method), encode=False)
     return event
 
 
@@ -154,9 +155,11 @@ def _user(user: CalendarUser, **parameters: str) -> icalendar.vCalAddress:
     return address
 
 
-def _invited(user: CalendarUser) -> icalendar.vCalAddress:
+def _invited(user: CalendarUser, method: Method) -> icalendar.vCalAddress:
+    """Nobody answers what is taken back (RFC 5546 3.2.5)."""
+    asked = {} if method is Method.CANCEL else {"RSVP": "TRUE"}
     partstat = _partstat(user.answer)
-    return _user(user, CUTYPE="INDIVIDUAL", ROLE="REQ-PARTICIPANT", PARTSTAT=partstat, RSVP="TRUE")
+    return _user(user, CUTYPE="INDIVIDUAL", ROLE="REQ-PARTICIPANT", PARTSTAT=partstat, **asked)
 
 
 def _partstat(answer: str) -> str:

@@ -225,14 +225,23 @@ def _changes(
     clocks: "_Clocks",
 ) -> list[dict[str, Value]]:
     """The event first, where it differs as a whole, then its sessions in the order of time."""
-    known = earlier.get(upkeep.since) if upkeep else None
-    if known is None or known.event == version.event:
+    if upkeep is None or upkeep.since not in earlier:
         return []
-    both = (known.event, version.event)
-    starts = {session.key: session.starts_at for event in both for session in event.sessions}
+    known = {anchor: earlier[number].event for anchor, number in upkeep.later}
+    whole = earlier[upkeep.since].event
+    states = (
+        *(earlier[number].event for number in sorted({upkeep.since, *dict(upkeep.later).values()})),
+        version.event,
+    )
+    starts = {session.key: session.starts_at for event in states for session in event.sessions}
     anchors = [EVENT, *sorted(starts, key=lambda key: (starts[key], key))] if anchor == EVENT else [anchor]
     told = [
-        _change(*(_state_of(event, each, clocks, alone=anchor != EVENT) for event in both))
+        _change(
+            *(
+                _state_of(event, each, clocks, alone=anchor != EVENT)
+                for event in (known.get(each, whole), version.event)
+            )
+        )
         for each in anchors
     ]
     return [
@@ -399,41 +408,54 @@ def _line(text: str) -> str:
     return " ".join(_BIDI.sub("", _CONTROLS.sub(" ", text)).split())
 
 
-def samples(kind: MailingKind, language: str) -> Iterator[dict[str, Value]]:
+def samples(kind: MailingKind, language: str) -> Iterator[Iterator[dict[str, Value]]]:
     """Contexts to try a template on: every role and answer; bare and full values; the venue's clock and others; for
-    letters about changes, every cause and sort of change.
+    letters about changes, every cause and sort of change. Those of one group differ in the reader's role alone.
     """
+    for zone, full in ((None, False), ("Asia/Tashkent", True), ("Pacific/Honolulu", True)):
+        version = _sample_version(kind, full=full, days=1 if zone is None else 2)
+        for anchor, state, upkeep in _sample_occasions(kind, version):
+            yield _sample_readers(state, anchor, upkeep, version, language, zone=zone, full=full)
+
+
+def _sample_readers(
+    state: AgendaVersion,
+    anchor: str,
+    upkeep: Upkeep | None,
+    earlier: AgendaVersion,
+    language: str,
+    *,
+    zone: str | None,
+    full: bool,
+) -> Iterator[dict[str, Value]]:
+    links = Links(
+        page="https://convenor.example/r/sample",
+        unsubscribe="https://convenor.example/u/sample",
+        entries={"session-1": "https://convenor.example/r/sample/session-1.ics"} if full else {},
+    )
     for role in Role:
-        for zone, full in ((None, False), ("Asia/Tashkent", True), ("Pacific/Honolulu", True)):
-            version = _sample_version(kind, full=full, days=1 if zone is None else 2)
-            recipient = Recipient(
-                address="reader@delegation.example",
-                given_name="Ana",
-                family_name="Novak",
-                title="Dr" if full else "",
-                role=role,
-                state="AT" if full else None,
-                institution="Public Prosecutor's Office" if full else "",
-                timezone=zone,
-                sessions=("session-1",) if full else (),
-            )
-            links = Links(
-                page="https://convenor.example/r/sample",
-                unsubscribe="https://convenor.example/u/sample",
-                entries={"session-1": "https://convenor.example/r/sample/session-1.ics"} if full else {},
-            )
-            for anchor, state, upkeep in _sample_occasions(kind, version):
-                yield context(
-                    version=state,
-                    mailing=version.event.mailings[0],
-                    anchor=anchor,
-                    recipient=recipient,
-                    links=links,
-                    language=language,
-                    due_at=_SAMPLE_DAY,
-                    upkeep=upkeep,
-                    earlier={0: version},
-                )
+        recipient = Recipient(
+            address="reader@delegation.example",
+            given_name="Ana",
+            family_name="Novak",
+            title="Dr" if full else "",
+            role=role,
+            state="AT" if full else None,
+            institution="Public Prosecutor's Office" if full else "",
+            timezone=zone,
+            sessions=("session-1",) if full else (),
+        )
+        yield context(
+            version=state,
+            mailing=state.event.mailings[0],
+            anchor=anchor,
+            recipient=recipient,
+            links=links,
+            language=language,
+            due_at=_SAMPLE_DAY,
+            upkeep=upkeep,
+            earlier={0: earlier},
+        )
 
 
 def _sample_occasions(

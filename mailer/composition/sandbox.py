@@ -213,15 +213,17 @@ def _printable(_: Context, value: object) -> object:
     return value
 
 
+_SORTS: Mapping[type, str] = {
+    Moment: "a date and time needs a filter (day, clock, ...) and",
+    list: "a list",
+    dict: "a group of values",
+    bool: "a yes or no",
+    type(None): "a missing value",
+}
+
+
 def _described(value: object) -> str:
-    if isinstance(value, Moment):
-        return "a date and time needs a filter (day, clock, ...) and"
-    return {
-        list: "a list",
-        dict: "a group of values",
-        bool: "a yes or no",
-        type(None): "a missing value",
-    }.get(type(value), "this")
+    return next((words for sort, words in _SORTS.items() if isinstance(value, sort)), "this")
 
 
 def _place(traceback: TracebackType | None, texts: Mapping[str, str]) -> tuple[str, int] | None:

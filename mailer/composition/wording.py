@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import cast
 
 from mailer.agenda.model import MailingKind
 from mailer.composition import fence, phrasing, typesetting
@@ -159,24 +160,32 @@ def check(wording: Wording, *languages: str | None) -> list[Problem]:
     Args:
         languages: those of the event and its readers; one without letters of its own earns a warning.
     """
+    problems = list(_faults(wording))
+    problems += [
+        Problem(
+            file=f"{kind}/",
+            field=language,
+            message=f"is not written in this language; it will go out in {chosen}",
+            warning=True,
+        )
+        for kind in MailingKind
+        for language in dict.fromkeys(filter(None, languages))
+        if (chosen := choose_language(wording, kind, language)).partition("-")[0]
+        != language.partition("-")[0]
+    ]
+    return problems
+
+
+@lru_cache(maxsize=4)
+def _faults(wording: Wording) -> tuple[Problem, ...]:
+    """What is wrong for all readers; found once, for trying every letter takes a second."""
     problems = [problem for path in sorted(wording.texts) for problem in fence.read(wording.texts, path)]
     problems += _gaps(wording) + _strays(wording)
     refused = {problem.file for problem in problems}
     for kind in MailingKind:
         for language in languages_of(wording, kind):
             problems += _tried(wording, kind, language, refused)
-        problems += [
-            Problem(
-                file=f"{kind}/",
-                field=language,
-                message=f"is not written in this language; it will go out in {chosen}",
-                warning=True,
-            )
-            for language in dict.fromkeys(filter(None, languages))
-            if (chosen := choose_language(wording, kind, language)).partition("-")[0]
-            != language.partition("-")[0]
-        ]
-    return list(dict.fromkeys(problems))
+    return tuple(dict.fromkeys(problems))
 
 
 def _missing(wording: Wording, kind: str, language: str) -> list[str]:
@@ -208,9 +217,25 @@ def _tried(wording: Wording, kind: MailingKind, language: str, refused: Iterable
     """The letter written to sample readers; what reading already refused is not tried again."""
     if any(path.startswith(("layout/", f"{kind}/{language}.")) for path in refused):
         return
-    for values in samples(kind, language):
-        try:
-            render(wording, kind, values, language)
-        except WordingError as error:
-            message = str(error).removeprefix(f"{error.template}:").removeprefix(f"{error.line}:").strip()
-            yield Problem(file=error.template, row=error.line, message=message)
+    for readers in samples(kind, language):
+        for values in readers:
+            reader = _Watched(cast("Mapping[str, Value]", values["recipient"]))
+            try:
+                render(wording, kind, {**values, "recipient": reader}, language)
+            except WordingError as error:
+                message = str(error).removeprefix(f"{error.template}:").removeprefix(f"{error.line}:").strip()
+                yield Problem(file=error.template, row=error.line, message=message)
+            if "role" not in reader.seen:
+                break  # nobody's role was asked for: the others' letter is this one
+
+
+class _Watched(dict[str, Value]):
+    """A group of values that notes which of them a template looks at."""
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        super().__init__(values)
+        self.seen: set[str] = set()
+
+    def __getitem__(self, name: str) -> Value:
+        self.seen.add(name)
+        return super().__getitem__(name)

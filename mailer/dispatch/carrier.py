@@ -208,7 +208,7 @@ class Carrier:
             texts=self._wordings[letter.wording],
             handle=letter.handle,
             upkeep=upkeep,
-            earlier={n: self._versions[letter.event, n] for n in upkeep.versions} if upkeep else {},
+            earlier=upkeep.earlier(lambda number: self._versions[letter.event, number]) if upkeep else {},
         )
         digest = hashlib.sha256(composed.raw).hexdigest()
         if letter.repeats not in {None, digest}:

@@ -29,7 +29,7 @@ from mailer.outbox.letter import (
     states_before,
 )
 from mailer.outbox.moving import CHUNK, chunks, locked, move, rewrite, write_down
-from mailer.outbox.pauses import NOT_PAUSED
+from mailer.outbox.pauses import NOT_HELD
 from mailer.outbox.people import LEFT, UNSUBSCRIBED
 from mailer.outbox.schema import letter
 
@@ -144,7 +144,7 @@ JOIN occasion o ON o.id = l.occasion_id
 JOIN recipient r ON r.id = l.recipient_id
 JOIN recipient_revision v ON v.recipient_id = l.recipient_id AND v.number = l.revision
 WHERE l.state IN ({_written(CLAIMABLE)}) AND l.next_attempt_at <= ? AND o.useful_until > ?
-  AND o.withdrawn_at IS NULL AND o.event = coalesce(?, o.event) AND {NOT_PAUSED}"""  # noqa: S608 - the states are ours
+  AND o.withdrawn_at IS NULL AND o.event = coalesce(?, o.event) AND {NOT_HELD}"""  # noqa: S608 - the states are ours
 _FIRST = "\nORDER BY l.next_attempt_at, l.id LIMIT ?"
 _BUT_TO = {
     "sqlite": """

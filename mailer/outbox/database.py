@@ -36,7 +36,7 @@ Transaction = Connection
 """What the functions of the outbox are given: a connection within `reading()` or `writing()`."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0009"
+HEAD = "0010"
 """The newest migration: the schema this program speaks."""
 
 VERSION_TABLE = "convenor_schema"
@@ -117,11 +117,12 @@ _READING: dict[str, dict[str, Any]] = {
 }
 
 
-def open_database(url: str, *, check: bool = True) -> Database:
+def open_database(url: str, *, check: bool = True, durable: bool = True) -> Database:
     """The database at `sqlite:///path/to/file` or `postgresql://...`, brought to this program's schema.
 
     The folder of an SQLite file is made; `check` has SQLite read the whole file through for damage, some
-    seconds for each gigabyte.
+    seconds for each gigabyte. A file that vanishes with its folder need not be `durable`: no commit waits for the
+    disk, and a power cut may ruin it.
 
     Raises:
         StoreError: the address cannot be used, the file is damaged or not a database, or a newer release of
@@ -130,7 +131,7 @@ def open_database(url: str, *, check: bool = True) -> Database:
     address = _address(url)
     if address.get_backend_name() == "sqlite":
         _make_folder(address)
-    database = Database(engine=_engine(address))
+    database = Database(engine=_engine(address, durable=durable))
     try:
         with _told_plainly(address):
             if check:
@@ -238,7 +239,7 @@ def _make_folder(address: URL) -> None:
         ) from error
 
 
-def _engine(address: URL) -> Engine:
+def _engine(address: URL, *, durable: bool) -> Engine:
     is_file = address.get_backend_name() == "sqlite"
     try:
         driver: dict[str, Any] = {"module": pysqlite3} if is_file else {"pool_pre_ping": True}
@@ -246,6 +247,8 @@ def _engine(address: URL) -> Engine:
     except ModuleNotFoundError:
         raise StoreError("PostgreSQL needs one more package: pip install -e '.[postgres]'") from None
     event.listen(engine, "connect", _prepare_sqlite if is_file else _prepare_postgresql)
+    if is_file and not durable:
+        event.listen(engine, "connect", _spare_the_disk)
     if is_file:
         event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -259,6 +262,10 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     (found,) = connection.execute("PRAGMA journal_mode").fetchone()
     if found != "wal":
         connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _spare_the_disk(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA synchronous = OFF")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -11,18 +11,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select, update
 
+from mailer.outbox import flags
 from mailer.outbox.database import insert
 from mailer.outbox.letter import LetterState
 from mailer.outbox.moving import chunks
+from mailer.outbox.people import IS_NEWEST, said_of
 from mailer.outbox.schema import (
     Forward,
     IncomingState,
     Trouble,
     address_trouble,
-    answer,
     entry,
+    flag,
     in_states,
     incoming,
     incoming_place,
@@ -34,6 +36,8 @@ from mailer.outbox.schema import (
 from mailer.recipients.model import Recipient, Role
 
 NEEDS_A_PERSON = (IncomingState.OPEN, IncomingState.QUARANTINED)
+
+FORGOTTEN = "its words are not kept any more"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,16 +232,27 @@ def _incoming(row: Row[Any]) -> Incoming:
     return Incoming(said=json.loads(said) if said else {}, **known)
 
 
+def forget(c: Connection, before: datetime) -> int:
+    """Let go of the words of mails that came before then and concern nobody any more; how many those were.
+
+    What they were and what followed stays, and none of them is taken in again.
+    """
+    over = (
+        incoming.c.received_at < before,
+        incoming.c.outcome != FORGOTTEN,
+        incoming.c.state.in_((IncomingState.SORTED, IncomingState.DECIDED)),
+        incoming.c.forward.not_in((Forward.WAITING, Forward.LEAVING)),
+    )
+    empty = {"raw": b"", "said": "", "sender": "", "subject": "", "outcome": FORGOTTEN}
+    return c.execute(update(incoming).where(*over).values(**empty)).rowcount
+
+
 # ── whom it is about ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _readers() -> Select[Any]:
-    newest = and_(
-        recipient_revision.c.recipient_id == recipient.c.id,
-        recipient_revision.c.number == recipient.c.revision,
-    )
     columns = (recipient.c.id, recipient.c.event, recipient.c.joined_at, recipient_revision.c.document)
-    return select(*columns).join(recipient_revision, newest)
+    return select(*columns).join(recipient_revision, IS_NEWEST)
 
 
 def _reader(row: Row[Any]) -> Reader:
@@ -271,14 +286,6 @@ def holder(c: Connection, uid: str) -> Held | None:
     return Held(reader=_reader(row), anchor=row.anchor, sequence_sent=row.sequence_sent) if row else None
 
 
-def sequence_at(c: Connection, recipient_id: int, anchor: str) -> int:
-    """The SEQUENCE that a recipient's calendar has of this; 0 where it has nothing."""
-    query = select(entry.c.sequence_sent).where(
-        entry.c.recipient_id == recipient_id, entry.c.anchor == anchor
-    )
-    return c.scalar(query) or 0
-
-
 def reported(c: Connection, letter_ids: Sequence[int]) -> dict[int, str]:
     """Those of these letters of which a mail came that only somebody can have sent who had them: letter -> its kind."""
     query = select(incoming.c.letter_id, incoming.c.kind).where(incoming.c.state != IncomingState.NEW)
@@ -308,84 +315,77 @@ def note_trouble(
     status: str,
     words: str,
 ) -> None:
-    """Write down what a report says of somebody's address, once."""
+    """Write down what a report says of somebody's address, once; one that is wrong is flagged."""
     row = {"incoming_id": incoming_id, "recipient_id": recipient_id, "at": at}
     noting = insert(c, address_trouble).values(**row, trouble=trouble, status=status, words=words)
-    c.execute(noting.on_conflict_do_nothing())
+    noted = c.execute(noting.on_conflict_do_nothing().returning(address_trouble.c.incoming_id)).first()
+    if noted and trouble is Trouble.HARD:
+        flags.flag(c, recipient_id, at)
 
 
 def troubled(c: Connection, event: str) -> list[TroubledAddress]:
-    """Addresses on the list that reports speak of, those that are wrong first."""
-    query = (
-        select(address_trouble, recipient_revision.c.document)
-        .join(recipient, recipient.c.id == address_trouble.c.recipient_id)
-        .join(
-            recipient_revision,
-            and_(
-                recipient_revision.c.recipient_id == recipient.c.id,
-                recipient_revision.c.number == recipient.c.revision,
-            ),
+    """Addresses on the list that reports speak of, those that are flagged first, with the words of the last report.
+
+    Of one that was shown to be right only what is soft counts.
+    """
+    is_flagged, is_hard = flag.c.at.is_not(None), address_trouble.c.trouble == Trouble.HARD
+    own, heaviest = address_trouble.c.recipient_id, case((is_hard, 0), else_=1)
+    in_order = (heaviest, address_trouble.c.at.desc(), address_trouble.c.incoming_id.desc())
+    told = (
+        select(
+            own, address_trouble.c.status, address_trouble.c.words, flag.c.at.label("flagged_at"),
+            func.sum(heaviest).over(partition_by=own).label("soft"),
+            func.row_number().over(partition_by=own, order_by=in_order).label("place"),
         )
-        .where(recipient.c.event == event, recipient.c.left_at.is_(None))
-        .order_by(address_trouble.c.at, address_trouble.c.incoming_id)
-    )
-    told: dict[int, list[Row[Any]]] = {}
-    for row in c.execute(query):
-        told.setdefault(row.recipient_id, []).append(row)
-    if not told:
-        return []
-    answered = _answered(c, list(told))
-    hard = {whose: last for whose, rows in told.items() if (last := _last_hard(rows, answered.get(whose)))}
-    contacts = _contacts(c, event, hard.keys())
-    found = [_troubled(rows, hard.get(whose), contacts) for whose, rows in told.items()]
-    return sorted(found, key=lambda each: (each.hard_at is None, each.address))
+        .join(recipient, recipient.c.id == own)
+        .outerjoin(flag, flag.c.recipient_id == own)
+        .where(recipient.c.event == event, recipient.c.left_at.is_(None), or_(is_flagged, ~is_hard))
+        .subquery()
+    )  # fmt: skip
+    last = select(told, recipient_revision.c.document).join(recipient, recipient.c.id == told.c.recipient_id)
+    rows = c.execute(last.join(recipient_revision, IS_NEWEST).where(told.c.place == 1)).all()
+    found = [(row, Recipient.model_validate_json(row.document)) for row in rows]
+    contacts = _contacts(c, event, [each for row, each in found if row.flagged_at])
+    troubles = [
+        TroubledAddress(
+            address=each.address, name=each.full_name, hard_at=row.flagged_at, soft=row.soft,
+            status=row.status, words=row.words,
+            others=tuple(contacts.get(_represents(each), ()))[:3] if row.flagged_at else (),
+        )
+        for row, each in found
+    ]  # fmt: skip
+    return sorted(troubles, key=lambda each: (each.hard_at is None, each.address))
 
 
-def _answered(c: Connection, ids: Sequence[int]) -> dict[int, datetime]:
-    query = select(answer.c.recipient_id, func.max(answer.c.at).label("at")).group_by(answer.c.recipient_id)
-    return {
-        row.recipient_id: row.at
-        for part in chunks(ids)
-        for row in c.execute(query.where(answer.c.recipient_id.in_(part)))
-    }
-
-
-def _last_hard(rows: Sequence[Row[Any]], answered_at: datetime | None) -> Row[Any] | None:
-    """A report that the address is wrong, unless its owner has answered since."""
-    last = next((row for row in reversed(rows) if row.trouble is Trouble.HARD), None)
-    return last if last and not (answered_at and answered_at > last.at) else None
-
-
-def _contacts(c: Connection, event: str, without: Any) -> list[Recipient]:
-    """Everybody on the list who may be written to and whose address is not wrong."""
-    query = _readers().where(recipient.c.event == event, recipient.c.left_at.is_(None))
-    query = query.where(recipient.c.unsubscribed_at.is_(None)).order_by(recipient.c.id)
-    return [Recipient.model_validate_json(row.document) for row in c.execute(query) if row.id not in without]
-
-
-def _troubled(
-    rows: Sequence[Row[Any]], hard: Row[Any] | None, contacts: Sequence[Recipient]
-) -> TroubledAddress:
-    this = Recipient.model_validate_json(rows[0].document)
-    last = hard or rows[-1]
-    return TroubledAddress(
-        address=this.address,
-        name=this.full_name,
-        hard_at=hard.at if hard else None,
-        soft=sum(row.trouble is Trouble.SOFT for row in rows),
-        status=last.status,
-        words=last.words,
-        others=tuple(each.address for each in contacts if hard and _stands_in_for(this, each))[:3],
-    )
-
-
-def _stands_in_for(this: Recipient, other: Recipient) -> bool:
-    """Whether the other is a contact of the same delegation, or else works in the same house."""
-    if other.address == this.address:
-        return False
+def _represents(this: Recipient) -> tuple[str, str]:
+    """Whom somebody stands for: as a focal point their State, or else the house they work in."""
     if this.role is Role.FOCAL_POINT and this.state:
-        return other.role is Role.FOCAL_POINT and other.state == this.state
-    return bool(this.institution) and other.institution == this.institution
+        return "state", this.state
+    return "institution", this.institution
+
+
+def _contacts(c: Connection, event: str, flagged: Sequence[Recipient]) -> dict[tuple[str, str], list[str]]:
+    """Who may be written to in these people's place: by what they stand for together, in the order of the list.
+
+    The database looks for them: a list may be long, and few of it are asked for.
+    """
+    document = recipient_revision.c.document
+    role, state, house = (said_of(c, document, name) for name in ("role", "state", "institution"))
+    free = (
+        recipient.c.left_at.is_(None),
+        recipient.c.unsubscribed_at.is_(None),
+        recipient.c.id.not_in(select(flag.c.recipient_id)),
+    )
+    query = _readers().where(recipient.c.event == event, *free).order_by(recipient.c.id)
+    found: dict[tuple[str, str], list[str]] = {}
+    for wanted in chunks(sorted({each for each in map(_represents, flagged) if each[1]})):
+        states, houses = ([what for by, what in wanted if by == kind] for kind in ("state", "institution"))
+        fits = or_(and_(role == Role.FOCAL_POINT, state.in_(states)), house.in_(houses))
+        for row in c.execute(query.where(fits)):
+            this = Recipient.model_validate_json(row.document)
+            for common in {_represents(this), ("institution", this.institution)}.intersection(wanted):
+                found.setdefault(common, []).append(this.address)
+    return found
 
 
 # ── questions on their way to a person ───────────────────────────────────────────────────────────────────────

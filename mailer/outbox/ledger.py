@@ -17,17 +17,19 @@ from mailer.outbox.claimed import SentEntry
 from mailer.outbox.database import as_stored, insert, many
 from mailer.outbox.letter import FINAL, UNSENT, LetterState
 from mailer.outbox.moving import chunks
+from mailer.outbox.occasions import STATE_OF, NewLetter
 from mailer.outbox.people import standing_answers
 from mailer.outbox.schema import Answer, answer, entry, in_states, letter, occasion, recipient
 from mailer.outbox.schema import upkeep as upkeeps
+from mailer.planning import due
 from mailer.planning.due import Occasion
 from mailer.planning.entries import Choice, Held, Holder
 
-UNDER_WAY = UNSENT | {LetterState.LEAVING, LetterState.IN_DOUBT}
-"""Letters that may still change what a calendar holds."""
-
 ON_ITS_WAY = UNSENT | {LetterState.LEAVING}
 """Letters whose end is near, or which are written from the agenda in force."""
+
+UNDER_WAY = ON_ITS_WAY | {LetterState.IN_DOUBT}
+"""Letters that may still change what a calendar holds."""
 
 ENDED_UNSENT = FINAL - {LetterState.SENT}
 """Letters that told nobody anything; but one that was to be repeated may have arrived the first time."""
@@ -269,13 +271,13 @@ def under_way(c: Connection, event: str, ids: Iterable[int]) -> list[UnderWay]:
     ]
 
 
-def ended_at(c: Connection, event: str, due: Occasion) -> dict[int, str]:
+def ended_at(c: Connection, event: str, of: Occasion) -> dict[int, str]:
     """Whose letter of this occasion ended without telling them anything, and how: by recipient."""
     query = (
         select(letter.c.recipient_id, letter.c.state, letter.c.reason, letter.c.reply)
         .join(occasion, occasion.c.id == letter.c.occasion_id)
-        .where(occasion.c.event == event, occasion.c.mailing == due.mailing, occasion.c.anchor == due.anchor)
-        .where(occasion.c.due_at == due.due_at, in_states(ENDED_UNSENT))
+        .where(occasion.c.event == event, occasion.c.mailing == of.mailing, occasion.c.anchor == of.anchor)
+        .where(occasion.c.due_at == of.due_at, in_states(ENDED_UNSENT))
     )
     return {row.recipient_id: f"{row.state.value}: {row.reason or row.reply}" for row in c.execute(query)}
 
@@ -317,6 +319,22 @@ def counted(c: Connection, event: str, number: int) -> dict[str, tuple[int, int]
         .group_by(entry.c.anchor)
     )
     return {anchor: (all_of_them, right) for anchor, all_of_them, right in c.execute(query)}
+
+
+def new_letter(
+    c: Connection, holder: Holder, of: Occasion, upkeep: Upkeep, now: datetime, *, version: int, wording: str
+) -> NewLetter:
+    """A letter about somebody's entries as it is to be written down; what it does to them is kept."""
+    judgement = due.judge_letter(of, now, unsubscribed=holder.unsubscribed)
+    return NewLetter(
+        member_id=holder.id,
+        state=STATE_OF[judgement.verdict],
+        reason=judgement.reason,
+        version=version,
+        wording=wording,
+        dated_at=due.dated_at(of, now),
+        upkeep=keep_upkeep(c, upkeep),
+    )
 
 
 def keep_upkeep(c: Connection, upkeep: Upkeep) -> str:

@@ -9,13 +9,23 @@ from sqlalchemy import Connection, Row, Select, and_, func, select
 
 from mailer.outbox.letter import UNSENT, Happening, LetterState
 from mailer.outbox.occasions import StoredOccasion, occasions, of_event
-from mailer.outbox.schema import in_states, letter, letter_history, occasion, recipient, recipient_revision
+from mailer.outbox.schema import (
+    flag,
+    in_states,
+    letter,
+    letter_history,
+    occasion,
+    recipient,
+    recipient_revision,
+)
 from mailer.recipients.model import Recipient
 
 
 @dataclass(frozen=True, kw_only=True)
 class LetterRow:
-    """A letter as the organiser sees it; the recipient as it was written to."""
+    """A letter as the organiser sees it; the recipient as it was written to. Where their address was reported as wrong
+    since (`flagged_at`), it waits.
+    """
 
     id: int
     occasion_id: int
@@ -39,6 +49,7 @@ class LetterRow:
     content: str | None
     reply: str
     upkeep: str | None
+    flagged_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,12 +153,19 @@ def with_readers() -> Select[Any]:
         occasion.c.due_at,
         occasion.c.useful_until,
     )
-    of_reader = (recipient.c.handle, recipient.c.left_at, recipient.c.unsubscribed_at, revision.document)
+    of_reader = (
+        recipient.c.handle,
+        recipient.c.left_at,
+        recipient.c.unsubscribed_at,
+        flag.c.at.label("flagged_at"),
+        revision.document,
+    )
     return (
         select(letter, *of_occasion, *of_reader)
         .join(occasion, occasion.c.id == letter.c.occasion_id)
         .join(recipient, recipient.c.id == letter.c.recipient_id)
         .join(recipient_revision, its_revision)
+        .outerjoin(flag, flag.c.recipient_id == letter.c.recipient_id)
     )
 
 

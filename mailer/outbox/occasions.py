@@ -4,7 +4,7 @@ What is due, and for whom, is planning's to say; carrying the letters is for tho
 function works in its caller's transaction.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -17,7 +17,14 @@ from mailer.outbox.letter import UNSENT, Happening, LetterState
 from mailer.outbox.moving import chunks, locked, move, rewrite
 from mailer.outbox.pauses import is_stopped
 from mailer.outbox.schema import in_states, letter, occasion, recipient
-from mailer.planning.due import Occasion
+from mailer.planning.due import Occasion, Verdict
+
+STATE_OF = {
+    Verdict.SEND: LetterState.WAITING,
+    Verdict.SUPPRESS: LetterState.SUPPRESSED,
+    Verdict.MISS: LetterState.MISSED,
+}
+"""The state in which a letter is written down, by what planning says of it; who is skipped gets none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +97,13 @@ def open_occasion(c: Connection, event: str, due: Occasion, now: datetime) -> in
     )
     opened: int = c.execute(opening.returning(occasion.c.id)).scalar_one()
     return opened
+
+
+def write_down(c: Connection, event: str, new: Mapping[Occasion, Sequence[NewLetter]], now: datetime) -> int:
+    """Open occasions and add the letters that they do not hold yet; how many those were."""
+    return sum(
+        add_letters(c, open_occasion(c, event, due, now), letters) for due, letters in sorted(new.items())
+    )
 
 
 def withdraw_occasion(c: Connection, occasion_id: int, reason: str, now: datetime) -> int:

@@ -26,9 +26,12 @@ EQUAL_REFUSALS = 3
 
 STOPPED = "stopped by a person"
 
-NOT_PAUSED = """l.occasion_id NOT IN (
-    SELECT held.id FROM occasion held JOIN pause p ON p.event = held.event AND p.mailing IN ('', held.mailing))"""
-"""SQL: whether the letter `l` may be claimed. The few occasions that are held are looked up once for a statement."""
+NOT_HELD = """l.occasion_id NOT IN (
+    SELECT held.id FROM occasion held JOIN pause p ON p.event = held.event AND p.mailing IN ('', held.mailing))
+  AND l.recipient_id NOT IN (SELECT recipient_id FROM flag)"""
+"""SQL: whether the letter `l` may be claimed: neither paused nor to an address that is flagged (`flags`). The few
+occasions and people that are held are looked up once for a statement.
+"""
 
 _ADDRESS_OR_LINK = re.compile(r"\S*@\S+|\w+://\S+")
 _CODE = re.compile(r"\d{3}(?:[ -]\d\.\d{1,3}\.\d{1,3})?")

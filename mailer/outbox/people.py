@@ -9,7 +9,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from mailer.agenda.rules import EVENT
 from mailer.errors import StoreError
@@ -21,6 +36,7 @@ from mailer.outbox.preferences import Preference, as_preferred, keep
 from mailer.outbox.schema import (
     Answer,
     entry,
+    flag,
     holds_place,
     in_states,
     letter,
@@ -220,9 +236,20 @@ def _have_back(c: Connection, returned: Sequence[int], now: datetime) -> None:
 
 def _people() -> Select[Any]:
     """Everybody ever listed, with what was last said of them."""
-    revision = recipient_revision.c
-    newest = and_(revision.recipient_id == recipient.c.id, revision.number == recipient.c.revision)
-    return select(recipient, revision.document).join(recipient_revision, newest)
+    return select(recipient, recipient_revision.c.document).join(recipient_revision, IS_NEWEST)
+
+
+IS_NEWEST = and_(
+    recipient_revision.c.recipient_id == recipient.c.id, recipient_revision.c.number == recipient.c.revision
+)
+"""Whether a revision is what was last said of its recipient."""
+
+
+def said_of(c: Connection, document: ColumnElement[str], name: str) -> ColumnElement[str]:
+    """A value of somebody's document, as text, found by the database."""
+    if c.dialect.name == "sqlite":
+        return func.json_extract(document, f"$.{name}", type_=Text)
+    return func.json_extract_path_text(cast(document, JSON), name, type_=Text)
 
 
 def roster(c: Connection, event: str) -> list[Member]:
@@ -392,7 +419,8 @@ def record_answer(
 
     `at` is when it was given, `noted_at` when we learnt of it, if later; `sequence` is that of the entry it answers.
     The last answer is the one given last, in whatever order they come in; what a clock that was ahead wrote down as
-    given later than now, counts as given now, before this one. Raises ValueError for a word that is no answer.
+    given later than now, counts as given now, before this one. An answer shows that an address reported as wrong before
+    is right. Raises ValueError for a word that is no answer.
     """
     given = Answer(answer)
     this = select(recipient.c.event).where(recipient.c.id == recipient_id)
@@ -413,12 +441,13 @@ def record_answer(
         "sequence": sequence, "comment": comment,
     }  # fmt: skip
     c.execute(answered.insert(), row)
+    c.execute(delete(flag).where(flag.c.recipient_id == recipient_id, flag.c.at < at))
     _touch(c, event, now)
     return True
 
 
-def unconfirmed(c: Connection, event: str, mailing: str, source: str, since: datetime) -> dict[int, datetime]:
-    """Who answered by `source` after `since`, and was sent no letter of this mailing that fell due later: when last."""
+def unconfirmed(c: Connection, event: str, mailing: str, source: str) -> dict[int, datetime]:
+    """Who answered by `source`, and for whom no letter of this mailing was written that fell due later: when last."""
     told = (
         select(letter.c.recipient_id, func.max(occasion.c.due_at).label("due_at"))
         .join(occasion, occasion.c.id == letter.c.occasion_id)
@@ -426,15 +455,14 @@ def unconfirmed(c: Connection, event: str, mailing: str, source: str, since: dat
         .group_by(letter.c.recipient_id)
         .subquery()
     )
-    last = func.max(answered.c.at)
     query = (
-        select(answered.c.recipient_id, last.label("at"))
+        select(answered.c.recipient_id, func.max(answered.c.at).label("at"))
         .join(recipient, recipient.c.id == answered.c.recipient_id)
         .outerjoin(told, told.c.recipient_id == answered.c.recipient_id)
         .where(recipient.c.event == event, recipient.c.left_at.is_(None))
-        .where(answered.c.source == source, answered.c.at > since)
-        .group_by(answered.c.recipient_id, told.c.due_at)
-        .having(or_(told.c.due_at.is_(None), last >= told.c.due_at))
+        .where(answered.c.source == source)
+        .where(or_(told.c.due_at.is_(None), answered.c.at >= told.c.due_at))
+        .group_by(answered.c.recipient_id)
     )
     return {row.recipient_id: row.at for row in c.execute(query)}
 

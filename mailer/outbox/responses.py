@@ -19,13 +19,11 @@ from sqlalchemy import (
     Connection,
     Integer,
     Text,
-    and_,
     case,
     cast,
     func,
     literal,
     null,
-    or_,
     select,
     true,
     type_coerce,
@@ -37,10 +35,9 @@ from mailer.outbox import people
 from mailer.outbox.people import HOLDS, ITS_ENTRY
 from mailer.outbox.schema import (
     Answer,
-    Trouble,
-    address_trouble,
     answer,
     entry,
+    flag,
     recipient,
     recipient_revision,
 )
@@ -113,7 +110,7 @@ class PersonalResponse:
 def everybody(c: Connection, event: str) -> list[Counted]:
     """Everybody on the list, each counted once."""
     this = _people(event)
-    said = [_said(c, this.c.document, name).label(name) for name in ("role", "state", "tags")]
+    said = [people.said_of(c, this.c.document, name).label(name) for name in ("role", "state", "tags")]
     counts = (
         func.count().label("people"),
         func.sum(this.c.unsubscribed).label("unsubscribed"),
@@ -199,23 +196,20 @@ def _people(event: str) -> CTE:
 
     Put side by side by grouping: a planner that knows nothing yet of a new list would join them row by row.
     """
-    newest = and_(
-        recipient_revision.c.recipient_id == recipient.c.id,
-        recipient_revision.c.number == recipient.c.revision,
-    )
-    last, wrong = _last_answers(event, answer.c.anchor == EVENT), _wrong_addresses(event)
+    last = _last_answers(event, answer.c.anchor == EVENT)
     said = case((last.c.holds, cast(last.c.answer, Text)), else_=Response.EARLIER.value)
     unsubscribed = case((recipient.c.unsubscribed_at.is_(None), 0), else_=1)
+    troubled = case((flag.c.at.is_(None), 0), else_=1)
     no_time = _nothing(answer.c.at.type)
     told = union_all(
         select(
             recipient.c.id, recipient_revision.c.document, _nothing(Text).label("response"), no_time.label("at"),
-            unsubscribed.label("unsubscribed"), literal(0).label("troubled"),
+            unsubscribed.label("unsubscribed"), troubled.label("troubled"),
         )
-        .join(recipient_revision, newest)
+        .join(recipient_revision, people.IS_NEWEST)
+        .outerjoin(flag, flag.c.recipient_id == recipient.c.id)
         .where(recipient.c.event == event, recipient.c.left_at.is_(None)),
         select(last.c.recipient_id, _nothing(Text), said, last.c.at, literal(0), literal(0)),
-        select(wrong.c.recipient_id, _nothing(Text), _nothing(Text), no_time, literal(0), literal(1)),
     ).subquery()  # fmt: skip
     return (
         select(
@@ -255,29 +249,6 @@ def _last_answers(event: str, which: ColumnElement[bool], name: str = "given") -
         .subquery()
     )
     return select(given).where(given.c.age == 1).cte(name).prefix_with("MATERIALIZED")
-
-
-def _wrong_addresses(event: str) -> CTE:
-    """Whose address was reported as wrong and has not answered since, as `incoming.troubled` judges it."""
-    last = select(func.max(answer.c.at)).where(answer.c.recipient_id == address_trouble.c.recipient_id)
-    answered_at = last.scalar_subquery()
-    reported_at = func.max(address_trouble.c.at)
-    return (
-        select(address_trouble.c.recipient_id)
-        .join(recipient, recipient.c.id == address_trouble.c.recipient_id)
-        .where(recipient.c.event == event, address_trouble.c.trouble == Trouble.HARD)
-        .group_by(address_trouble.c.recipient_id)
-        .having(or_(answered_at.is_(None), answered_at <= reported_at))
-        .cte("wrong")
-        .prefix_with("MATERIALIZED")
-    )
-
-
-def _said(c: Connection, document: ColumnElement[str], name: str) -> ColumnElement[str]:
-    """A value of somebody's document."""
-    if c.dialect.name == "sqlite":
-        return func.json_extract(document, f"$.{name}", type_=Text)
-    return func.json_extract_path_text(cast(document, JSON), name, type_=Text)
 
 
 def _each_said(c: Connection, document: ColumnElement[str], name: str) -> Any:

@@ -236,6 +236,14 @@ preference = Table(
 It stands above what a list says of them, whatever the next list says.
 """
 
+flag = Table(
+    "flag",
+    metadata,
+    Column("recipient_id", Id, ForeignKey(recipient.c.id), primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+)
+"""Whose address was reported as wrong, and when last; nobody has shown since that it is right."""
+
 answer = Table(
     "answer",
     metadata,

@@ -179,7 +179,12 @@ def _judge_here(mailing: Mailing, opened: Occasion, member: Member, now: datetim
         return Judgement(verdict=Verdict.SKIP, reason="joined after its moment")
     if member.joined_at >= opened.useful_until:
         return Judgement(verdict=Verdict.SKIP, reason="joined when it was no longer useful")
-    if member.unsubscribed:
+    return judge_letter(opened, now, unsubscribed=member.unsubscribed)
+
+
+def judge_letter(opened: Occasion, now: datetime, *, unsubscribed: bool) -> Judgement:
+    """What becomes at `now` of a letter that somebody is to have, whatever it is about."""
+    if unsubscribed:
         return Judgement(verdict=Verdict.SUPPRESS, reason="unsubscribed")
     if opened.due_at >= opened.useful_until:
         return Judgement(verdict=Verdict.MISS, reason="fell due when it was no longer useful")

@@ -126,7 +126,7 @@ class Entries:
     def steps(self, holder: Holder) -> Iterator[Step]:
         """What makes this person's entries right, in the agenda's order; nothing where they are."""
         chosen = [key for key, choice in holder.choices.items() if choice.wanted]
-        for anchor in sorted({*holder.held, *chosen, *self._new(holder)}, key=self._place):
+        for anchor in sorted({*holder.held, *chosen, *self._new(holder)}, key=self.place):
             if step := self._step(holder, anchor, holder.held.get(anchor)):
                 yield step
 
@@ -158,7 +158,7 @@ class Entries:
         For a calendar that is known to be wrong though the ledger calls it right.
         """
         steps = []
-        for anchor in sorted(holder.held, key=self._place):
+        for anchor in sorted(holder.held, key=self.place):
             held = holder.held[anchor]
             step = self._step(holder, anchor, held) or self._again(holder, anchor, held)
             asks = step.told.asked and not step.told.cancelled
@@ -222,7 +222,7 @@ class Entries:
         answer = holder.answers.get(anchor, "") if effect is Effect.REWORD else ""
         cause, due_at = Cause.AGENDA, self.latest.published_at + self._quiet
         if held and held.cancelled and holder.joined_at > self.latest.published_at:  # they came back
-            due_at = _whole_second(holder.joined_at) + self._quiet
+            due_at = _next_second(holder.joined_at) + self._quiet
         if choice and choice.wanted and self._is_because_of(choice, held):
             cause, due_at, answer = Cause.CHOICE, _minute_after(choice.at), ACCEPTED
         told = Told(
@@ -254,7 +254,7 @@ class Entries:
             cancelled=True,
         )
         if holder.left_at is not None:
-            cause, due_at = Cause.LEFT, _whole_second(holder.left_at) + self._quiet
+            cause, due_at = Cause.LEFT, _next_second(holder.left_at) + self._quiet
         elif significant(self.event, anchor) is None:
             cause, due_at = Cause.AGENDA, self.latest.published_at + self._quiet
         else:
@@ -292,6 +292,7 @@ class Entries:
         due_at = max(step.due_at for step in steps)
         first = next((step for step in steps if step.told.asked), steps[0])
         told = tuple(step.told for step in steps)
+        since, later = self._known(holder, anchor, steps)
         return EntryLetter(
             occasion=Occasion(
                 due_at=due_at,
@@ -301,12 +302,26 @@ class Entries:
             ),
             upkeep=Upkeep(
                 cause=first.cause,
-                since=min(step.since for step in steps),
+                since=since,
+                later=later,
                 stamped_at=max(due_at, self.latest.published_at, *self._newer_stamps(holder, told)),
                 told=told,
             ),
             steps=tuple(steps),
         )
+
+    def _known(
+        self, holder: Holder, anchor: str, steps: Sequence[Step]
+    ) -> tuple[int, tuple[tuple[str, int], ...]]:
+        """The version the reader was last told of, and by anchor that of what they were told of since.
+
+        Whoever was told of the event was told of all its sessions, as they then were.
+        """
+        if anchor != EVENT:
+            return steps[0].since, ()
+        told = {key: self._since(each) for key, each in holder.held.items()}
+        since = told.get(EVENT, min(step.since for step in steps))
+        return since, tuple(sorted((key, version) for key, version in told.items() if version > since))
 
     def _newer_stamps(self, holder: Holder, told: Iterable[Told]) -> Iterator[datetime]:
         """What is newer than the stamps these calendars hold, whatever the clock said then (RFC 5546 2.1.5)."""
@@ -330,7 +345,8 @@ class Entries:
     def _quiet(self) -> timedelta:
         return timedelta(minutes=self.event.quiet_minutes)
 
-    def _place(self, anchor: str) -> tuple[int, str]:
+    def place(self, anchor: str) -> tuple[int, str]:
+        """To sort by: the event first, then its sessions in their order, then those that are none any more."""
         places = {EVENT: -1} | {session.key: place for place, session in enumerate(self.event.sessions)}
         return places.get(anchor, len(places)), anchor
 
@@ -399,6 +415,6 @@ def _minute_after(at: datetime) -> datetime:
     return at.replace(second=0, microsecond=0) + MINUTE
 
 
-def _whole_second(at: datetime) -> datetime:
+def _next_second(at: datetime) -> datetime:
     """The next whole second, for DTSTAMP has no others."""
     return at if not at.microsecond else at.replace(microsecond=0) + SECOND

@@ -123,7 +123,7 @@ def copy_of_the_project(folder: Path) -> Iterator[Project]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("CONVENOR_", "MAKE", "MFLAGS"))
+        if not name.startswith(("CONVENOR_", "MAKE", "MFLAGS", "PYTHONDONTWRITE"))
     }
     made = Project(root=root, environment=kept | {"HOME": str(home), "PYTHONUNBUFFERED": "1"})
     try:

@@ -111,7 +111,7 @@ def test_a_change_of_a_session_is_told_in_its_words(
     ("field", "value", "kind", "before", "after"),
     [
         ("timezone", "Europe/Sofia", ChangeKind.MOVED, "Europe/Vienna", "Europe/Sofia"),
-        ("example", True, ChangeKind.REWORDED, "False", "True"),
+        ("example", True, ChangeKind.REWORDED, "no", "yes"),
         (
             "venue",
             conference.VENUE.model_copy(update={"room": None, "name": "Hofburg"}),

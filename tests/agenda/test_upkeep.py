@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from mailer.agenda.upkeep import Cause, Told, Upkeep
+from tests import conference
 
 AT = datetime(2027, 1, 11, 8, 0, tzinfo=UTC)
 EVENT = Told(anchor="event", version=3, sequence=2, asked=True)
@@ -31,6 +32,7 @@ def test_the_digest_is_of_the_document_and_so_of_the_moment_however_it_is_writte
     [
         {"cause": Cause.CHOICE},
         {"since": 1},
+        {"later": (("session-2", 4),)},
         {"stamped_at": AT + timedelta(seconds=1)},
         {"told": (OFF, EVENT)},
         {"told": (EVENT,)},
@@ -44,7 +46,10 @@ def test_another_upkeep_has_another_digest(change: dict[str, object]) -> None:
 
 
 def test_composing_needs_the_version_it_is_told_since_and_those_of_all_that_is_told() -> None:
+    versions = {number: conference.version(number=number) for number in range(1, 5)}
     assert UPKEEP.versions == {1, 2, 3}
+    assert UPKEEP.earlier(versions.__getitem__) == {number: versions[number] for number in (1, 2, 3)}
+    assert UPKEEP.model_copy(update={"later": (("session-2", 4),)}).versions == {1, 2, 3, 4}
 
 
 def test_a_moment_without_a_zone_or_a_word_too_many_is_refused() -> None:

@@ -92,7 +92,7 @@ def test_whoever_has_no_plain_address_cannot_be_answered() -> None:
     text=st.text(max_size=300),
     raw=st.binary(max_size=300),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_strangers_text_becomes_a_header(name: str, subject: str, text: str, raw: bytes) -> None:
     hostile = replace(QUESTION, subject=subject, text=text, raw=raw, references=(subject, "<a\r\nb@c>"))
     hostile = replace(hostile, asker=Mailbox(name=name, address=QUESTION.asker.address))

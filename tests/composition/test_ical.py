@@ -51,7 +51,7 @@ EXACT = [reader for reader in READERS if reader not in PROGRAMS]
 """Readers that give every text and every zone back as it is; whole programs have ways of their own with both."""
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(title=texts, description=texts, location=texts)
 def test_any_text_is_read_back_as_it_went_in(title: str, description: str, location: str) -> None:
     message = request(summary=f"x{title}", description=description, location=location)
@@ -62,7 +62,7 @@ def test_any_text_is_read_back_as_it_went_in(title: str, description: str, locat
     assert lint(write(message)) == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(name=texts)
 def test_any_name_is_read_back_without_what_calendars_break_on(name: str) -> None:
     message = request(attendee=CalendarUser(name=name, address="a@b.example"))
@@ -199,14 +199,17 @@ def test_every_zone_written_says_what_zoneinfo_says(year: dict[str, CalendarMess
     assert faults == {zone: [] for zone in year}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     name=st.one_of(texts, st.text(st.characters(codec="utf-8"))),
     address=st.sampled_from(
         ["a@b.example", "o'b+a_c.d@x-y.example", "jürgen@b.example", f"{'é' * 40}=/@b.example"]
     ),
+    method=st.sampled_from([Method.REQUEST, Method.CANCEL]),
 )
-def test_an_attendee_line_is_the_one_the_library_writes(name: str, address: str) -> None:
-    line = attendee_line(name, address)
-    assert b"\r\n" + line in write(request(attendee=CalendarUser(name=name, address=address)))
+def test_an_attendee_line_is_the_one_the_library_writes(name: str, address: str, method: Method) -> None:
+    line = attendee_line(name, address, method=method)
+    asking = replace(request(attendee=CalendarUser(name=name, address=address)), method=method)
+    assert b"\r\n" + line in write(asking)
     assert line.endswith(b"\r\n")
+    assert (b";RSVP=TRUE:" in line.replace(b"\r\n ", b"")) == (method is Method.REQUEST)

@@ -1,6 +1,6 @@
 """How the letters look in a real browser: narrow and wide, light and dark, left to right and right to left.
 
-Every letter's picture is kept in pytest's folder for this run (`--basetemp` chooses another).
+Every letter's picture is kept where `--basetemp` says; without it, in pytest's folder when a test failed.
 """
 
 from collections.abc import Iterator

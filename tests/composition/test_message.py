@@ -391,7 +391,7 @@ ONE_LINE = st.text(
 )  # what could break a line is refused, and tried above
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=ANY_TEXT, html=ANY_TEXT, subject=ONE_LINE, name=ONE_LINE, with_file=st.booleans())
 def test_any_words_make_a_message_that_can_be_carried(
     text: str, html: str, subject: str, name: str, with_file: bool
@@ -434,7 +434,7 @@ SCRIPTED = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(name=SCRIPTED, address=ADDRESSES)
 def test_a_reader_is_written_quickly_only_as_the_standard_library_writes_it(name: str, address: str) -> None:
     line = quick_reader_line(name, address)
@@ -459,7 +459,7 @@ def test_a_reader_is_written_quickly_only_as_the_standard_library_writes_it(name
 SUBJECTS = st.one_of(SCRIPTED, st.lists(SCRIPTED, max_size=6).map(" ".join), st.text(max_size=200))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(subject=SUBJECTS)
 def test_a_subject_is_written_quickly_only_as_the_standard_library_writes_it(subject: str) -> None:
     if line := quick_subject_line(subject):

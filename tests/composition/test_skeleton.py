@@ -173,7 +173,7 @@ READERS = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     recipient=READERS,
     agenda=st.sampled_from(sorted(AGENDAS)),

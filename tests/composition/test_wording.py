@@ -131,3 +131,15 @@ def test_a_language_without_letters_is_a_warning() -> None:
     problems = wording.check(complete(), "en", "de", "de", None)
     assert {problem.warning for problem in problems} == {True}
     assert [problem.file for problem in problems] == [f"{kind}/" for kind in MailingKind]
+
+
+@pytest.mark.parametrize("role", ["focal_point", "practitioner", "expert", "speaker"])
+def test_a_fault_that_one_role_alone_would_meet_is_found(role: str) -> None:
+    """Where a role is asked for in one part alone, behind a condition, or by another name."""
+    fault = f'{{% set who = recipient %}}{{% if who.role == "{role}" %}}{{{{ session.title }}}}{{% endif %}}'
+    behind = f"{{% if sessions|length %}}{{% if recipient.institution %}}{fault}{{% endif %}}{{% endif %}}"
+    for part in ("txt", "html"):
+        for template in (fault, behind):
+            (problem,) = wording.check(complete(**{part: template}), "en")
+            assert (problem.file, problem.row) == (f"{KIND}/en.{part}", 1)
+            assert "has no attribute 'title'" in problem.message

@@ -40,7 +40,7 @@ from tests.faults.stage import EVENT, SharedClock, service_on
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.faults.driven"])
 
-_PATIENCE_FOR = 30.0
+_PATIENCE_FOR = 60.0
 _BEATS = 10
 
 Deed = Literal["kill", "kill a carrier", "fail"]

@@ -19,7 +19,7 @@ from tests.faults.receiver import Receiver, Rule, Seen, only
 from tests.faults.stage import EVENT, Name, SharedClock, Stage, service_on
 
 _TURNS = 20
-_PATIENCE_FOR = 20.0
+_PATIENCE_FOR = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from email import message_from_bytes
+from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 
@@ -105,10 +106,11 @@ def _letters(desk: Desk) -> list[tuple[str, list[tuple[object, object, int]]]]:
         if str(message["Feedback-ID"] or "").partition(":")[0] != "update":
             continue
         entries = [
-            (event.start, event.end, int(event.get("SEQUENCE", 0)))
+            (event.decoded("DTSTART"), event.decoded("DTEND"), int(event.get("SEQUENCE", 0)))
             for part in message.walk()
-            if part.get_content_type() in {"text/calendar", "application/ics"}
-            for event in icalendar.Calendar.from_ical(part.get_payload(decode=True)).walk("VEVENT")
+            if isinstance(part, EmailMessage)
+            and part.get_content_type() in {"text/calendar", "application/ics"}
+            for event in icalendar.Calendar.from_ical(part.get_content()).walk("VEVENT")
         ]
         found.append((caught.recipient, entries))
     return found

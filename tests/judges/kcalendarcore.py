@@ -4,17 +4,16 @@ Our little C++ program around it is compiled once for what stands in it, and kep
 """
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.judges import program
 from tests.judges.reading import Reading, Understood
 
-PATIENCE_FOR = 60.0
 COMPILED_WITHIN = 180.0
 SOURCE = Path(__file__).with_name("kcalendarcore.cpp")
 _BUILT = Path(__file__).with_name(".built")
@@ -29,13 +28,13 @@ def missing() -> str | None:
 
 
 def judge(raws: Sequence[bytes]) -> list[list[str]]:
-    return [[answer["fault"]] if answer["fault"] else [] for answer in _ask(raws)]
+    return program.faults(program.ask([str(built(SOURCE))], raws))
 
 
 def understand(raws: Sequence[bytes]) -> list[tuple[Understood, ...]]:
     return [
         tuple(Understood.from_json(answer["method"], event) for event in _in_order(raw, answer["events"]))
-        for raw, answer in zip(raws, _ask(raws), strict=True)
+        for raw, answer in zip(raws, program.ask([str(built(SOURCE))], raws), strict=True)
     ]
 
 
@@ -44,24 +43,7 @@ def read(raws: Sequence[bytes]) -> list[tuple[Reading, ...]]:
 
 
 def reply(request: bytes, *, address: str, name: str, partstat: str) -> bytes:
-    (answer,) = _ask([request], {"address": address, "name": name, "partstat": partstat})
-    if not answer:
-        raise ValueError("KCalendarCore does not take this for a REQUEST")
-    return str(answer).encode()
-
-
-def _ask(raws: Sequence[bytes], answer: Mapping[str, str] | None = None) -> list[Any]:
-    texts = [raw.decode(errors="replace") for raw in raws]
-    done = subprocess.run(
-        [str(built(SOURCE))],
-        input=json.dumps({"texts": texts, "answer": answer}),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE_FOR,
-        check=True,
-    )
-    answers: list[Any] = json.loads(done.stdout)
-    return answers
+    return program.reply([str(built(SOURCE))], request, address=address, name=name, partstat=partstat)
 
 
 def _in_order(raw: bytes, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -76,14 +58,14 @@ def built(source: Path) -> Path:
     places = (_HEADERS, qt, qt / "QtCore", qt / "QtGui")
     command = ["g++", "-std=c++17", "-O1", "-fPIC", *(f"-I{place}" for place in places)]
     digest = hashlib.sha256(source.read_bytes() + repr((command, _LIBRARIES)).encode()).hexdigest()[:16]
-    program = _BUILT / f"kcalendarcore-{digest}"
-    if not program.exists():
+    made = _BUILT / f"kcalendarcore-{digest}"
+    if not made.exists():
         _BUILT.mkdir(exist_ok=True)
-        unfinished = program.with_suffix(f".{os.getpid()}")
+        unfinished = made.with_suffix(f".{os.getpid()}")
         command += [str(source), "-o", str(unfinished), *_LIBRARIES]
         subprocess.run(command, timeout=COMPILED_WITHIN, check=True)
-        unfinished.replace(program)
-    return program
+        unfinished.replace(made)
+    return made
 
 
 def _qt() -> Path | None:

@@ -57,6 +57,13 @@ def test_sqlite_is_durable_and_checks_its_references(tmp_path: Path) -> None:
     assert found == {"synchronous": 2, "foreign_keys": 1, "journal_mode": "wal"}
 
 
+def test_what_vanishes_anyway_waits_for_no_disk(tmp_path: Path) -> None:
+    opened = open_database(f"sqlite:///{tmp_path}/convenor.db", durable=False)
+    with opened.reading() as c:
+        assert c.scalar(text("PRAGMA synchronous")) == 0
+    opened.close()
+
+
 def test_sqlite_is_one_whose_wal_is_sound(tmp_path: Path) -> None:
     opened = open_database(f"sqlite:///{tmp_path}/convenor.db")
     with opened.reading() as c:

@@ -132,6 +132,36 @@ def test_nobody_stands_in_who_has_trouble_or_does_not_want_to_be_written_to(data
     assert [each.others for each in found] == [(house[3].address,), (house[3].address,)]
 
 
+def test_what_people_wrote_is_let_go_of_in_time_and_what_followed_stays(database: Database) -> None:
+    ends = {
+        b"an answer": (S.SORTED, Forward.NOT), b"passed on": (S.SORTED, Forward.SENT),
+        b"to be passed on": (S.SORTED, Forward.WAITING), b"leaving": (S.SORTED, Forward.LEAVING),
+        b"for a person": (S.OPEN, Forward.NOT), b"poison": (S.QUARANTINED, Forward.NOT),
+    }  # fmt: skip
+    said = {"sender": "ana@prosecution.example", "subject": "Hello", "text": "I come"}
+    for raw, (state, forward) in ends.items():
+        incoming_id = kept(database, raw, raw.decode())
+        with database.writing() as c:
+            assert incoming.end(c, incoming_id, state, "why", kind="answer", said=said, forward=forward)
+    kept(database, b"new")
+
+    with database.writing() as c:
+        assert incoming.forget(c, NOW) == 0
+        assert incoming.forget(c, NOW + timedelta(seconds=1)) == 2
+        assert incoming.forget(c, NOW + timedelta(seconds=1)) == 0
+        rows = {row.id: incoming.one(c, row.id) for row in incoming.search(c, EVENT)}
+        assert not incoming.keep(c, BOX, "1/7", b"an answer", NOW)
+    found = sorted(
+        (mail.id, mail.said, mail.sender, mail.subject, raw) for mail, raw in filter(None, rows.values())
+    )
+    first = found[0][0]
+    assert found[:2] == [(first, {}, "", "", b""), (first + 1, {}, "", "", b"")]
+    assert [each[4] for each in found[2:]] == [*list(ends)[2:], b"new"]
+    assert {(row[0].kind, row[0].outcome) for row in rows.values() if row and not row[1]} == {
+        ("answer", incoming.FORGOTTEN)
+    }
+
+
 def test_mails_of_another_event_are_not_shown(database: Database) -> None:
     with database.writing() as c:
         (other,) = list_people(c, 1, "another")

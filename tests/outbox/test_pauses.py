@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from mailer.outbox import occasions, pauses
 from mailer.outbox.database import Database, fetch
 from mailer.outbox.letter import Happening, LetterState
-from mailer.outbox.pauses import EQUAL_REFUSALS, EVERYTHING, NOT_PAUSED, Pause, is_held, words_of
+from mailer.outbox.pauses import EQUAL_REFUSALS, EVERYTHING, NOT_HELD, Pause, is_held, words_of
 from mailer.outbox.schema import PausedBy
 from mailer.planning.due import Occasion
 from tests.outbox.world import (
@@ -38,7 +38,7 @@ KEY = REMINDER.mailing
 def ready(c: Connection) -> set[tuple[str, str]]:
     """The mailings whose letters may be claimed, of whatever event."""
     query = "SELECT o.event, o.mailing FROM letter l JOIN occasion o ON o.id = l.occasion_id WHERE "
-    return set(fetch(c, query + NOT_PAUSED))
+    return set(fetch(c, query + NOT_HELD))
 
 
 @pytest.fixture

@@ -204,10 +204,19 @@ def test_each_letter_asks_about_one_entry_and_what_asks_nobody_goes_with_the_eve
     ]
 
 
-def test_a_letter_tells_what_differs_since_the_oldest_of_what_it_tells() -> None:
-    those = entries(EVENT, MOVED, ELSEWHERE)
-    (letter,) = those.letters(holder(held={"event": asked(2), S1: shown(1)}))
-    assert letter.upkeep.since == 1
+@pytest.mark.parametrize(
+    ("held", "since", "later"),
+    [
+        pytest.param({"event": asked(2), S1: shown(1)}, 2, (), id="the event told of it"),
+        pytest.param({"event": asked(1), S1: shown(2)}, 1, ((S1, 2),), id="a session was told of since"),
+        pytest.param({S1: shown(1), S2: shown(2)}, 1, ((S2, 2),), id="sessions alone"),
+    ],
+)
+def test_a_letter_tells_what_differs_from_what_its_reader_was_last_told(
+    held: dict[str, Held], since: int, later: tuple[tuple[str, int], ...]
+) -> None:
+    (letter,) = entries(EVENT, MOVED, ELSEWHERE).letters(holder(held=held))
+    assert (letter.upkeep.since, letter.upkeep.later) == (since, later)
 
 
 def test_of_what_is_over_before_it_could_be_told_nobody_is_told() -> None:

@@ -220,7 +220,7 @@ def lived(steps: Sequence[tuple[object, ...]]) -> World:
     return world
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(STEPS, max_size=12))
 def test_everybody_gets_what_is_theirs_once_in_time_or_it_is_missed_visibly(
     steps: list[tuple[object, ...]],
@@ -242,7 +242,7 @@ def test_everybody_gets_what_is_theirs_once_in_time_or_it_is_missed_visibly(
                 assert member.unsubscribed
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from([MINUTE, 10 * MINUTE, HOUR, 13 * HOUR, 70 * HOUR]), max_size=20))
 def test_without_changes_everybody_gets_each_letter_exactly_once_whatever_hours_are_lost(
     pauses: list[timedelta],

@@ -246,7 +246,7 @@ sentences = st.recursive(
 answers = st.dictionaries(st.sampled_from(["event", "session-1", "session-2"]), st.sampled_from(ANSWERS))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     text=st.one_of(
         st.text(),
@@ -264,7 +264,7 @@ def test_any_text_is_understood_or_a_value_error(text: str) -> None:
     assert message.startswith(("column ", "an audience may have"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=sentences)
 def test_what_is_written_is_read_the_same(text: str) -> None:
     audience = parse(text)
@@ -272,7 +272,7 @@ def test_what_is_written_is_read_the_same(text: str) -> None:
     assert isinstance(check(text, sessions=["session-1"], per_session=True), list)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(a=sentences, b=sentences, said=answers, anchor=st.sampled_from(["event", "session-1"]))
 def test_de_morgan(a: str, b: str, said: dict[str, str], anchor: str) -> None:
     def chosen(text: str) -> bool:
@@ -283,7 +283,7 @@ def test_de_morgan(a: str, b: str, said: dict[str, str], anchor: str) -> None:
     assert chosen(f"not ({a})") is not chosen(a)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(a=atoms, b=atoms, c=atoms)
 def test_not_binds_closest_then_and_then_or(a: str, b: str, c: str) -> None:
     assert parse(f"not {a} and {b} or {c}") == parse(f"(((not ({a})) and ({b})) or ({c}))")

@@ -185,7 +185,7 @@ table_bytes = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=table_bytes)
 def test_any_bytes_are_read_or_refused(people: Path, raw: bytes) -> None:
     reading = reading_of(people, raw)
@@ -215,7 +215,7 @@ recipients = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     asked=st.lists(recipients, min_size=1, max_size=4, unique_by=lambda r: r.address),
     delimiter=st.sampled_from(",;\t|"),

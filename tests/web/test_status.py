@@ -60,7 +60,7 @@ def test_each_letter_is_counted_in_one_state(desk: Desk) -> None:
 def test_what_holds_letters_up_is_told(desk: Desk) -> None:
     quiet = desk.browser().get("/api/status").json()
     assert (quiet["paused"], quiet["slowed"]) == ([], [])
-    assert quiet["delayed"] == {"over_4_hours": 0, "over_24_hours": 0}
+    assert (quiet["delayed"], quiet["held"]) == ({"over_4_hours": 0, "over_24_hours": 0}, 0)
     assert {(mailing["paused"], mailing["ends"]) for mailing in quiet["mailings"]} == {(False, None)}
     with desk.database.writing() as transaction:
         pauses.pause(transaction, EVENT.key, "agenda", "554 spam", desk.clock(), caused_by=PausedBy.CONTENT)

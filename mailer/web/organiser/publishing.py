@@ -25,10 +25,10 @@ FEW = 3
 """Addresses shown beside a number."""
 
 EFFECTS = {
-    Effect.REQUEST: "asked again",
+    Effect.REQUEST: "sent anew, and asked",
     Effect.CANCEL: "taken back",
     Effect.REWORD: "reworded, nobody asked",
-    Effect.CHANGE: "changed, nobody asked",
+    Effect.CHANGE: "sent anew, nobody asked",
 }
 
 
@@ -116,6 +116,7 @@ def _page(office: Office, found: Outcome, *, status: int = 200, is_overtaken: bo
         changes=changes_of(draft),
         consequences=consequences,
         at_once=at_once,
+        untold=difference.consequences.untold,
         letters=difference.consequences.letters,
         due_at=difference.consequences.due_at,
         is_overtaken=is_overtaken,

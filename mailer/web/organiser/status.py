@@ -106,7 +106,9 @@ class Delayed(BaseModel):
 
 
 class Status(BaseModel):
-    """`counting`: a long list is being counted for the first time, and every `expected` is still 0."""
+    """`counting`: a long list is being counted for the first time, and every `expected` is still 0. `held` are letters
+    that wait because the address they go to was reported as wrong.
+    """
 
     event: EventStatus
     now: AwareDatetime
@@ -114,6 +116,7 @@ class Status(BaseModel):
     paused: list[PauseStatus]
     slowed: list[SlowdownStatus]
     delayed: Delayed
+    held: int
     mailings: list[MailingStatus]
     totals: Totals
 
@@ -165,6 +168,7 @@ def status_of(found: Standing, looks: Outlook, now: datetime) -> Status:
             for each in looks.slowdowns
         ],
         delayed=Delayed(over_4_hours=looks.put_off[0], over_24_hours=looks.put_off[1]),
+        held=looks.held,
         mailings=[_mailing(mailing, looks) for mailing in found.mailings],
         totals=Totals(
             **_counts(all_counts, sum(mailing.expected for mailing in found.mailings)),
