@@ -38,7 +38,18 @@ def _signed_in(desk: Desk, role: Role) -> TestClient:
     return browser
 
 
-PATHS = ["/", "/timetable", "/replies", "/tray", "/account", "/accounts", "/audit"]
+PATHS = [
+    "/",
+    "/timetable",
+    "/agenda",
+    "/agenda/publish",
+    "/agenda/versions",
+    "/replies",
+    "/tray",
+    "/account",
+    "/accounts",
+    "/audit",
+]
 
 
 @pytest.mark.parametrize("path", PATHS)

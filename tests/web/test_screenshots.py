@@ -41,6 +41,9 @@ LETTERS = {
     "agenda-phone": ("agenda", "en", 390, "light"),
 }
 
+JOURNEYS = {"agenda-form", "agenda-draft", "agenda-publish"}
+"""Taken on their way by the tests in `tests/journeys`."""
+
 
 def test_every_picture_the_documents_show_is_one_of_these() -> None:
     papers = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -48,8 +51,8 @@ def test_every_picture_the_documents_show_is_one_of_these() -> None:
         name for paper in papers for name in re.findall(r"images/([\w-]+)\.png", paper.read_text("utf-8"))
     }
 
-    assert shown <= PAGES.keys() | LETTERS.keys()
-    assert {path.stem for path in FOLDER.glob("*.png")} == PAGES.keys() | LETTERS.keys()
+    assert shown <= PAGES.keys() | LETTERS.keys() | JOURNEYS
+    assert {path.stem for path in FOLDER.glob("*.png")} == PAGES.keys() | LETTERS.keys() | JOURNEYS
 
 
 @pytest.mark.skipif("CONVENOR_PICTURES" not in os.environ, reason="`make pictures` takes them")
