@@ -106,23 +106,37 @@ class Service:
             StoreError: somebody else published at the same time.
         """
         with self.database.writing() as transaction:
-            version = agendas.latest(transaction, event.key)
-            found = (version.number if version else 0, people.changed_at(transaction, event.key))
-            if seen not in {None, found}:
+            found = agendas.latest(transaction, event.key)
+            known = (found.number if found else 0, people.changed_at(transaction, event.key))
+            if seen not in {None, known}:
                 raise StoreError("somebody else has published meanwhile: look at the difference again")
-            if version is None or version.event != event:
-                version = changes.next_version(version, event, now.replace(microsecond=0))
-                agendas.publish(transaction, version)
-                agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
-                occasions.withdraw_upkeep(transaction, event.key, "the agenda has changed again", now)
-                occasions.follow_version(transaction, event.key, version.number, self.texts.digest)
-                calendars.catch_up(transaction, event.key, now)
-            if key := self.sender.signer.naming_to_keep:
-                naming.keep_naming_key(transaction, event.key, key)
-            roster = people.save_roster(
-                transaction, event.key, recipients, now, lambda a: self.sender.signer.handle(event.key, a)
-            )
-            listing.follow(transaction, version, now)
+            return self.publish_in(transaction, event, recipients, now)
+
+    def publish_in(
+        self,
+        transaction: Transaction,
+        event: Event,
+        recipients: Sequence[Recipient],
+        now: datetime,
+        *,
+        published_by: str = "",
+    ) -> tuple[AgendaVersion, RosterChange]:
+        """`publish` in a transaction of the caller's, who has looked whether somebody else published meanwhile."""
+        version = agendas.latest(transaction, event.key)
+        if version is None or version.event != event:
+            at = now.replace(microsecond=0)
+            version = changes.next_version(version, event, at, published_by=published_by)
+            agendas.publish(transaction, version)
+            agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
+            occasions.withdraw_upkeep(transaction, event.key, "the agenda has changed again", now)
+            occasions.follow_version(transaction, event.key, version.number, self.texts.digest)
+            calendars.catch_up(transaction, event.key, now)
+        if key := self.sender.signer.naming_to_keep:
+            naming.keep_naming_key(transaction, event.key, key)
+        roster = people.save_roster(
+            transaction, event.key, recipients, now, lambda a: self.sender.signer.handle(event.key, a)
+        )
+        listing.follow(transaction, version, now)
         return version, roster
 
     # ── planning ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -147,6 +147,20 @@ agenda_version = Table(
     Column("document", Text, nullable=False),
 )
 
+draft = Table(
+    "draft",
+    metadata,
+    Column("event", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+    Column("based_on", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("taken_back_at", Instant),
+)
+"""Edits of an agenda that are not published, each with the whole of it: `based_on` is the version it was begun on."""
+
 wording = Table(
     "wording",
     metadata,

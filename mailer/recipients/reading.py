@@ -6,7 +6,7 @@ A list is a table of delimited text (RFC 4180) whose first row names its columns
 once, each with its row. `decoding` makes text of bytes, `table` rows of the text, `cells` values of the cells.
 What is handed in on a page may be a spreadsheet as well, with headings of its own: `look` shows what it holds, and
 `read_handed_in` reads it by the same rules.
-Text that a spreadsheet would run as a formula (`=cmd`) is text here, and kept: whoever writes a table escapes it.
+Text that a spreadsheet would run as a formula (`=cmd`) is text here, and kept; `writing` guards it by an apostrophe.
 """
 
 import unicodedata

@@ -11,6 +11,7 @@ from mailer.web.organiser.door import somebody
 
 PAGES = (
     ("timetable", "/", "Timetable"),
+    ("agenda", "/agenda", "Agenda"),
     ("people", "/people", "People"),
     ("outbox", "/outbox", "Outbox"),
     ("replies", "/replies", "Answers"),
