@@ -11,7 +11,7 @@ Text that a spreadsheet would run as a formula (`=cmd`) is text here, and kept; 
 
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -105,13 +105,14 @@ class Look:
 
 def look(raw: bytes, name: str) -> Look:
     """What a file of this name holds."""
-    sheet = _Sheet(file=name)
+    sheet, samples = _Sheet(file=name), list[tuple[str, ...]]()
     try:
         rows = _rows(sheet, raw)
         _, header = next(rows, (1, []))
-        samples = [tuple(row) for _, row in islice(rows, 4)]
     except Refused as refused:
         return Look(problem=str(refused))
+    with suppress(Refused):  # of a later row: reading tells of it
+        samples.extend(tuple(row) for _, row in islice(rows, 4))
     if not header:
         return Look(problem="holds no rows")
     if len(header) > MOST_COLUMNS:

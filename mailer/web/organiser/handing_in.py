@@ -96,7 +96,7 @@ def routes(office: Office) -> APIRouter:
         token = secrets.token_urlsafe(24)
         try:
             if seen.problem:
-                raise ConvenorError(f"{name} {seen.problem}" if raw else seen.problem)
+                raise ConvenorError(f"{name}: {seen.problem}" if raw else seen.problem)
             with office.database.writing() as transaction:
                 uploads.keep(
                     transaction, token, office.event, by.name, name=name, raw=raw, now=office.clock()
