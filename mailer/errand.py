@@ -3,6 +3,7 @@
 Joins files, database and composition for the command line. What is printed is left to `terminal`.
 """
 
+import getpass
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,25 +16,28 @@ from mailer.agenda import reading as agenda_reading
 from mailer.agenda.changes import Change, differences
 from mailer.agenda.model import AgendaVersion, Event, Mailing
 from mailer.calendars import Consequences
+from mailer.composition import wording
 from mailer.composition.composing import Composed, Sender, compose
+from mailer.composition.wording import Wording
 from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.profiles import TRAY, Profile
 from mailer.delivery.single import send_one
 from mailer.delivery.tray import TrayServer
 from mailer.dossier import Dossier
-from mailer.errors import ConvenorError, Problem
+from mailer.errors import BadInput, ConvenorError, Problem
 from mailer.holding import Hold
 from mailer.mending import Mending, is_about_entries
 from mailer.opening import key_in, read_dossier, shown
 from mailer.outbox import agendas, people
 from mailer.outbox.database import Database, Transaction, open_database
 from mailer.outlook import Outlook, outlook
-from mailer.parts import open_tray, sender_of, token_source, utc_now
+from mailer.parts import TEMPLATES, open_tray, sender_of, token_source, utc_now
 from mailer.planned import Planned
 from mailer.planning import due
 from mailer.planning.due import Member, Occasion
 from mailer.recipients.model import Recipient, Role
+from mailer.releasing import Releasing, wording_in_force
 from mailer.replies import Replies, replies
 from mailer.service import Service
 from mailer.settings import EXAMPLE, Settings
@@ -52,7 +56,9 @@ SOON = timedelta(minutes=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """What publishing would change: the agenda, the people by address, and the letters that are due at once."""
+    """What publishing would change: the agenda, the people by address, the files of the wording, and the letters that
+    are due at once.
+    """
 
     version: int
     seen: tuple[int, datetime]
@@ -62,10 +68,11 @@ class Difference:
     left: tuple[str, ...]
     due_at_once: dict[str, int]
     consequences: Consequences = NOTHING
+    wording: tuple[str, ...] = ()
 
     @property
     def anything(self) -> bool:
-        return bool(self.changes or self.added or self.changed or self.left)
+        return bool(self.changes or self.added or self.changed or self.left or self.wording)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +139,7 @@ class Errand:
             }
             seen = (latest.number if latest else 0, people.changed_at(transaction, found.event.key))
             at_once = self._due_at_once(transaction, found, version)
+            in_force = wording_in_force(transaction, found.event.key, found.texts).texts
         new = {recipient.address.lower(): recipient for recipient in found.recipients}
         return Difference(
             version=version.number,
@@ -142,6 +150,7 @@ class Errand:
             left=tuple(sorted(old.keys() - new.keys())),
             due_at_once=at_once,
             consequences=self.mending(found).consequences(version, sorted(old.keys() - new.keys())),
+            wording=found.texts.differs(in_force),
         )
 
     def mending(self, found: Dossier | None = None) -> Mending:
@@ -197,8 +206,55 @@ class Errand:
         service = Service(
             database=self.database, event=found.event.key, sender=self.sender, texts=found.texts
         )
-        version, _ = service.publish(found.event, found.recipients, utc_now(), seen=seen)
+        version, _ = service.publish(
+            found.event, found.recipients, utc_now(), seen=seen, by=by_hand(), takes_files=True
+        )
         return version
+
+    def releasing(self) -> Releasing:
+        """The event's mailings, to be approved. Raises ConvenorError when nothing is published."""
+        return Releasing(database=self.database, event=self.event_key())
+
+    def export_wording(self, folder: Path) -> tuple[str, ...]:
+        """Write the wording in force into the folder of templates; the files that were another before.
+
+        Raises:
+            ConvenorError: nothing of the event is published, or a file cannot be written.
+        """
+        service = self._service(Wording(texts={}))
+        texts = service.wording()
+        try:
+            there = wording.load(folder) if folder.is_dir() else Wording(texts={})
+            changed = texts.differs(there.texts)
+            for path in changed:
+                wording.write(folder, path, texts.texts.get(path))
+        except OSError as error:
+            raise ConvenorError(f"{folder} cannot be written: {error.strerror}") from None
+        if folder.resolve() == TEMPLATES.resolve():
+            service.choose_wording(texts, by_hand(), self.now, from_files=True)
+        return changed
+
+    def wording_differs(self) -> tuple[str, ...]:
+        """The files of the folder that are others than the wording in force."""
+        return self._service(Wording(texts={})).wording().differs(wording.load(TEMPLATES).texts)
+
+    def take_wording(self) -> tuple[str, ...]:
+        """Put the wording of the folder in force in the place of the desk's; the files that differ.
+
+        Raises:
+            BadInput: the folder's is not sound.
+        """
+        texts = wording.load(TEMPLATES)
+        problems = wording.check(texts)
+        if any(not problem.warning for problem in problems):
+            raise BadInput(problems)
+        service = self._service(texts)
+        changed = texts.differs(service.wording().texts)
+        service.choose_wording(texts, by_hand(), self.now, from_files=True)
+        return changed
+
+    def _service(self, texts: Wording) -> Service:
+        return Service(database=self.database, event=self.event_key(), sender=self.sender, texts=texts)
 
     def plan(self) -> tuple[list[Planned], ZoneInfo, list[Problem]]:
         """Every occasion of the timetable in the order of time, the venue's zone, and what comes too late."""
@@ -333,6 +389,14 @@ class Errand:
         return [
             known.get(r.address) or Member(id=0, recipient=r, joined_at=self.now) for r in found.recipients
         ]
+
+
+def by_hand() -> str:
+    """Who acts at the command line: the system's name of the person, where it has one."""
+    try:
+        return f"{getpass.getuser()} (command line)"
+    except (OSError, KeyError, ImportError):
+        return "the command line"
 
 
 def _mailing(event: Event, key: str) -> Mailing:

@@ -33,6 +33,7 @@ from mailer.outlook import Outlook
 from mailer.planned import Planned
 from mailer.planning.entries import Effect
 from mailer.rehearsal import Heard, Rehearsal
+from mailer.releasing import Sight
 from mailer.standing import MailingStanding, Stage, Standing
 
 S = LetterState
@@ -256,6 +257,23 @@ def print_resumed(ended: Sequence[Pause], paused: Sequence[Pause], zone: ZoneInf
         _print(Text(f"Still held: {_pause_line(each, zone)}", style="yellow"))
 
 
+def print_sights(sights: Sequence[Sight], zone: ZoneInfo) -> None:
+    """Each mailing with its approval."""
+    for each in sights:
+        key, last = each.mailing.key, each.last
+        if not each.is_asked:
+            _print(Text(f"{key}: leaves by itself; this event asks for no approval"))
+        elif each.is_approved and last:
+            by = f"{last.by}, {last.at.astimezone(zone):%-d %b %Y, %H:%M}"
+            _print(Text(f"{key}: approved by {by} ({each.matter.digest[:12]})", style="green"))
+        else:
+            why = f" again: {' and '.join(each.changed)} changed" if each.changed else ""
+            since = (
+                f", due since {each.fell_due_at.astimezone(zone):%-d %b, %H:%M}" if each.fell_due_at else ""
+            )
+            _print(Text(f"{key}: to be approved{why}{since}", style="yellow"))
+
+
 def print_dossier(found: Dossier) -> None:
     """A sound event in a few lines, after what its organiser should know all the same."""
     event = found.event
@@ -291,6 +309,9 @@ def print_difference(difference: Difference, found: Dossier) -> None:
         if addresses:
             few = ", ".join(addresses[:3]) + (", ..." if len(addresses) > 3 else "")
             _print(Text(f"  people {what}: {len(addresses)}  ({few})"))
+    if difference.wording:
+        few = ", ".join(difference.wording[:3]) + (", ..." if len(difference.wording) > 3 else "")
+        _print(Text(f"  wording changed: {len(difference.wording)}  ({few})"))
     _print_consequences(difference.consequences, event)
     _print(Text())
     for mailing, letters in difference.due_at_once.items():

@@ -92,6 +92,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.errors",
     ),
     "mailer.mending": (
+        "mailer.releasing",
         "mailer.agenda",
         "mailer.calendars",
         "mailer.composition",
@@ -122,6 +123,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.errors",
     ),
     "mailer.service": (
+        "mailer.releasing",
         "mailer.calendars",
         "mailer.confirming",
         "mailer.agenda",
@@ -136,6 +138,20 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.errors",
     ),
     "mailer.accounts": ("mailer.outbox", "mailer.errors"),
+    "mailer.approving": (
+        "mailer.agenda.model",
+        "mailer.composition.wording",
+        "mailer.recipients.audience",
+        "mailer.recipients.model",
+    ),
+    "mailer.releasing": (
+        "mailer.agenda.model",
+        "mailer.approving",
+        "mailer.composition.wording",
+        "mailer.outbox",
+        "mailer.planning",
+        "mailer.errors",
+    ),
     "mailer.feasibility": ("mailer.delivery.forecast", "mailer.delivery.profiles"),
     "mailer.planned": (
         "mailer.agenda.model",
@@ -145,6 +161,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.feasibility",
     ),
     "mailer.outlook": (
+        "mailer.agenda.model",
         "mailer.outbox",
         "mailer.delivery.forecast",
         "mailer.delivery.profiles",
@@ -230,6 +247,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.standing",
         "mailer.outlook",
         "mailer.planned",
+        "mailer.releasing",
         "mailer.replies",
         "mailer.holding",
         "mailer.dossier",
@@ -252,6 +270,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.outlook",
         "mailer.planned",
         "mailer.rehearsal",
+        "mailer.releasing",
         "mailer.standing",
         "mailer.errors",
     ),

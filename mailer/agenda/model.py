@@ -52,6 +52,14 @@ class SessionKind(StrEnum):
     CLOSING = "closing"
 
 
+class Approval(StrEnum):
+    """Who must have seen a mailing before it leaves: nobody, one person, or another than whoever last changed it."""
+
+    NONE = "none"
+    ONE = "one"
+    FOUR_EYES = "four eyes"
+
+
 class CalendarPart(StrEnum):
     """What a mailing carries for the calendar.
 
@@ -185,7 +193,8 @@ class RecipientList(_Frozen):
 class Event(_Frozen):
     """The conference. `sessions` are in the order of their start. One that is `public` shows its agenda to anybody.
 
-    A change waits for `quiet_minutes` after it was published, so that those after it are told with it.
+    A change waits for `quiet_minutes` after it was published, so that those after it are told with it. `approval` says
+    who must have seen a mailing before it leaves.
     """
 
     key: Key
@@ -202,6 +211,7 @@ class Event(_Frozen):
     cancelled: bool = False
     quiet_minutes: int = 10
     public: bool = False
+    approval: Approval = Approval.NONE
 
     @property
     def zone(self) -> ZoneInfo:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, 
 
 from mailer.agenda.rules import EVENT
 from mailer.errors import StoreError
+from mailer.outbox import editions
 from mailer.outbox.database import insert
 from mailer.outbox.letter import UNSENT, Happening, LetterState
 from mailer.outbox.moving import CHUNK, chunks, locked, move, rewrite
@@ -76,9 +77,15 @@ class RosterCounts:
 
 
 def save_roster(
-    c: Connection, event: str, recipients: Sequence[Recipient], now: datetime, handle_of: Callable[[str], str]
+    c: Connection,
+    event: str,
+    recipients: Sequence[Recipient],
+    now: datetime,
+    handle_of: Callable[[str], str],
+    by: str = "",
 ) -> RosterChange:
-    """Make this the event's list. `handle_of` gives a new address its name in links.
+    """Make this the event's list. `handle_of` gives a new address its name in links; `by` is whoever saves it, where
+    that is known.
 
     Unsent letters follow to what the list now says of their readers; those of readers who left are withdrawn. What
     somebody chose on their page stands above the list.
@@ -103,6 +110,7 @@ def save_roster(
         move(c, _letters_of(ids), Happening.WITHDRAWN, now, LEFT)
     if new or back or changed or left:
         _touch(c, event, now)
+        editions.raised(c, event, editions.RECIPIENTS, by, now)
     came_back = {row.id for row, _ in back}
     return RosterChange(
         added=tuple(each.address for each in [*new, *(each for _, each in back)]),
