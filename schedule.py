@@ -16,7 +16,7 @@ from mailer.heartbeat import Heartbeat
 from mailer.opening import Notes, open_event
 from mailer.outbox.database import open_database
 from mailer.outlook import outlook
-from mailer.parts import elapsed, open_parts, utc_now
+from mailer.parts import elapsed, open_parts, send_by_hand, utc_now
 from mailer.standing import standing
 from mailer.web.office import Office
 from mailer.web.organiser.account import first_account
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
                 database=database, event=opened.event, sender=parts.service.sender, tray=parts.tray,
                 clock=utc_now, notes=lambda: notes(utc_now()), profile=parts.relay.profile,
                 languages=languages_of(opened.texts, MailingKind.INVITATION),
-                is_demo=opened.is_example and parts.tray is not None,
+                is_demo=opened.is_example and parts.tray is not None, post=partial(send_by_hand, settings),
             )  # fmt: skip
             heartbeat = Heartbeat(parts, clock)
             with serve(office, listener) as address:

@@ -22,8 +22,6 @@ from mailer.composition.wording import Wording
 from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.profiles import TRAY, Profile
-from mailer.delivery.single import send_one
-from mailer.delivery.tray import TrayServer
 from mailer.dossier import Dossier
 from mailer.errors import BadInput, ConvenorError, Problem
 from mailer.holding import Hold
@@ -32,7 +30,7 @@ from mailer.opening import key_in, read_dossier, shown
 from mailer.outbox import agendas, people
 from mailer.outbox.database import Database, Transaction, open_database
 from mailer.outlook import Outlook, outlook
-from mailer.parts import TEMPLATES, open_tray, sender_of, token_source, utc_now
+from mailer.parts import TEMPLATES, send_by_hand, sender_of, utc_now
 from mailer.planned import Planned
 from mailer.planning import due
 from mailer.planning.due import Member, Occasion
@@ -43,7 +41,6 @@ from mailer.service import Service
 from mailer.settings import EXAMPLE, Settings
 from mailer.settings import load as load_settings
 from mailer.standing import Standing, standing
-from mailer.witnesses import THE_TRAY
 
 EXAMPLE_BEGINS_ON = datetime(2027, 1, 4, 8, tzinfo=UTC)
 """When the rehearsal of an example that is not published begins, so that its letters are the same every day."""
@@ -342,15 +339,7 @@ class Errand:
         occasion = due.occasion(version, mailing, _anchor(version.event, mailing, None), None)
         composed = self._compose(version, found, mailing, reader, occasion)
         parcel = Parcel(0, self.sender.return_path_of(0) or composed.return_path, address, composed.raw)
-        if self.settings.relay:
-            tokens = token_source(self.settings, utc_now)
-            token = tokens.token_now() if tokens else ""
-            return send_one(self.settings.relay, parcel, token=token), str(self.settings.relay)
-        server = TrayServer(open_tray(self.settings), clock=utc_now)
-        try:
-            return send_one(server.start(), parcel), THE_TRAY
-        finally:
-            server.stop()
+        return send_by_hand(self.settings, parcel)
 
     def rehearsal_version(self) -> tuple[Dossier, AgendaVersion]:
         """What is rehearsed: the version in force or the one publishing would make, from a moment that stays.

@@ -159,6 +159,12 @@ def _held_up(looks: Outlook, zone: ZoneInfo) -> Iterator[Text]:
         yield Text(
             _pause_line(each, zone), style="yellow" if each.caused_by is PausedBy.PERSON else "bold red"
         )
+    for waiting in looks.unapproved:
+        since = f"{waiting.fell_due_at.astimezone(zone):{_MOMENT}}"
+        words = (
+            f"{waiting.mailing}: due since {since}, waits for approval: `convenor approve {waiting.mailing}`"
+        )
+        yield Text(words, style="bold yellow")
     for slowed in looks.slowdowns:
         words = f"{slowed.relay} asked for fewer letters: {slowed.per_minute:.0f} a minute. {slowed.reason}"
         yield Text(words.strip(), style="yellow")

@@ -204,6 +204,22 @@ def check(wording: Wording, *languages: str | None) -> list[Problem]:
     return list(dict.fromkeys(problems))
 
 
+def check_letter(wording: Wording, kind: MailingKind, language: str) -> list[Problem]:
+    """As `check`, of one kind of letter in one language alone; of the others nothing is said."""
+    paths = [f"{kind}/{language}.{part}" for part in PARTS]
+    problems = [
+        problem for path in paths if path in wording.texts for problem in fence.read(wording.texts, path)
+    ]
+    problems += [
+        Problem(file=path, message=f"is larger than {LONGEST_PART // 1024} kB")
+        for path in paths
+        if len(wording.texts.get(path, "").encode()) > LONGEST_PART
+    ]
+    problems += [Problem(file=path, message="is missing") for path in _missing(wording, kind, language)]
+    problems += _tried(wording, kind, language, {problem.file for problem in problems})
+    return list(dict.fromkeys(problems))
+
+
 def _missing(wording: Wording, kind: str, language: str) -> list[str]:
     paths = [f"{kind}/{language}.{part}" for part in PARTS]
     return [path for path in paths if path not in wording.texts]

@@ -238,9 +238,9 @@ def roster(c: Connection, event: str) -> list[Member]:
     return list(each_listed(c, event))
 
 
-def each_listed(c: Connection, event: str) -> Iterator[Member]:
-    """As `roster`, one after the other: a list may be longer than memory."""
-    for rows in _listed(c, event):
+def each_listed(c: Connection, event: str, after: int = 0) -> Iterator[Member]:
+    """As `roster`, one after the other: a list may be longer than memory. Those whose id is above `after`."""
+    for rows in _listed(c, event, after):
         for row, answers in _with_answers(c, rows):
             yield _member(row, answers, ())
 
@@ -256,9 +256,9 @@ def members(c: Connection, event: str, mailing: str, anchor: str) -> Iterator[Me
             yield _member(row, answers, tuple(had.get(row.id, ())))
 
 
-def _listed(c: Connection, event: str) -> Iterator[Sequence[Row[Any]]]:
+def _listed(c: Connection, event: str, after: int = 0) -> Iterator[Sequence[Row[Any]]]:
     query = _people().where(recipient.c.event == event, recipient.c.left_at.is_(None))
-    query, last = query.order_by(recipient.c.id).limit(CHUNK), 0
+    query, last = query.order_by(recipient.c.id).limit(CHUNK), after
     while rows := c.execute(query.where(recipient.c.id > last)).all():
         yield rows
         last = rows[-1].id

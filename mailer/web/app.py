@@ -15,14 +15,14 @@ from mailer.web import pages
 from mailer.web.delegate import feed, personal, public, unsubscribe
 from mailer.web.gate import Gate
 from mailer.web.office import Office
-from mailer.web.organiser import account, replies, status, timetable, tray
+from mailer.web.organiser import account, mailings, replies, status, timetable, tray
 from mailer.web.organiser.door import Door
 
 
 def create_app(office: Office) -> FastAPI:
     """All pages for one office. They read the office's clock and no other; GET changes nothing."""
     app = FastAPI(title="Convenor", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    for routed in (timetable, replies, tray, status, account, personal, feed, public, unsubscribe):
+    for routed in (timetable, mailings, replies, tray, status, account, personal, feed, public, unsubscribe):
         app.include_router(routed.routes(office))
     _add_plumbing(app, office)
     app.mount("/static", StaticFiles(directory=pages.STATIC))

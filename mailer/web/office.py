@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mailer.composition.composing import Sender
+from mailer.delivery.envelope import Parcel
+from mailer.delivery.outcome import Outcome
 from mailer.delivery.profiles import TRAY, Profile
 from mailer.delivery.tray import Tray
 from mailer.outbox.database import Database
@@ -16,7 +18,8 @@ class Office:
 
     `tray` is None when letters leave through a mail server; `profile` is what that bears. `notes` gives sentences
     shown on top. `languages` are those a person may choose to be written to in. `is_demo`: the example is shown, whose
-    letters stay in the tray, and whoever sits at this machine needs no account.
+    letters stay in the tray, and whoever sits at this machine needs no account. `post` sends a letter to try, and says
+    through what; None: there is no trying.
     """
 
     database: Database
@@ -28,3 +31,4 @@ class Office:
     profile: Profile = TRAY
     languages: tuple[str, ...] = ("ar", "en", "fr")
     is_demo: bool = False
+    post: Callable[[Parcel], tuple[Outcome, str]] | None = None

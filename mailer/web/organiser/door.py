@@ -146,6 +146,8 @@ def _is_ours(headers: Headers) -> bool:
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is not None and site not in {"same-origin", "none"}:
         return False
+    if origin == "null":  # of forms on pages that send no referrer (Fetch 3.2)
+        return site == "same-origin"
     if origin is not None:
         return urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
     return site is not None

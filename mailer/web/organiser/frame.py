@@ -11,6 +11,7 @@ from mailer.web.organiser.door import somebody
 
 PAGES = (
     ("timetable", "/", "Timetable"),
+    ("mailings", "/mailings", "Mailings"),
     ("replies", "/replies", "Answers"),
     ("tray", "/tray", "Tray"),
 )
