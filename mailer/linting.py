@@ -25,7 +25,6 @@ LONGEST_SUBJECT = 78
 
 _LINK = re.compile(r"https?://[^\s<>\"')\]]+")
 _HREF = re.compile(r'href="([^"]+)"')
-_NEEDED = ("links.page", "recipient.addressed_as")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +70,19 @@ def _translations(mailing: Mailing, texts: Wording, languages: Collection[str]) 
 
 
 def _placeholders(mailing: Mailing, texts: Wording) -> Iterator[Finding]:
-    for language in wording.languages_of(texts, mailing.kind):
-        parts = [texts.texts[f"{mailing.kind}/{language}.{part}"] for part in wording.PARTS[1:]]
-        for name in _NEEDED:
-            if any(name not in part for part in parts):
-                said = f"{{{{ {name} }}}} is not in every part: {PLACEHOLDERS[name]}"
-                yield Finding(about=f"Placeholders, {language}", says=said, is_doubtful=True)
+    """What one language tells its readers and another leaves out. How people are addressed is each language's own."""
+    languages = wording.languages_of(texts, mailing.kind)
+    used = {language: _used(texts, mailing, language) for language in languages}
+    for language in languages:
+        if never := sorted(used.get(wording.FALLBACK, frozenset()) - used[language]):
+            said = f"never used, though {wording.FALLBACK} has them: {', '.join(never)}"
+            yield Finding(about=f"Placeholders, {language}", says=said, is_doubtful=True)
+
+
+def _used(texts: Wording, mailing: Mailing, language: str) -> frozenset[str]:
+    whole = "\n".join(texts.texts[f"{mailing.kind}/{language}.{part}"] for part in wording.PARTS)
+    told = (name for name in PLACEHOLDERS if not name.startswith("recipient."))
+    return frozenset(name for name in told if re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", whole))
 
 
 def _size(letter: Composed) -> Iterator[Finding]:

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from playwright.sync_api import Browser
 from sqlalchemy import event as sql_event
 
 from mailer.agenda.model import Approval
 from mailer.composition.wording import PARTS
 from mailer.outbox import agendas, audit
 from mailer.outbox.schema import Role
+from mailer.web.serving import reserve, serve
 from tests.conference import EVENT, FOCAL_POINT, PRACTITIONER, RECIPIENTS
+from tests.judges import axe
 from tests.web.desk import Desk, open_desk
 from tests.web.test_door import OURS, _signed_in
 
@@ -301,3 +304,20 @@ def test_a_long_list_is_read_a_page_at_a_time(tmp_path: Path) -> None:
     assert "3,000" in page.text
     assert "The next</a>" in page.text
     assert len(asked) < 60
+
+
+@pytest.mark.parametrize(
+    "path", ["/mailings", "/mailings/agenda", "/mailings/update", "/mailings/invitation/wording/ar"]
+)
+def test_the_pages_are_for_everybody(calm_desk: Desk, chromium: Browser, path: str) -> None:
+    if reason := axe.missing():
+        pytest.skip(reason)
+    with serve(calm_desk.office, reserve(0)) as address, chromium.new_context(bypass_csp=True) as context:
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(address + path)
+        for width, scheme in ((390, "dark"), (800, "light"), (1440, "light")):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert axe.judge(page) == []

@@ -215,12 +215,9 @@ def _refused(found: list[str]) -> HTMLResponse:
 
 
 def _bare(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    headers = {
-        **_FRAME,
-        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'self'; frame-ancestors 'self'",
-    }
+    """A page for the frame alone, which may do as little as a letter."""
     values.setdefault("direction", direction_of(values.get("language", "en")))
-    return pages.page(template, status=status, headers=headers, **values)
+    return pages.page(template, status=status, headers=_FRAME, **values)
 
 
 _SAID = {

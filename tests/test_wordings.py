@@ -1,0 +1,182 @@
+"""The wording in force: what the desk keeps is what is sent, and neither it nor the folder undoes the other unseen."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from mailer import errand as errands
+from mailer import opening
+from mailer.errand import Errand, errand
+from mailer.errors import BadInput
+from mailer.opening import open_event
+from mailer.outbox import editions, letters, wordings
+from mailer.parts import TEMPLATES
+from mailer.service import Service
+from mailer.settings import EXAMPLE, ROOT, VARIABLES
+
+PATH = "invitation/en.txt"
+OTHER = "report/en.txt"
+
+
+@dataclass(frozen=True)
+class Both:
+    """The templates folder, and the desk."""
+
+    folder: Path
+    this: Errand
+
+    def write(self, path: str, more: str = "P.S. from the folder\n") -> None:
+        file = self.folder / path
+        file.write_text(file.read_text("utf-8") + more, "utf-8")
+
+    def reword(self, path: str = PATH, more: str = "P.S. from the desk\n") -> None:
+        service = self.service()
+        texts = service.wording()
+        service.choose_wording(texts.with_texts({path: texts.texts[path] + more}), "Anna", self.this.now)
+
+    def service(self) -> Service:
+        found, _ = self.this.read()
+        return Service(
+            database=self.this.database, event=found.event.key, sender=self.this.sender, texts=found.texts
+        )
+
+    def apply(self) -> tuple[str, ...]:
+        found, latest = self.this.read()
+        difference = self.this.difference(found, latest)
+        self.this.publish(found, difference.seen)
+        return difference.wording
+
+    def restart(self) -> tuple[str, ...]:
+        opened = open_event(EXAMPLE, self.this.settings, self.this.database, self.this.now)
+        opened.publish_if_first(self.service(), self.this.now)
+        return opened.notes
+
+    @property
+    def in_force(self) -> str:
+        return self.service().wording().texts[PATH]
+
+
+@pytest.fixture
+def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Both]:
+    """The example, published, with a folder of templates of its own."""
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable.name, raising=False)
+    monkeypatch.setenv("CONVENOR_DATABASE_URL", f"sqlite:///{tmp_path}/convenor.db")
+    monkeypatch.setenv("CONVENOR_SECRET_KEY", "k" * 32)
+    monkeypatch.chdir(ROOT)
+    folder = tmp_path / "templates"
+    copytree(TEMPLATES, folder)
+    for module in (opening, errands):
+        monkeypatch.setattr(module, "TEMPLATES", folder)
+    with errand(None) as this:
+        both = Both(folder, this)
+        both.apply()
+        yield both
+
+
+def test_what_the_desk_keeps_is_what_is_sent(both: Both) -> None:
+    both.reword()
+    service = both.service()
+    service.plan(both.this.now + timedelta(minutes=1))
+
+    with both.this.database.reading() as c:
+        row = letters.search(c, service.event, mailing="invitation", limit=1)[0]
+    assert "P.S. from the desk" in both.this.letter("invitation", row.recipient.address, None).text or (
+        service.compose(row).language != "en"
+    )
+    assert row.wording == service.wording().digest
+
+
+def test_an_edit_follows_into_letters_that_have_not_left(both: Both) -> None:
+    service = both.service()
+    service.plan(both.this.now + timedelta(minutes=1))
+    both.reword()
+
+    with both.this.database.reading() as c:
+        kept = {row.wording for row in letters.search(c, service.event, mailing="invitation")}
+    assert kept == {service.wording().digest}
+
+
+def test_apply_takes_files_that_have_changed(both: Both) -> None:
+    both.write(PATH)
+
+    assert both.apply() == (PATH,)
+    assert "P.S. from the folder" in both.in_force
+    assert both.apply() == ()
+
+
+def test_a_restart_takes_files_that_have_changed(both: Both) -> None:
+    both.write(PATH)
+    assert "P.S." not in both.in_force
+
+    assert both.restart() == ()
+    assert "P.S. from the folder" in both.in_force
+
+
+@pytest.mark.parametrize("again", [Both.apply, Both.restart])
+def test_files_that_are_as_they_were_undo_nothing(both: Both, again: object) -> None:
+    both.reword()
+
+    assert again(both) == ()  # type: ignore[operator]
+    assert "P.S. from the desk" in both.in_force
+
+
+def test_where_both_were_changed_the_desk_stands_and_a_person_is_told(both: Both) -> None:
+    both.reword()
+    both.write(OTHER)
+
+    (note,) = both.restart()
+    assert "convenor wording --export" in note
+    assert both.apply() == ()
+    assert "P.S. from the desk" in both.in_force
+
+
+def test_what_is_exported_is_the_beginning_again(both: Both) -> None:
+    both.reword()
+    assert both.this.wording_differs() == (PATH,)
+    assert both.this.export_wording(both.folder) == (PATH,)
+
+    assert "P.S. from the desk" in (both.folder / PATH).read_text("utf-8")
+    assert both.this.wording_differs() == ()
+    both.write(PATH)
+    assert both.apply() == (PATH,)
+    assert "P.S. from the folder" in both.in_force
+
+
+def test_the_folders_is_taken_when_a_person_says_so(both: Both) -> None:
+    both.reword()
+    both.write(OTHER)
+
+    assert both.this.take_wording() == (PATH, OTHER)
+    assert "P.S." not in both.in_force
+    assert both.restart() == ()
+
+
+def test_a_broken_folder_is_not_taken(both: Both) -> None:
+    both.write(PATH, "{{ nothing }}")
+
+    with pytest.raises(BadInput, match="'nothing' is not known"):
+        both.this.take_wording()
+    assert "nothing }}" not in both.in_force
+
+
+def test_each_kind_whose_words_changed_has_a_new_edition(both: Both) -> None:
+    event = both.service().event
+    both.reword(OTHER)
+
+    with both.this.database.reading() as c:
+        assert editions.last_editor(c, event, "report") == "Anna"
+        assert editions.last_editor(c, event, "invitation") != "Anna"
+        newest, before = wordings.history(c, event)
+    assert (newest.by, newest.is_edited, before.is_edited) == ("Anna", True, False)
+    assert newest.files == before.digest
+
+
+def test_an_edit_that_changes_nothing_is_none(both: Both) -> None:
+    service = both.service()
+
+    assert not service.choose_wording(service.wording(), "Anna", both.this.now)
