@@ -81,7 +81,7 @@ def _placeholders(mailing: Mailing, texts: Wording) -> Iterator[Finding]:
 
 def _used(texts: Wording, mailing: Mailing, language: str) -> frozenset[str]:
     whole = "\n".join(texts.texts[f"{mailing.kind}/{language}.{part}"] for part in wording.PARTS)
-    told = (name for name in PLACEHOLDERS if not name.startswith("recipient."))
+    told = (name for name in PLACEHOLDERS if "." in name and not name.startswith("recipient."))
     return frozenset(name for name in told if re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", whole))
 
 

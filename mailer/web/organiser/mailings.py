@@ -2,6 +2,7 @@
 `releasing`'s.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
@@ -40,7 +41,7 @@ Part = Literal["html", "text"]
 Light = Literal["", "light", "dark"]
 
 _MOST_OCCASIONS = 8
-_SCHEME = "@media (prefers-color-scheme: dark)"
+_DARK = re.compile(r"@media\s*\(\s*prefers-color-scheme\s*:\s*dark\s*\)")
 _FRAME = {"Content-Security-Policy": LETTER_POLICY, "X-Frame-Options": "SAMEORIGIN"}
 
 
@@ -200,7 +201,7 @@ def _framed_letter(letter: Composed, light: str, part: str) -> HTMLResponse:
         return framed_text(letter)
     source = caught.for_the_frame(letter.html)
     if light:
-        source = source.replace(_SCHEME, "@media all" if light == "dark" else "@media not all")
+        source = _DARK.sub("@media all" if light == "dark" else "@media not all", source)
     return HTMLResponse(source, headers=_FRAME)
 
 
