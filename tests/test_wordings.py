@@ -1,19 +1,25 @@
 """The wording in force: what the desk keeps is what is sent, and neither it nor the folder undoes the other unseen."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, ignore_patterns
 
 import pytest
 
+from mailer import dossier, opening
 from mailer import errand as errands
-from mailer import opening
+from mailer.composition import wording
+from mailer.composition.composing import Sender
+from mailer.composition.links import Signer
+from mailer.composition.wording import Wording
 from mailer.errand import Errand, errand
 from mailer.errors import BadInput
 from mailer.opening import open_event
 from mailer.outbox import editions, letters, wordings
+from mailer.outbox.database import open_database
 from mailer.parts import TEMPLATES
 from mailer.service import Service
 from mailer.settings import EXAMPLE, ROOT, VARIABLES
@@ -39,10 +45,9 @@ class Both:
         service.choose_wording(texts.with_texts({path: texts.texts[path] + more}), "Anna", self.this.now)
 
     def service(self) -> Service:
-        found, _ = self.this.read()
-        return Service(
-            database=self.this.database, event=found.event.key, sender=self.this.sender, texts=found.texts
-        )
+        """It knows no wording but the one in force."""
+        nothing, key = Wording(texts={}), self.this.event_key()
+        return Service(database=self.this.database, event=key, sender=self.this.sender, texts=nothing)
 
     def apply(self) -> tuple[str, ...]:
         found, latest = self.this.read()
@@ -60,45 +65,50 @@ class Both:
         return self.service().wording().texts[PATH]
 
 
-@pytest.fixture
-def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Both]:
-    """The example, published, with a folder of templates of its own."""
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in VARIABLES:
         monkeypatch.delenv(variable.name, raising=False)
-    monkeypatch.setenv("CONVENOR_DATABASE_URL", f"sqlite:///{tmp_path}/convenor.db")
     monkeypatch.setenv("CONVENOR_SECRET_KEY", "k" * 32)
     monkeypatch.chdir(ROOT)
-    folder = tmp_path / "templates"
-    copytree(TEMPLATES, folder)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example, published from a folder with English alone: reading what all letters say takes its time."""
+    place = tmp_path_factory.mktemp("published")
+    copytree(TEMPLATES, place / "templates", ignore=ignore_patterns("fr.*", "ar.*"))
+    texts, latest = wording.load(place / "templates"), None
+    with closing(open_database(f"sqlite:///{place}/convenor.db")) as database:
+        found = dossier.read(EXAMPLE, today=date(2027, 1, 4), templates=place / "templates")
+        sender = Sender(signer=Signer(b"k" * 32), base_url="https://conference.example")
+        service = Service(database=database, event=found.event.key, sender=sender, texts=texts)
+        latest, _ = service.publish(found.event, found.recipients, datetime(2027, 1, 4, 8, tzinfo=UTC))
+    assert latest.number == 1
+    return place
+
+
+@pytest.fixture
+def both(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Both]:
+    copytree(published, tmp_path / "own")
+    monkeypatch.setenv("CONVENOR_DATABASE_URL", f"sqlite:///{tmp_path}/own/convenor.db")
+    folder = tmp_path / "own" / "templates"
     for module in (opening, errands):
         monkeypatch.setattr(module, "TEMPLATES", folder)
     with errand(None) as this:
-        both = Both(folder, this)
-        both.apply()
-        yield both
+        yield Both(folder, this)
 
 
-def test_what_the_desk_keeps_is_what_is_sent(both: Both) -> None:
+def test_what_the_desk_keeps_is_what_is_sent_also_by_letters_that_are_written(both: Both) -> None:
     both.reword()
     service = both.service()
-    service.plan(both.this.now + timedelta(minutes=1))
+    service.plan(datetime(2027, 1, 4, 9, tzinfo=UTC))
+    both.reword(more="P.P.S.\n")
 
     with both.this.database.reading() as c:
-        row = letters.search(c, service.event, mailing="invitation", limit=1)[0]
-    assert "P.S. from the desk" in both.this.letter("invitation", row.recipient.address, None).text or (
-        service.compose(row).language != "en"
-    )
-    assert row.wording == service.wording().digest
-
-
-def test_an_edit_follows_into_letters_that_have_not_left(both: Both) -> None:
-    service = both.service()
-    service.plan(both.this.now + timedelta(minutes=1))
-    both.reword()
-
-    with both.this.database.reading() as c:
-        kept = {row.wording for row in letters.search(c, service.event, mailing="invitation")}
-    assert kept == {service.wording().digest}
+        rows = letters.search(c, service.event, mailing="invitation")
+    assert {row.wording for row in rows} == {service.wording().digest}
+    assert "P.S. from the desk\nP.P.S." in service.wording().texts[PATH]
 
 
 def test_apply_takes_files_that_have_changed(both: Both) -> None:
