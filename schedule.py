@@ -17,7 +17,7 @@ from mailer.heartbeat import Heartbeat
 from mailer.opening import Notes, is_there, open_event, setup_of
 from mailer.outbox.database import open_database
 from mailer.outlook import outlook
-from mailer.parts import elapsed, open_parts, sender_of, utc_now
+from mailer.parts import elapsed, open_parts, send_by_hand, sender_of, utc_now
 from mailer.standing import standing
 from mailer.web.beginning import await_event
 from mailer.web.office import Office
@@ -55,6 +55,7 @@ def main(arguments: list[str]) -> int:
                 languages=languages_of(opened.texts, MailingKind.INVITATION),
                 is_demo=opened.is_example and parts.tray is not None, texts=opened.texts,
                 setup=setup_of(path, settings, lambda address: errand(now=utc_now()).send_test(address)),
+                post=partial(send_by_hand, settings),
             )  # fmt: skip
             heartbeat = Heartbeat(parts, clock)
             with serve(office, listener) as address:

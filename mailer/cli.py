@@ -378,6 +378,60 @@ def stop(
         print(f"Stopped: {stopped} unsent letter{'' if stopped == 1 else 's'} of {mailing or 'the event'}.")
 
 
+@app.command(epilog="Example: convenor approve invitation")
+def approve(
+    mailing: MailingKey = None,
+    event: EventOption = None,
+    json: Json = False,
+    take_back: Annotated[bool, typer.Option("--take-back", help="End the approval instead.")] = False,
+) -> None:
+    """Approve a mailing as it is now, where the event asks for it; without a mailing, show what is approved."""
+    from mailer import terminal
+    from mailer.errand import by_hand, errand
+
+    with errand(event) as this:
+        releasing, zone = this.releasing(), this.zone()
+        if mailing and take_back:
+            releasing.take_back(mailing, by_hand(), this.now)
+        elif mailing:
+            releasing.approve(mailing, by_hand(), this.now)
+        sights = [each for each in releasing.sights(this.now) if mailing in {None, each.mailing.key}]
+    if json:
+        _print_json({"mailings": [{"mailing": s.mailing.key, "approved": s.is_approved, "asked": s.is_asked,
+                                   "digest": s.matter.digest, "changed": s.changed} for s in sights]})  # fmt: skip
+    else:
+        terminal.print_sights(sights, zone)
+
+
+@app.command("wording", epilog="Example: convenor wording --export")
+def wording_in_force(
+    event: EventOption = None,
+    export: Annotated[bool, typer.Option("--export", help="Write the desk's into templates/.")] = False,
+    take: Annotated[bool, typer.Option("--take", help="Put that of templates/ in force.")] = False,
+    json: Json = False,
+) -> None:
+    """How the wording that letters are sent in differs from templates/; bring the two together."""
+    from mailer.errand import errand
+    from mailer.errors import ConvenorError
+    from mailer.parts import TEMPLATES
+
+    if export and take:
+        raise ConvenorError("--export and --take are two ways: name one")
+    with errand(event) as this:
+        if export:
+            did, paths = "Written", this.export_wording(TEMPLATES)
+        elif take:
+            did, paths = "Taken", this.take_wording()
+        else:
+            did, paths = "Another at the desk", this.wording_differs()
+    if json:
+        _print_json({"did": did.lower(), "files": paths})
+    else:
+        print(
+            "\n".join(f"{did}: templates/{path}" for path in paths) or "The desk and templates/ say the same."
+        )
+
+
 app.add_typer(letters_cli.app, name="letters")
 app.add_typer(inbox_cli.app, name="inbox")
 app.add_typer(links_cli.app, name="links")

@@ -28,7 +28,7 @@ def correct_address(
         ConvenorError: it is no address, or the same; nobody on the list has the old one, or somebody has the new.
     """
     try:
-        new = cells.address(cells.clean(written))
+        new = cells.address_in(cells.clean(written))
     except ValueError as error:
         said = str(error)
         raise ConvenorError(f"it {said}" if said.startswith(("has ", "holds ")) else said) from None
@@ -36,7 +36,7 @@ def correct_address(
         raise ConvenorError(f"{new} is the address that stands in the list")
     with database.writing() as transaction:
         done = people.readdress(
-            transaction, event, address, new, now, lambda each: signer.handle(event, each)
+            transaction, event, address, new, now, lambda each: signer.handle(event, each), by=by
         )
         if not done:
             raise ConvenorError(

@@ -3,9 +3,10 @@
 Joins files, database and composition for the command line. What is printed is left to `terminal`.
 """
 
+import getpass
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,13 +17,12 @@ from mailer.agenda import reading as agenda_reading
 from mailer.agenda.model import AgendaVersion, Event, Mailing
 from mailer.composition import wording
 from mailer.composition.composing import Composed, Sender, compose
+from mailer.composition.wording import Wording
 from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.profiles import TRAY, Profile
-from mailer.delivery.single import send_one
-from mailer.delivery.tray import TrayServer
 from mailer.dossier import Dossier
-from mailer.errors import ConvenorError, Problem
+from mailer.errors import BadInput, ConvenorError, Problem
 from mailer.exporting import InForce
 from mailer.holding import Hold
 from mailer.mending import Mending, is_about_entries
@@ -30,18 +30,18 @@ from mailer.opening import key_in, read_dossier, shown
 from mailer.outbox import agendas, audit, drafts, flags, people
 from mailer.outbox.database import Database, open_database
 from mailer.outlook import Outlook, outlook
-from mailer.parts import TEMPLATES, open_tray, sender_of, token_source, utc_now
+from mailer.parts import TEMPLATES, send_by_hand, sender_of, utc_now
 from mailer.planned import Planned
 from mailer.planning import due
 from mailer.planning.due import Occasion
 from mailer.publishing import Difference, Publishing
 from mailer.recipients.model import Recipient, Role
+from mailer.releasing import Releasing, wording_in_force
 from mailer.replies import Replies, replies
 from mailer.service import Service
 from mailer.settings import EXAMPLE, Settings
 from mailer.settings import load as load_settings
 from mailer.standing import Standing, standing
-from mailer.witnesses import THE_TRAY
 
 EXAMPLE_BEGINS_ON = datetime(2027, 1, 4, 8, tzinfo=UTC)
 """When the rehearsal of an example that is not published begins, so that its letters are the same every day."""
@@ -121,7 +121,10 @@ class Errand:
 
     def difference(self, found: Dossier, latest: AgendaVersion | None) -> Difference:
         """What publishing the files now would change, and which letters would leave at once because of it."""
-        return self.publishing().difference(found, latest)
+        difference = self.publishing().difference(found, latest)
+        with self.database.reading() as transaction:
+            in_force = wording_in_force(transaction, found.event.key, found.texts).texts
+        return replace(difference, wording=found.texts.differs(in_force))
 
     def mending(self, found: Dossier | None = None) -> Mending:
         """The event's calendars, with the words of its files. Raises BadInput when those are wrong."""
@@ -145,8 +148,55 @@ class Errand:
         service = Service(
             database=self.database, event=found.event.key, sender=self.sender, texts=found.texts
         )
-        version, _ = service.publish(found.event, found.recipients, utc_now(), seen=seen)
+        version, _ = service.publish(
+            found.event, found.recipients, utc_now(), seen=seen, by=by_hand(), takes_files=True
+        )
         return version
+
+    def releasing(self) -> Releasing:
+        """The event's mailings, to be approved. Raises ConvenorError when nothing is published."""
+        return Releasing(database=self.database, event=self.event_key())
+
+    def export_wording(self, folder: Path) -> tuple[str, ...]:
+        """Write the wording in force into the folder of templates; the files that were another before.
+
+        Raises:
+            ConvenorError: nothing of the event is published, or a file cannot be written.
+        """
+        service = self._service(Wording(texts={}))
+        texts = service.wording()
+        try:
+            there = wording.load(folder) if folder.is_dir() else Wording(texts={})
+            changed = texts.differs(there.texts)
+            for path in changed:
+                wording.write(folder, path, texts.texts.get(path))
+        except OSError as error:
+            raise ConvenorError(f"{folder} cannot be written: {error.strerror}") from None
+        if folder.resolve() == TEMPLATES.resolve():
+            service.choose_wording(texts, by_hand(), self.now, from_files=True)
+        return changed
+
+    def wording_differs(self) -> tuple[str, ...]:
+        """The files of the folder that are others than the wording in force."""
+        return self._service(Wording(texts={})).wording().differs(wording.load(TEMPLATES).texts)
+
+    def take_wording(self) -> tuple[str, ...]:
+        """Put the wording of the folder in force in the place of the desk's; the files that differ.
+
+        Raises:
+            BadInput: the folder's is not sound.
+        """
+        texts = wording.load(TEMPLATES)
+        problems = wording.check(texts)
+        if any(not problem.warning for problem in problems):
+            raise BadInput(problems)
+        service = self._service(texts)
+        changed = texts.differs(service.wording().texts)
+        service.choose_wording(texts, by_hand(), self.now, from_files=True)
+        return changed
+
+    def _service(self, texts: Wording) -> Service:
+        return Service(database=self.database, event=self.event_key(), sender=self.sender, texts=texts)
 
     def plan(self) -> tuple[list[Planned], ZoneInfo, list[Problem]]:
         """Every occasion of the timetable in the order of time, the venue's zone, and what comes too late."""
@@ -232,15 +282,7 @@ class Errand:
         occasion = due.occasion(version, mailing, _anchor(version.event, mailing, None), None)
         composed = self._compose(version, found, mailing, reader, occasion)
         parcel = Parcel(0, self.sender.return_path_of(0) or composed.return_path, address, composed.raw)
-        if self.settings.relay:
-            tokens = token_source(self.settings, utc_now)
-            token = tokens.token_now() if tokens else ""
-            return send_one(self.settings.relay, parcel, token=token), str(self.settings.relay)
-        server = TrayServer(open_tray(self.settings), clock=utc_now)
-        try:
-            return send_one(server.start(), parcel), THE_TRAY
-        finally:
-            server.stop()
+        return send_by_hand(self.settings, parcel)
 
     def rehearsal_version(self) -> tuple[Dossier, AgendaVersion]:
         """What is rehearsed: the version in force or the one publishing would make, from a moment that stays.
@@ -271,6 +313,14 @@ class Errand:
             due_at=occasion.due_at, dated_at=occasion.due_at, texts=found.texts, sender=self.sender,
             handle=handle,
         )  # fmt: skip
+
+
+def by_hand() -> str:
+    """Who acts at the command line: the system's name of the person, where it has one."""
+    try:
+        return f"{getpass.getuser()} (command line)"
+    except (OSError, KeyError, ImportError):
+        return "the command line"
 
 
 def _mailing(event: Event, key: str) -> Mailing:

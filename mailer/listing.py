@@ -153,7 +153,13 @@ class Listing:
         self, transaction: Transaction, said: Sequence[Recipient], gone: Sequence[str]
     ) -> RosterChange:
         change = people.save_some(
-            transaction, self.event, said, gone, self.now, lambda a: self.handle_of(self.event, a, 0)
+            transaction,
+            self.event,
+            said,
+            gone,
+            self.now,
+            lambda a: self.handle_of(self.event, a, 0),
+            by=self.who,
         )
         version = agendas.latest(transaction, self.event)
         if version is not None:

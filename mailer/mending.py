@@ -19,6 +19,7 @@ from mailer.outbox import agendas, ledger, people
 from mailer.outbox.database import Database, Transaction
 from mailer.planning.due import Occasion
 from mailer.recipients.model import Recipient
+from mailer.releasing import wording_in_force
 from mailer.service import Service
 
 EVERYONE = "everyone"
@@ -167,11 +168,17 @@ class Mending:
             latest = _latest(transaction, event)
             if not seen.moved_by_rules and latest.number != seen.version.number:
                 raise ConvenorError("the agenda has changed meanwhile: look at the ledger again")
-            agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
+            texts = self._in_force(transaction, event)
             version_of = calendars.versions_in(transaction, event)
             now_stale = calendars.overview(transaction, latest, version_of, self.now).stale
             both = [each for each in now_stale if each in seen.stale]
-            return calendars.heal(transaction, latest, both, self.texts.digest, self.now)
+            return calendars.heal(transaction, latest, both, texts.digest, self.now)
+
+    def _in_force(self, transaction: Transaction, event: str) -> Wording:
+        """The words such letters are sent in, and which are kept."""
+        texts = wording_in_force(transaction, event, self.texts)
+        agendas.keep_wording(transaction, texts.digest, texts.texts)
+        return texts
 
     def _publish_by_the_clock(self, seen: Overview) -> None:
         event = seen.version.event.key
@@ -192,10 +199,10 @@ class Mending:
             ids = ledger.ids_of(transaction, event, [address])
             if address == EVERYONE:
                 ids = [holder.id for holder in ledger.holders(transaction, event) if holder.left_at is None]
-            agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
+            texts = self._in_force(transaction, event)
             version_of = calendars.versions_in(transaction, event)
             letters = calendars.correct(
-                transaction, latest, version_of, ids, wording=self.texts.digest, now=self.now
+                transaction, latest, version_of, ids, wording=texts.digest, now=self.now
             )
         if not letters:
             raise ConvenorError(f"{address} holds no entry of this event, or has unsubscribed")

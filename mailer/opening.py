@@ -18,9 +18,10 @@ from mailer.composition.wording import Wording
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.tray import IN_THE_TRAY
 from mailer.dossier import Dossier
-from mailer.errors import BadInput, ConvenorError
-from mailer.outbox import agendas, letters, people, preferences
+from mailer.errors import BadInput, ConvenorError, Problem
+from mailer.outbox import agendas, letters, people, preferences, wordings
 from mailer.outbox.database import Database, Transaction
+from mailer.outbox.wordings import Choice
 from mailer.parts import TEMPLATES
 from mailer.recipients.model import Recipient
 from mailer.service import Service
@@ -39,8 +40,11 @@ class Opened:
     notes: tuple[str, ...] = ()
 
     def publish_if_first(self, service: Service, now: datetime) -> None:
+        """Publish what waits; or have templates that changed since the last start be the ones in force."""
         if self.dossier:
             service.publish(self.dossier.event, self.dossier.recipients, now)
+        elif service.wording() != self.texts:
+            service.choose_wording(self.texts, wordings.FROM_FILES, now, from_files=True)
 
 
 def read_dossier(
@@ -60,7 +64,31 @@ def read_dossier(
         found = dossier.read(path, today=begun_on, templates=TEMPLATES, sender=settings.sender)
     with database.reading() as transaction:
         listed = preferences.as_preferred(transaction, found.event.key, found.recipients)
+        choice = wordings.in_force(transaction, found.event.key)
+        found = _with_wording(transaction, found, choice) if choice else found
     return replace(found, recipients=tuple(listed)), latest
+
+
+def _with_wording(transaction: Transaction, found: Dossier, choice: Choice) -> Dossier:
+    """What was edited at the desk stands, until the folder is changed; what was not, gives way to the folder.
+
+    Where both were changed, the desk's stands, and a person is to bring them together.
+    """
+    files = found.texts.digest
+    if files == choice.digest or not (choice.is_edited or files == choice.files):
+        return found
+    texts = Wording(texts=agendas.wording(transaction, choice.digest))
+    if files == choice.files:
+        return replace(found, texts=texts)
+    both = Problem(
+        file=shown(TEMPLATES),
+        message=f"has changed, and so has the wording at the desk ({choice.by}), which stands: {_BOTH}",
+        warning=True,
+    )
+    return replace(found, texts=texts, warnings=(*found.warnings, both))
+
+
+_BOTH = "`convenor wording --export` writes the desk's into the folder, `convenor wording --take` takes the folder's"
 
 
 def open_event(path: Path, settings: Settings, database: Database, now: datetime) -> Opened:
@@ -86,11 +114,14 @@ def _opened(path: Path, database: Database, found: Dossier, latest: AgendaVersio
         return Opened(event=found.event.key, texts=found.texts, is_example=found.event.example, dossier=found)
     with database.reading() as transaction:
         listed = [member.recipient for member in people.roster(transaction, found.event.key)]
+    notes = tuple(str(each) for each in found.warnings if each.file == shown(TEMPLATES))
     if latest.event == found.event and same_people(listed, found.recipients):
-        return Opened(event=found.event.key, texts=found.texts, is_example=latest.event.example)
+        return Opened(event=found.event.key, texts=found.texts, is_example=latest.event.example, notes=notes)
     with database.reading() as transaction:
         note = _drift(transaction, path, found, latest)
-    return Opened(event=found.event.key, texts=found.texts, is_example=latest.event.example, notes=(note,))
+    return Opened(
+        event=found.event.key, texts=found.texts, is_example=latest.event.example, notes=(note, *notes)
+    )
 
 
 def _drift(transaction: Transaction, path: Path, found: Dossier, latest: AgendaVersion) -> str:
@@ -223,7 +254,8 @@ def _sound_wording(database: Database, event: str, error: BadInput) -> Wording:
     except BadInput:
         pass
     with database.reading() as transaction:
-        kept = letters.last_wording(transaction, event)
+        choice = wordings.in_force(transaction, event)
+        kept = choice.digest if choice else letters.last_wording(transaction, event)
         if kept is None:
             raise error
         return Wording(texts=agendas.wording(transaction, kept))

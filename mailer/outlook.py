@@ -8,24 +8,35 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+from mailer.agenda.model import Approval
 from mailer.delivery import forecast
 from mailer.delivery.forecast import Run
 from mailer.delivery.profiles import Profile
 from mailer.delivery.retrying import NOTICES
 from mailer.lately import Lately
-from mailer.outbox import flags, pauses, slowdowns, tallies
+from mailer.outbox import approvals, flags, pauses, slowdowns, tallies
 from mailer.outbox.database import Database, Transaction
-from mailer.outbox.letter import LetterState
+from mailer.outbox.letter import UNSENT, LetterState
 from mailer.outbox.pauses import Pause, is_held
 from mailer.outbox.schema import PausedBy
 from mailer.outbox.slowdowns import Slowdown
-from mailer.standing import LONG_LIST, Standing
+from mailer.standing import LONG_LIST, OccasionStanding, Stage, Standing
 
 S = LetterState
 
 ABOUT_TO_LEAVE = frozenset({S.WAITING, S.CLAIMED, S.LEAVING})
 
 _MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unapproved:
+    """A mailing that fell due and leaves when somebody has approved it; `letters` it would bring, or has waiting."""
+
+    mailing: str
+    title: str
+    fell_due_at: datetime
+    letters: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +53,16 @@ class Outlook:
     ends_at: Mapping[str, datetime | None] = field(default_factory=dict)
     held: int = 0
     left_lately: int | None = None
+    unapproved: tuple[Unapproved, ...] = ()
 
     @property
     def alerts(self) -> tuple[Pause, ...]:
         """Pauses that no person made: somebody must see to what caused them, and resume."""
         return tuple(each for each in self.pauses if each.caused_by is not PausedBy.PERSON)
+
+    def asks_about(self, mailing: str) -> bool:
+        """Whether a mailing waits to be approved."""
+        return any(each.mailing == mailing for each in self.unapproved)
 
     def holds(self, mailing: str) -> bool:
         """Whether a mailing is paused, by itself or with everything."""
@@ -60,13 +76,16 @@ def outlook(database: Database, profile: Profile, found: Standing, now: datetime
         paused = pauses.paused(transaction, event)
         slowed = slowdowns.slowdowns(transaction, now)
         put_off = tallies.put_off_for(transaction, event, now, NOTICES)
+        unapproved = _unapproved(transaction, found, now)
+        held = {each.mailing for each in paused} | {each.mailing for each in unapproved}
         pace = partial(_per_minute, database, profile, slowed, now)
-        held = flags.held_letters(transaction, event)
-        leaving = _leaving(found, {each.mailing for each in paused}, held)
+        staying = flags.held_letters(transaction, event)
+        leaving = _leaving(found, held, staying)
         ends_at = _ends_at(transaction, profile, leaving, pace, now)
     return Outlook(
         pauses=tuple(paused), slowdowns=tuple(slowed), put_off=tuple(put_off), ends_at=ends_at,
-        held=sum(held.values()), left_lately=_left_lately(database, now) if ends_at else None,
+        held=sum(staying.values()), left_lately=_left_lately(database, now) if ends_at else None,
+        unapproved=tuple(unapproved),
     )  # fmt: skip
 
 
@@ -82,6 +101,31 @@ def _leaving(found: Standing, paused: set[str], held: Mapping[str, int]) -> list
             if letters:
                 leaving.append((mailing.mailing, Run(due_at=occasion.due_at, letters=letters)))
     return leaving
+
+
+def _unapproved(transaction: Transaction, found: Standing, now: datetime) -> list[Unapproved]:
+    """What is due and not approved, the longest first."""
+    version = found.version
+    if version.event.approval is Approval.NONE:
+        return []
+    approved = approvals.standing(transaction, version.event.key)
+    waiting = []
+    for mailing in found.mailings:
+        late = [o for o in mailing.occasions if _waits(o, now)] if mailing.mailing not in approved else []
+        if late:
+            letters = sum(o.expected + sum(o.counts.get(state, 0) for state in UNSENT) for o in late)
+            waiting.append(
+                Unapproved(
+                    mailing=mailing.mailing, title=mailing.title, fell_due_at=late[0].due_at, letters=letters
+                )
+            )
+    return sorted(waiting, key=lambda each: each.fell_due_at)
+
+
+def _waits(occasion: OccasionStanding, now: datetime) -> bool:
+    """Whether it is due and useful, and has letters that have not left, or none yet."""
+    is_unsent = occasion.stage is Stage.PLANNED or any(occasion.counts.get(state, 0) for state in UNSENT)
+    return occasion.due_at <= now < occasion.useful_until and is_unsent
 
 
 def _ends_at(

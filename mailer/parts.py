@@ -37,7 +37,7 @@ from mailer.outbox.database import Database
 from mailer.outbox.identity import Installation, machine_id
 from mailer.service import Service
 from mailer.settings import ROOT, Settings
-from mailer.witnesses import SentWitness, TrayWitness, Witness
+from mailer.witnesses import THE_TRAY, SentWitness, TrayWitness, Witness
 
 TEMPLATES = ROOT / "templates"
 
@@ -160,6 +160,23 @@ def forwarder_of(settings: Settings, service: Service, relay: Relay, tokens: Tok
         answerer=answerer_of(settings),
         send=send,
     )
+
+
+def send_by_hand(settings: Settings, parcel: Parcel) -> tuple[Outcome, str]:
+    """Send one letter that is in no outbox, through the mail server that is set or into the tray; and which that was.
+
+    Raises:
+        ConvenorError: no token to sign in with, or no line to the mail server.
+    """
+    if settings.relay:
+        tokens = token_source(settings, utc_now)
+        token = tokens.token_now() if tokens else ""
+        return send_one(settings.relay, parcel, token=token), str(settings.relay)
+    server = TrayServer(open_tray(settings), clock=utc_now)
+    try:
+        return send_one(server.start(), parcel), THE_TRAY
+    finally:
+        server.stop()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,10 +40,11 @@ class Difference:
     left: tuple[str, ...]
     due_at_once: dict[str, int]
     consequences: Consequences = NOTHING
+    wording: tuple[str, ...] = ()
 
     @property
     def anything(self) -> bool:
-        return bool(self.changes or self.added or self.changed or self.left)
+        return bool(self.changes or self.added or self.changed or self.left or self.wording)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from mailer.agenda.model import AgendaVersion, Mailing
+from mailer.agenda.model import AgendaVersion, Approval, Mailing
 from mailer.composition.composing import Sender, message_id_of
 from mailer.composition.wording import Wording
 from mailer.delivery.relay import Relay
@@ -111,7 +111,9 @@ def rehearse(
 def _stage(
     version: AgendaVersion, recipients: Sequence[Recipient], sender: Sender, texts: Wording
 ) -> Iterator[tuple[Service, Tray, Relay]]:
-    """A database and a tray that vanish with the curtain."""
+    """A database and a tray that vanish with the curtain. Nobody is asked to approve anything."""
+    released = version.event.model_copy(update={"approval": Approval.NONE})
+    version = version.model_copy(update={"event": released})
     with tempfile.TemporaryDirectory(prefix="convenor-rehearsal-") as folder:
         database = open_database(f"sqlite:///{folder}/rehearsal.db", durable=False)
         tray = Tray(Path(folder) / "tray.db", durable=False)

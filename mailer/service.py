@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Event as Signal
 from typing import Self
 
-from mailer import calendars, confirming, listing
+from mailer import calendars, confirming, listing, releasing
 from mailer.agenda import changes
 from mailer.agenda.model import AgendaVersion, Event
 from mailer.agenda.upkeep import Upkeep
@@ -27,7 +27,7 @@ from mailer.dispatch.crew import Hired, InAThread
 from mailer.dispatch.desk import Clock, Delivered, Desk
 from mailer.dispatch.orders import Route
 from mailer.errors import StoreError
-from mailer.outbox import agendas, claims, ledger, naming, occasions, people, tallies
+from mailer.outbox import agendas, claims, ledger, naming, occasions, people, tallies, wordings
 from mailer.outbox.claimed import ClaimedLetter
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letters import LetterRow
@@ -47,6 +47,8 @@ CALENDARS_EVERY = timedelta(minutes=1)
 
 CALENDARS_SOON = timedelta(seconds=5)
 """How soon after an answer or a new list: what follows from those is due a minute later at the earliest."""
+
+UNAPPROVED = "was not approved in time"
 
 
 def owner_name() -> str:
@@ -96,11 +98,15 @@ class Service:
         now: datetime,
         *,
         seen: tuple[int, datetime] | None = None,
+        by: str = "",
+        takes_files: bool = False,
     ) -> tuple[AgendaVersion, RosterChange]:
         """Make the event's agenda and its list of people the ones in force, in one transaction.
 
         A version is only made when the agenda differs from the one in force. `seen`: the version's number (0 for
-        none) and the moment of the list's last change, as whoever decided to publish saw them.
+        none) and the moment of the list's last change, as whoever decided to publish saw them. `by` is their name,
+        where it is known. `takes_files`: the service's texts are the files', and to be in force from now on; they are
+        at the first publication.
 
         Raises:
             StoreError: somebody else published at the same time.
@@ -110,7 +116,7 @@ class Service:
             known = (found.number if found else 0, people.changed_at(transaction, event.key))
             if seen not in {None, known}:
                 raise StoreError("somebody else has published meanwhile: look at the difference again")
-            return self.publish_in(transaction, event, recipients, now)
+            return self.publish_in(transaction, event, recipients, now, by=by, takes_files=takes_files)
 
     def publish_in(
         self,
@@ -119,25 +125,62 @@ class Service:
         recipients: Sequence[Recipient],
         now: datetime,
         *,
+        by: str = "",
         published_by: str = "",
+        takes_files: bool = False,
     ) -> tuple[AgendaVersion, RosterChange]:
-        """`publish` in a transaction of the caller's, who has looked whether somebody else published meanwhile."""
-        version = agendas.latest(transaction, event.key)
+        """`publish` in a transaction of the caller's, who has looked whether somebody else published meanwhile.
+
+        `published_by` is whoever publishes on the desk.
+        """
+        version, by = agendas.latest(transaction, event.key), by or published_by
+        is_renewed, choice = False, wordings.in_force(transaction, event.key)
+        if choice is None or (takes_files and choice.digest != self.texts.digest):
+            digest, kept = self.texts.digest, self.texts.texts
+            is_renewed = wordings.choose(
+                transaction, event.key, digest, kept, by or wordings.FROM_FILES, now, from_files=True
+            )
+        texts = releasing.wording_in_force(transaction, event.key, self.texts)
         if version is None or version.event != event:
-            at = now.replace(microsecond=0)
+            is_renewed, at = True, now.replace(microsecond=0)
             version = changes.next_version(version, event, at, published_by=published_by)
-            agendas.publish(transaction, version)
-            agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
+            agendas.publish(transaction, version, by)
             occasions.withdraw_upkeep(transaction, event.key, "the agenda has changed again", now)
-            occasions.follow_version(transaction, event.key, version.number, self.texts.digest)
             calendars.catch_up(transaction, event.key, now)
+        if is_renewed:
+            occasions.follow_version(transaction, event.key, version.number, texts.digest)
         if key := self.sender.signer.naming_to_keep:
             naming.keep_naming_key(transaction, event.key, key)
         roster = people.save_roster(
-            transaction, event.key, recipients, now, lambda a: self.sender.signer.handle(event.key, a)
+            transaction, event.key, recipients, now, lambda a: self.sender.signer.handle(event.key, a), by=by
         )
         listing.follow(transaction, version, now)
         return version, roster
+
+    def choose_wording(self, texts: Wording, by: str, now: datetime, *, from_files: bool = False) -> bool:
+        """Have letters written in these words from now on, those among them that have not left; whether that differs.
+
+        Who has looked at the words is not asked here: whoever chooses them has.
+        """
+        with self.database.writing() as transaction:
+            return self.put_in_force(transaction, texts, by, now, from_files=from_files)
+
+    def put_in_force(
+        self, transaction: Transaction, texts: Wording, by: str, now: datetime, *, from_files: bool = False
+    ) -> bool:
+        """As `choose_wording`, in a transaction that does more."""
+        chosen = wordings.choose(
+            transaction, self.event, texts.digest, texts.texts, by, now, from_files=from_files
+        )
+        version = agendas.latest(transaction, self.event)
+        if chosen and version:
+            occasions.follow_version(transaction, self.event, version.number, texts.digest)
+        return chosen
+
+    def wording(self) -> Wording:
+        """The wording in force."""
+        with self.database.reading() as transaction:
+            return releasing.wording_in_force(transaction, self.event, self.texts)
 
     # ── planning ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -149,6 +192,8 @@ class Service:
                 return None
             timetable = due.occasions(version, people.zones(transaction, self.event))
             changed_at = max(version.published_at + SECOND, people.changed_at(transaction, self.event))
+            texts = self._texts(transaction)
+            released = releasing.look_again(transaction, version, texts, now)
             listing.follow_timetable(transaction, self.event, timetable, now)
             if self._followed.get(self.event) != changed_at:
                 self._withdraw_unasked(transaction, version, now)
@@ -156,13 +201,25 @@ class Service:
             opened_at = {stored.identity: stored.opened_at for stored in opened if not stored.withdrawn_at}
             for occasion in timetable:
                 if due.is_to_be_opened(version, occasion, now, opened_at.get(occasion.identity), changed_at):
-                    self._expand(transaction, version, occasion, now)
+                    is_released = occasion.mailing in released
+                    if is_released or now >= occasion.useful_until:
+                        self._expand(transaction, version, occasion, texts, now, is_released=is_released)
             if self._is_time_for_calendars(version, changed_at, now):
-                self._keep_calendars_right(transaction, version, changed_at, now)
+                self._keep_calendars_right(transaction, version, changed_at, texts, now)
             occasions.expire(transaction, now)
         self._followed[self.event] = changed_at
         moments = (due.next_due_at(timetable, now), self._calendars.next_at)
         return min(filter(None, moments), default=None)
+
+    def _texts(self, transaction: Transaction) -> Wording:
+        """The wording in force: what was chosen last, here or at the desk."""
+        choice = wordings.in_force(transaction, self.event)
+        if choice is None or choice.digest == self.texts.digest:
+            agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
+            return self.texts
+        if choice.digest not in self._wordings:
+            self._wordings[choice.digest] = Wording(texts=agendas.wording(transaction, choice.digest))
+        return self._wordings[choice.digest]
 
     def _is_time_for_calendars(self, version: AgendaVersion, changed_at: datetime, now: datetime) -> bool:
         """After every publication, when a letter is due, soon after answers, and once in a while: doubts end, and
@@ -176,13 +233,17 @@ class Service:
         return is_due or now >= seen.looked_at + rests_for
 
     def _keep_calendars_right(
-        self, transaction: Transaction, version: AgendaVersion, changed_at: datetime, now: datetime
+        self,
+        transaction: Transaction,
+        version: AgendaVersion,
+        changed_at: datetime,
+        texts: Wording,
+        now: datetime,
     ) -> None:
-        agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
         those = calendars.entries(version, calendars.versions_in(transaction, self.event, self._versions))
         moments = (
-            calendars.keep_right(transaction, self.event, those, self.texts.digest, now),
-            confirming.confirm(transaction, version, self.texts.digest, now),
+            calendars.keep_right(transaction, self.event, those, texts.digest, now),
+            confirming.confirm(transaction, version, texts.digest, now),
         )
         self._calendars.next_at = min(filter(None, moments), default=None)
         self._calendars.version = version.number
@@ -200,10 +261,16 @@ class Service:
                 occasions.withdraw_letters(transaction, stored.id, unasked, "no longer in the audience", now)
 
     def _expand(
-        self, transaction: Transaction, version: AgendaVersion, occasion: Occasion, now: datetime
+        self,
+        transaction: Transaction,
+        version: AgendaVersion,
+        occasion: Occasion,
+        texts: Wording,
+        now: datetime,
+        *,
+        is_released: bool,
     ) -> None:
-        """The letters of one occasion, all or none of them."""
-        agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
+        """The letters of one occasion, all or none of them. What was not released while it was useful is missed."""
         occasion_id = occasions.open_occasion(transaction, version.event.key, occasion, now)
         members = people.members(transaction, version.event.key, occasion.mailing, occasion.anchor)
         version_of = calendars.versions_in(transaction, version.event.key, self._versions)
@@ -214,12 +281,13 @@ class Service:
             for member in members:
                 judgement = due.judge(version, occasion, member, now)
                 if judgement.verdict is not Verdict.SKIP:
+                    is_missed = judgement.verdict is Verdict.MISS
                     yield NewLetter(
                         member_id=member.id,
                         state=STATE_OF[judgement.verdict],
-                        reason=judgement.reason,
+                        reason=judgement.reason if is_released or not is_missed else UNAPPROVED,
                         version=version.number,
-                        wording=self.texts.digest,
+                        wording=texts.digest,
                         dated_at=dated_at,
                         upkeep=upkeep.get(member.id),
                     )

@@ -33,6 +33,7 @@ from mailer.planned import Planned
 from mailer.planning.entries import Effect
 from mailer.publishing import Difference
 from mailer.rehearsal import Heard, Rehearsal
+from mailer.releasing import Sight
 from mailer.standing import MailingStanding, Stage, Standing
 
 S = LetterState
@@ -158,6 +159,12 @@ def _held_up(looks: Outlook, zone: ZoneInfo) -> Iterator[Text]:
         yield Text(
             _pause_line(each, zone), style="yellow" if each.caused_by is PausedBy.PERSON else "bold red"
         )
+    for waiting in looks.unapproved:
+        since = f"{waiting.fell_due_at.astimezone(zone):{_MOMENT}}"
+        words = (
+            f"{waiting.mailing}: due since {since}, waits for approval: `convenor approve {waiting.mailing}`"
+        )
+        yield Text(words, style="bold yellow")
     for slowed in looks.slowdowns:
         words = f"{slowed.relay} asked for fewer letters: {slowed.per_minute:.0f} a minute. {slowed.reason}"
         yield Text(words.strip(), style="yellow")
@@ -259,6 +266,23 @@ def print_resumed(ended: Sequence[Pause], paused: Sequence[Pause], zone: ZoneInf
         _print(Text(f"Still held: {_pause_line(each, zone)}", style="yellow"))
 
 
+def print_sights(sights: Sequence[Sight], zone: ZoneInfo) -> None:
+    """Each mailing with its approval."""
+    for each in sights:
+        key, last = each.mailing.key, each.last
+        if not each.is_asked:
+            _print(Text(f"{key}: leaves by itself; this event asks for no approval"))
+        elif each.is_approved and last:
+            by = f"{last.by}, {last.at.astimezone(zone):%-d %b %Y, %H:%M}"
+            _print(Text(f"{key}: approved by {by} ({each.matter.digest[:12]})", style="green"))
+        else:
+            why = f" again: {' and '.join(each.changed)} changed" if each.changed else ""
+            since = (
+                f", due since {each.fell_due_at.astimezone(zone):%-d %b, %H:%M}" if each.fell_due_at else ""
+            )
+            _print(Text(f"{key}: to be approved{why}{since}", style="yellow"))
+
+
 def print_dossier(found: Dossier) -> None:
     """A sound event in a few lines, after what its organiser should know all the same."""
     event = found.event
@@ -293,6 +317,8 @@ def print_difference(difference: Difference, found: Dossier) -> None:
     ):  # fmt: skip
         if addresses:
             _print(Text(f"  people {what}: {len(addresses)}  ({_few(addresses)})"))
+    if difference.wording:
+        _print(Text(f"  wording changed: {len(difference.wording)}  ({_few(difference.wording)})"))
     _print(Text())
     for mailing, letters in difference.due_at_once.items():
         words = f"  Leaves at once: {mailing}, {_counted(letters)}"

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from mailer.agenda.model import OF_ITSELF, CalendarPart, Key, Line, MailingKind, SessionKind
+from mailer.agenda.model import OF_ITSELF, Approval, CalendarPart, Key, Line, MailingKind, SessionKind
 
 Text = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
 """Text of several lines, without other control characters."""
@@ -56,6 +56,7 @@ class EventTable(_Table):
     assumed_minutes: Number = Field(default=15, ge=1, le=24 * 60)
     cancelled: Annotated[bool, Field(strict=True)] = False
     quiet_minutes: Number = Field(default=10, ge=0, le=24 * 60)
+    approval: Approval = Approval.NONE
     venue: VenueTable
     organiser: OrganiserTable
 

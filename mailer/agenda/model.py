@@ -52,6 +52,14 @@ class SessionKind(StrEnum):
     CLOSING = "closing"
 
 
+class Approval(StrEnum):
+    """Who must have seen a mailing before it leaves: nobody, one person, or another than whoever last changed it."""
+
+    NONE = "none"
+    ONE = "one"
+    FOUR_EYES = "four eyes"
+
+
 class CalendarPart(StrEnum):
     """What a mailing carries for the calendar.
 
@@ -187,7 +195,8 @@ class Event(_Frozen):
 
     `called_off` are sessions that will not take place: no part of the agenda, kept so that they can be reinstated.
 
-    A change waits for `quiet_minutes` after it was published, so that those after it are told with it.
+    A change waits for `quiet_minutes` after it was published, so that those after it are told with it. `approval` says
+    who must have seen a mailing before it leaves.
     """
 
     key: Key
@@ -205,6 +214,7 @@ class Event(_Frozen):
     quiet_minutes: int = 10
     public: bool = False
     called_off: tuple[Session, ...] = ()
+    approval: Approval = Approval.NONE
 
     @property
     def zone(self) -> ZoneInfo:

@@ -168,6 +168,7 @@ def _event(document: Mapping[str, Any], report: _Report, today: date) -> Event:
         example=event.example,
         cancelled=event.cancelled,
         quiet_minutes=event.quiet_minutes,
+        approval=event.approval,
         public=event.public,
         called_off=_in_order(each for path, each in timed if is_off[path]),
     )

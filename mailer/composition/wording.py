@@ -44,6 +44,15 @@ class Wording:
                 whole.update(len(piece.encode()).to_bytes(8, "big") + piece.encode())
         return whole.hexdigest()
 
+    def differs(self, other: Mapping[str, str]) -> tuple[str, ...]:
+        """The paths whose texts are others in `other`, or there alone, in alphabetical order."""
+        paths = self.texts.keys() | other.keys()
+        return tuple(sorted(path for path in paths if self.texts.get(path) != other.get(path)))
+
+    def with_texts(self, changed: Mapping[str, str]) -> "Wording":
+        """The same with these texts in the place of their paths' former ones."""
+        return Wording(texts={**self.texts, **changed})
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Wording) and self.digest == other.digest
 
@@ -84,6 +93,22 @@ def load(folder: Path) -> Wording:
     if problems:
         raise BadInput(problems)
     return Wording(texts=texts)
+
+
+def write(folder: Path, path: str, text: str | None) -> None:
+    """One text back into the templates folder, whole or not at all; nothing of it where there is no text any more.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    file = folder / path
+    if text is None:
+        file.unlink(missing_ok=True)
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    written = file.with_name(f".{file.name}.new")
+    written.write_text(text, encoding="utf-8", newline="")
+    written.replace(file)
 
 
 def languages_of(wording: Wording, kind: MailingKind) -> tuple[str, ...]:
@@ -186,6 +211,22 @@ def _faults(wording: Wording) -> tuple[Problem, ...]:
         for language in languages_of(wording, kind):
             problems += _tried(wording, kind, language, refused)
     return tuple(dict.fromkeys(problems))
+
+
+def check_letter(wording: Wording, kind: MailingKind, language: str) -> list[Problem]:
+    """As `check`, of one kind of letter in one language alone; of the others nothing is said."""
+    paths = [f"{kind}/{language}.{part}" for part in PARTS]
+    problems = [
+        problem for path in paths if path in wording.texts for problem in fence.read(wording.texts, path)
+    ]
+    problems += [
+        Problem(file=path, message=f"is larger than {LONGEST_PART // 1024} kB")
+        for path in paths
+        if len(wording.texts.get(path, "").encode()) > LONGEST_PART
+    ]
+    problems += [Problem(file=path, message="is missing") for path in _missing(wording, kind, language)]
+    problems += _tried(wording, kind, language, {problem.file for problem in problems})
+    return list(dict.fromkeys(problems))
 
 
 def _missing(wording: Wording, kind: str, language: str) -> list[str]:

@@ -21,7 +21,7 @@ from mailer.dispatch.hand import Hand
 from mailer.dispatch.lessons import Lessons
 from mailer.dispatch.orders import Key, Order, Report
 from mailer.dispatch.signing_in import SigningIn
-from mailer.outbox import agendas, claims, doubts, ledger, pauses, tallies
+from mailer.outbox import agendas, approvals, claims, doubts, ledger, pauses, tallies
 from mailer.outbox.claimed import Change, ClaimedLetter, SentEntry, WrittenFrom
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import Happening
@@ -164,7 +164,7 @@ class Desk:
             return self._is_pacing
         try:
             with self._database.writing() as transaction:
-                held = pauses.held(transaction, self._event)
+                held = pauses.held(transaction, self._event) | approvals.held(transaction, self._event)
                 allowed = [change for change, mailing in asked if not pauses.is_held(mailing, held)]
                 known = self._keep(transaction, [*self._given_up(transaction, now), *allowed], now)
                 self._lessons.keep(transaction, now)

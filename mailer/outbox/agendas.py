@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from mailer.agenda.model import AgendaVersion, Event
+from mailer.agenda.model import AgendaVersion, Approval, Event
 from mailer.errors import StoreError
-from mailer.outbox import schema
+from mailer.outbox import editions, schema
 from mailer.outbox.database import insert
 
 _versions = schema.agenda_version
@@ -47,8 +47,8 @@ def was_published(c: Connection, event: Event, *, before: int) -> bool:
     return any(version(c, event.key, number).event == event for number, _ in numbers)
 
 
-def publish(c: Connection, published: AgendaVersion) -> None:
-    """Keep a version under its number, for good.
+def publish(c: Connection, published: AgendaVersion, by: str = "") -> None:
+    """Keep a version under its number, for good. `by` is whoever publishes it, where that is known.
 
     Raises:
         StoreError: the number is taken: somebody else published since the latest version was read.
@@ -65,6 +65,8 @@ def publish(c: Connection, published: AgendaVersion) -> None:
             f"version {published.number} of '{published.event.key}' has been published by somebody else; "
             "look at what changed, then publish again"
         )
+    needs = published.event.approval is not Approval.NONE
+    editions.raised(c, published.event.key, editions.AGENDA, by, published.published_at, needs_approval=needs)
 
 
 def event_keys(c: Connection) -> list[str]:

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_
 
 from mailer.agenda.model import MailingKind
 from mailer.errors import StoreError
+from mailer.outbox.approvals import APPROVED
 from mailer.outbox.claimed import Change, ClaimedLetter
 from mailer.outbox.database import as_moment, as_stored, fetch, many, run
 from mailer.outbox.ledger import enter
@@ -80,9 +81,9 @@ def claim(
     The earliest due come first. Where domains have `shares`, letters beyond those are passed over and stay as they
     are, and the next come in their place.
 
-    Not those past their usefulness, put off until later, or of a withdrawn occasion. A letter whose reader
-    has meanwhile unsubscribed or left is suppressed or withdrawn instead. On PostgreSQL what somebody else
-    is claiming at this moment is passed over.
+    Not those past their usefulness, put off until later, of a withdrawn occasion, paused, or unapproved. A
+    letter whose reader has meanwhile unsubscribed or left is suppressed or withdrawn instead. On PostgreSQL what
+    somebody else is claiming at this moment is passed over.
     """
     claimed: list[ClaimedLetter] = []
     while len(claimed) < limit:
@@ -144,7 +145,8 @@ JOIN occasion o ON o.id = l.occasion_id
 JOIN recipient r ON r.id = l.recipient_id
 JOIN recipient_revision v ON v.recipient_id = l.recipient_id AND v.number = l.revision
 WHERE l.state IN ({_written(CLAIMABLE)}) AND l.next_attempt_at <= ? AND o.useful_until > ?
-  AND o.withdrawn_at IS NULL AND o.event = coalesce(?, o.event) AND {NOT_HELD}"""  # noqa: S608 - the states are ours
+  AND o.withdrawn_at IS NULL AND o.event = coalesce(?, o.event) AND {NOT_HELD}
+  AND {APPROVED}"""  # noqa: S608 - the states are ours
 _FIRST = "\nORDER BY l.next_attempt_at, l.id LIMIT ?"
 _BUT_TO = {
     "sqlite": """

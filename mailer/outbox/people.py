@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from mailer.agenda.rules import EVENT
 from mailer.errors import StoreError
-from mailer.outbox import finding
+from mailer.outbox import editions, finding
 from mailer.outbox.database import insert
 from mailer.outbox.letter import UNSENT, Happening, LetterState
 from mailer.outbox.moving import CHUNK, chunks, locked, move, rewrite
@@ -93,9 +93,16 @@ class RosterCounts:
 
 
 def save_roster(
-    c: Connection, event: str, recipients: Sequence[Recipient], now: datetime, handle_of: Callable[[str], str]
+    c: Connection,
+    event: str,
+    recipients: Sequence[Recipient],
+    now: datetime,
+    handle_of: Callable[[str], str],
+    *,
+    by: str = "",
 ) -> RosterChange:
-    """Make this the event's list. `handle_of` gives a new address its name in links.
+    """Make this the event's list. `handle_of` gives a new address its name in links; `by` is whoever saves it, where
+    that is known.
 
     Unsent letters follow to what the list now says of their readers; those of readers who left are withdrawn. What
     somebody chose on their page stands above the list.
@@ -103,11 +110,18 @@ def save_roster(
     Raises:
         StoreError: an address stands twice in the list, or somebody else saved a list at this moment.
     """
-    return _change(c, event, recipients, _known(c, event), now, handle_of)
+    return _change(c, event, recipients, _known(c, event), now, handle_of, by=by)
 
 
 def readdress(
-    c: Connection, event: str, address: str, new: str, now: datetime, handle_of: Callable[[str], str]
+    c: Connection,
+    event: str,
+    address: str,
+    new: str,
+    now: datetime,
+    handle_of: Callable[[str], str],
+    *,
+    by: str = "",
 ) -> bool:
     """Have somebody on the list stand in it at another address, with all else that it says of them; whether they did.
 
@@ -119,7 +133,7 @@ def readdress(
     if old is None or old.left_at is not None or (taken is not None and taken.left_at is None):
         return False
     said = Recipient.model_validate_json(old.document).model_copy(update={"address": new})
-    save_some(c, event, [said], [address], now, handle_of)
+    save_some(c, event, [said], [address], now, handle_of, by=by)
     return True
 
 
@@ -130,6 +144,8 @@ def save_some(
     gone: Sequence[str],
     now: datetime,
     handle_of: Callable[[str], str],
+    *,
+    by: str = "",
 ) -> RosterChange:
     """As `save_roster`, of these people alone: `said` are on the list from now on, as this says; whoever has one of
     the addresses `gone` is on it no more; everybody else stays as they are.
@@ -138,7 +154,7 @@ def save_some(
         StoreError: an address stands in `said` twice, or somebody else saved a list at this moment.
     """
     keys = {_key(each.address) for each in said} | set(map(_key, gone))
-    return _change(c, event, said, _known(c, event, keys), now, handle_of)
+    return _change(c, event, said, _known(c, event, keys), now, handle_of, by=by)
 
 
 def _change(
@@ -148,6 +164,8 @@ def _change(
     known: Mapping[str, Row[Any]],
     now: datetime,
     handle_of: Callable[[str], str],
+    *,
+    by: str,
 ) -> RosterChange:
     """Make `recipients` all that is listed of those who are `known`, and of those who are new."""
     listed = _by_key(as_preferred(c, event, recipients))
@@ -167,6 +185,7 @@ def _change(
         move(c, _letters_of(ids), Happening.WITHDRAWN, now, LEFT)
     if new or back or changed or left:
         _touch(c, event, now)
+        editions.raised(c, event, editions.RECIPIENTS, by, now)
     came_back = {row.id for row, _ in back}
     return RosterChange(
         added=tuple(each.address for each in [*new, *(each for _, each in back)]),
@@ -322,9 +341,9 @@ def roster(c: Connection, event: str) -> list[Member]:
     return list(each_listed(c, event))
 
 
-def each_listed(c: Connection, event: str) -> Iterator[Member]:
-    """As `roster`, one after the other: a list may be longer than memory."""
-    for rows in _listed(c, event):
+def each_listed(c: Connection, event: str, after: int = 0) -> Iterator[Member]:
+    """As `roster`, one after the other: a list may be longer than memory. Those whose id is above `after`."""
+    for rows in _listed(c, event, after):
         for row, answers in _with_answers(c, rows):
             yield _member(row, answers, ())
 
@@ -347,9 +366,9 @@ def members(c: Connection, event: str, mailing: str, anchor: str) -> Iterator[Me
             yield _member(row, answers, tuple(had.get(row.id, ())))
 
 
-def _listed(c: Connection, event: str) -> Iterator[Sequence[Row[Any]]]:
+def _listed(c: Connection, event: str, after: int = 0) -> Iterator[Sequence[Row[Any]]]:
     query = _people().where(recipient.c.event == event, recipient.c.left_at.is_(None))
-    query, last = query.order_by(recipient.c.id).limit(CHUNK), 0
+    query, last = query.order_by(recipient.c.id).limit(CHUNK), after
     while rows := c.execute(query.where(recipient.c.id > last)).all():
         yield rows
         last = rows[-1].id

@@ -398,6 +398,64 @@ letter_history = Table(
     Index(None, "letter_id"),
 )
 
+wording_choice = Table(
+    "wording_choice",
+    metadata,
+    Column("event", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("digest", Text, ForeignKey(wording.c.digest), nullable=False),
+    Column("files", Text, ForeignKey(wording.c.digest), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+)
+"""Which wording an event's letters are written with: the choice with the highest number is in force. `files` is the
+digest of the templates folder as it was last taken in.
+"""
+
+edition = Table(
+    "edition",
+    metadata,
+    Column("event", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("what", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("needs_approval", Boolean, nullable=False),
+)
+"""Every change of what an event's letters are made of: the agenda, the list, the wording of a kind; and who made it.
+The highest number is the present one; `needs_approval` says whether it lets letters leave unapproved.
+"""
+
+approval = Table(
+    "approval",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("event", Text, nullable=False),
+    Column("mailing", Text, nullable=False),
+    Column("agenda", Text, nullable=False),
+    Column("wording", Text, nullable=False),
+    Column("recipients", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("edition", Integer, nullable=False),
+    Column("ended_at", Instant),
+    Column("reason", Text, nullable=False),
+    Index(None, "event", "mailing"),
+)
+"""What was approved, as SHA-256 of its three parts. It stands until `ended_at`; `edition` is the newest of which it is
+known that it says the same.
+"""
+
+_STANDS = approval.c.ended_at.is_(None)
+Index(
+    "uq_approval_stands",
+    approval.c.event,
+    approval.c.mailing,
+    unique=True,
+    sqlite_where=_STANDS,
+    postgresql_where=_STANDS,
+)
+
 pause = Table(
     "pause",
     metadata,

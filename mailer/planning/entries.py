@@ -182,7 +182,7 @@ class Entries:
             for each in anchors
             if self._is_wanted(holder, each, holder.held.get(each))
         )  # fmt: skip
-        stamped_at = max(stamped_at, *self._newer_stamps(holder, told))
+        stamped_at = max((stamped_at, *self._newer_stamps(holder, told)))
         return Upkeep(cause=Cause.AGENDA, since=self.latest.number, stamped_at=stamped_at, told=told)
 
     # ── one entry ────────────────────────────────────────────────────────────────────────────────────────────

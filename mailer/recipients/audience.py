@@ -120,6 +120,31 @@ def matches(audience: Audience, recipient: Recipient, *, answers: Mapping[str, s
             return _holds(statement, recipient, answers, anchor)
 
 
+def may_match(audience: Audience, recipient: Recipient) -> bool:
+    """Whether the recipient could belong to it, whatever they answer, choose and prefer: what is theirs to decide (an
+    answer, a session, a language) is left open.
+    """
+    return _possible(audience, recipient) is not False
+
+
+def _possible(audience: Audience, recipient: Recipient) -> bool | None:
+    """None where it depends on what the recipient decides."""
+    match audience:
+        case Not(part=part):
+            found = _possible(part, recipient)
+            return None if found is None else not found
+        case All(parts=parts):
+            each = [_possible(part, recipient) for part in parts]
+            return False if False in each else None if None in each else True
+        case Some(parts=parts):
+            each = [_possible(part, recipient) for part in parts]
+            return True if True in each else None if None in each else False
+        case Answered() | Chose() | OneOf(subject=Subject.ANSWER | Subject.LANGUAGE):
+            return None
+        case statement:
+            return _holds(statement, recipient, {}, EVENT)
+
+
 def check(text: str, *, sessions: Collection[str], per_session: bool) -> list[str]:
     """All that is wrong with an audience, each as a sentence; an empty list when nothing is.
 

@@ -83,7 +83,7 @@ def _line(text: str) -> str:
     return text
 
 
-def address(text: str) -> str:
+def address_in(text: str) -> str:
     """RFC 5321 with a punycode domain; a local part that is not ASCII stays as it is (RFC 6531)."""
     if not text:
         raise ValueError("has no address")
@@ -202,7 +202,7 @@ def _several(text: str) -> tuple[str, ...]:
 
 
 COLUMNS: Mapping[str, Callable[[str], object]] = {
-    "email": address,
+    "email": address_in,
     "given_name": _line,
     "family_name": _line,
     "title": _line,

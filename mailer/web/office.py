@@ -6,6 +6,8 @@ from datetime import datetime
 
 from mailer.composition.composing import Sender
 from mailer.composition.wording import Wording
+from mailer.delivery.envelope import Parcel
+from mailer.delivery.outcome import Outcome
 from mailer.delivery.profiles import TRAY, Profile
 from mailer.delivery.tray import Tray
 from mailer.outbox.database import Database
@@ -19,7 +21,8 @@ class Office:
     `tray` is None when letters leave through a mail server; `profile` is what that bears. `notes` gives sentences
     shown on top. `languages` are those a person may choose to be written to in. `is_demo`: the example is shown, whose
     letters stay in the tray, and whoever sits at this machine needs no account. `texts` are what letters are written
-    from. `setup` is for beginning an event, and is not there where none can be begun.
+    from. `setup` is for beginning an event, and is not there where none can be begun. `post` sends a letter to try, and
+    says through what; None: there is no trying.
     """
 
     database: Database
@@ -33,3 +36,4 @@ class Office:
     is_demo: bool = False
     setup: Setup | None = None
     texts: Wording = field(default_factory=lambda: Wording(texts={}))
+    post: Callable[[Parcel], tuple[Outcome, str]] | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from mailer.composition import wording
 from mailer.composition.composing import Sender
 from mailer.composition.links import Purpose, Signer
 from mailer.delivery.relay import Relay
+from mailer.delivery.single import send_one
 from mailer.delivery.tray import Tray, TrayServer
 from mailer.outbox.database import Database, open_database
 from mailer.outbox.schema import metadata
@@ -105,9 +106,9 @@ def open_desk(
     service = Service(database=database, event=event, sender=sender, texts=texts)
     server = TrayServer(tray, clock=clock)
     try:
-        yield Desk(
-            database=database, tray=tray, relay=server.start(), service=service, clock=clock, office=office
-        )
+        relay = server.start()
+        office = replace(office, post=lambda parcel: (send_one(relay, parcel), "the tray"))
+        yield Desk(database=database, tray=tray, relay=relay, service=service, clock=clock, office=office)
     finally:
         server.stop()
         database.close()

@@ -47,6 +47,8 @@ LETTERS = {
     "agenda": ("agenda", "en", 800, "light"),
     "agenda-phone": ("agenda", "en", 390, "light"),
 }
+JOURNEYS = {"mailing", "wording"}
+"""Taken by `tests/journeys` on their way."""
 
 
 def test_every_picture_the_documents_show_is_one_of_these() -> None:

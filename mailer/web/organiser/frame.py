@@ -13,6 +13,7 @@ PAGES = (
     ("timetable", "/", "Timetable"),
     ("agenda", "/agenda", "Agenda"),
     ("people", "/people", "People"),
+    ("mailings", "/mailings", "Mailings"),
     ("outbox", "/outbox", "Outbox"),
     ("replies", "/replies", "Answers"),
     ("rehearsal", "/rehearsal", "Rehearsal"),

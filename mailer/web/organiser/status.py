@@ -90,6 +90,14 @@ class PauseStatus(BaseModel):
     reason: str
 
 
+class UnapprovedStatus(BaseModel):
+    """A mailing that fell due and waits to be approved; `letters` it has or would bring."""
+
+    mailing: str
+    since: AwareDatetime
+    letters: int
+
+
 class SlowdownStatus(BaseModel):
     """A mail server that asked for fewer letters, and how many it is given."""
 
@@ -115,6 +123,7 @@ class Status(BaseModel):
     now: AwareDatetime
     counting: bool
     paused: list[PauseStatus]
+    unapproved: list[UnapprovedStatus]
     slowed: list[SlowdownStatus]
     delayed: Delayed
     held: int
@@ -161,6 +170,10 @@ def status_of(found: Standing, looks: Outlook, now: datetime) -> Status:
                 reason=each.reason,
             )
             for each in looks.pauses
+        ],
+        unapproved=[
+            UnapprovedStatus(mailing=each.mailing, since=each.fell_due_at, letters=each.letters)
+            for each in looks.unapproved
         ],
         slowed=[
             SlowdownStatus(

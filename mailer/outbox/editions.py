@@ -1,0 +1,53 @@
+"""Editions: every change of what letters are made of, numbered, with who made it. Approvals are bound to them.
+
+The agenda, the list and the wording each raise the number where they are changed, in the same transaction: so that an
+approval is known to be stale at once, long before anybody has looked what the change was.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, func, insert, or_, select, text
+
+from mailer.outbox.schema import edition
+
+AGENDA = "agenda"
+RECIPIENTS = "recipients"
+_WORDING = "wording:"
+
+
+def wording_of(folder: str) -> str:
+    """What has changed when texts in this folder of the wording have: a kind of letter, or `layout`."""
+    return f"{_WORDING}{folder}"
+
+
+def raised(
+    c: Connection, event: str, what: str, by: str, at: datetime, *, needs_approval: bool | None = None
+) -> None:
+    """Note a change. `by` is nobody where no person is known; `needs_approval` stays as it was where it is not said."""
+    if c.dialect.name == "postgresql":
+        c.execute(text("LOCK TABLE edition IN SHARE ROW EXCLUSIVE MODE"))
+    last = c.execute(
+        select(edition.c.number, edition.c.needs_approval)
+        .where(edition.c.event == event)
+        .order_by(edition.c.number.desc())
+        .limit(1)
+    ).first()
+    number, needed = (last.number + 1, last.needs_approval) if last else (1, False)
+    needs = needed if needs_approval is None else needs_approval
+    c.execute(
+        insert(edition).values(event=event, number=number, what=what, by=by, at=at, needs_approval=needs)
+    )
+
+
+def present(c: Connection, event: str) -> int:
+    """The number of the present edition, 0 while there is none."""
+    return c.scalar(select(func.max(edition.c.number)).where(edition.c.event == event)) or 0
+
+
+def last_editor(c: Connection, event: str, kind: str) -> str:
+    """Who last changed what letters of this kind are made of; nobody where that is not known."""
+    parts = (AGENDA, RECIPIENTS, wording_of(kind), wording_of("layout"))
+    query = select(edition.c.by).where(
+        edition.c.event == event, or_(*(edition.c.what == each for each in parts))
+    )
+    return c.scalar(query.order_by(edition.c.number.desc()).limit(1)) or ""

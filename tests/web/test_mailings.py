@@ -1,0 +1,323 @@
+"""The pages of mailings: whom, when, in which words; tried, approved; what is wrong, said with its place."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from playwright.sync_api import Browser
+from sqlalchemy import event as sql_event
+
+from mailer.agenda.model import Approval
+from mailer.composition.wording import PARTS
+from mailer.outbox import agendas, audit
+from mailer.outbox.schema import Role
+from mailer.web.serving import reserve, serve
+from tests.conference import EVENT, FOCAL_POINT, PRACTITIONER, RECIPIENTS
+from tests.judges import axe
+from tests.web.desk import Desk, open_desk
+from tests.web.test_door import OURS, _signed_in
+
+ASKED = EVENT.model_copy(update={"approval": Approval.ONE})
+WORDS = "/mailings/invitation/wording/en"
+
+
+@pytest.fixture
+def careful(tmp_path: Path) -> Iterator[Desk]:
+    """An event whose mailings are approved, for which one needs an account."""
+    with open_desk(tmp_path, is_demo=False) as desk:
+        desk.publish(ASKED)
+        desk.clock.move(minutes=1)
+        yield desk
+
+
+def _form(desk: Desk, **changed: str) -> dict[str, str]:
+    texts = desk.service.wording()
+    subject, text, html = (texts.texts[f"invitation/en.{part}"] for part in PARTS)
+    return {"subject": subject, "text": text, "html": html, "seen": texts.digest, **changed}
+
+
+def _facts(**changed: str) -> dict[str, str]:
+    mailing = EVENT.mailing("invitation")
+    names = ("title", "kind", "audience", "when", "useful_until", "calendar")
+    return {"seen": "1", **{name: str(getattr(mailing, name)) for name in names}, **changed}
+
+
+@pytest.mark.parametrize(
+    "mailing", [*(m.key for m in EVENT.mailings), "update", "cancellation", "confirmation"]
+)
+def test_every_mailing_has_its_page(calm_desk: Desk, mailing: str) -> None:
+    browser = calm_desk.browser()
+
+    assert f'href="/mailings/{mailing}"' in browser.get("/mailings").text
+    page = browser.get(f"/mailings/{mailing}")
+    assert page.status_code == 200
+    assert len(page.content) < 200_000
+
+
+def test_a_mailing_says_whom_it_reaches_and_when(calm_desk: Desk) -> None:
+    page = calm_desk.browser().get("/mailings/agenda").text
+
+    assert f">{len(RECIPIENTS)}</strong> people now" in page
+    assert PRACTITIONER.address in page
+    assert "A week later: it follows, to" in page
+    assert "An hour later: it stays at its hour." in page
+
+
+def test_nothing_is_there_of_a_mailing_that_is_not(calm_desk: Desk) -> None:
+    for path in (
+        "/mailings/nothing",
+        "/mailings/nothing/wording/en",
+        "/mailings/nothing/letter.html",
+        "/mailings/Ä",
+    ):
+        assert calm_desk.browser().get(path).status_code in {404, 422}
+
+
+def test_an_audience_is_counted_before_it_is_kept(calm_desk: Desk) -> None:
+    browser = calm_desk.browser()
+
+    found = browser.get("/mailings/invitation/people", params={"audience": f"role = {PRACTITIONER.role}"})
+    assert PRACTITIONER.address in found.text
+    assert FOCAL_POINT.address not in found.text
+    wrong = browser.get("/mailings/invitation/people", params={"audience": "role = friend"})
+    assert wrong.status_code == 422
+    assert "there is no role" in wrong.text
+
+
+def test_the_letter_is_shown_as_it_is_sent(calm_desk: Desk) -> None:
+    browser = calm_desk.browser()
+    asked = {"to": PRACTITIONER.address}
+
+    html = browser.get("/mailings/invitation/letter.html", params=asked)
+    assert PRACTITIONER.family_name in html.text
+    assert "sandbox" in html.headers["content-security-policy"]
+    arabic = browser.get("/mailings/invitation/letter.html", params={**asked, "language": "ar"})
+    assert 'dir="rtl"' in arabic.text
+    dark = browser.get("/mailings/invitation/letter.html", params={**asked, "light": "dark"})
+    assert "@media all" in dark.text
+    assert "prefers-color-scheme" not in dark.text
+    text = browser.get("/mailings/invitation/letter.html", params={**asked, "part": "text"})
+    assert "<pre" in text.text
+    nobody = browser.get("/mailings/invitation/letter.html", params={"to": "nobody@x.example"})
+    assert nobody.status_code == 422
+
+
+def test_what_is_kept_is_what_is_sent(desk: Desk) -> None:
+    browser = desk.browser()
+    form = _form(desk)
+    changed = form["text"].replace(
+        "Dear {{ recipient.addressed_as }}", "Dear colleague {{ recipient.addressed_as }}"
+    )
+    assert changed != form["text"]
+    answer = browser.post(WORDS, data={**form, "text": changed.replace("\n", "\r\n")}, headers=OURS)
+
+    assert (answer.status_code, answer.headers["location"]) == (
+        303,
+        "/mailings/invitation?said=kept&language=en",
+    )
+    desk.publish(
+        recipients=(*RECIPIENTS, PRACTITIONER.model_copy(update={"address": "new@ministry.example"}))
+    )
+    desk.clock.move(minutes=1)
+    desk.work()
+    found = [raw for letter, raw in desk.tray.everything() if letter.recipient == "new@ministry.example"]
+    assert len(found) == 1
+    assert b"Dear colleague" in found[0]
+
+
+def test_everything_wrong_with_the_words_is_said_at_once_and_nothing_changed(desk: Desk) -> None:
+    browser, before = desk.browser(), desk.service.wording()
+    text = "Dear {{ recipient.adressed_as }},\n\n{% for x in y %}\n{{ 7*7 }}{% endfor %}\n"
+    form = _form(desk, text=text, html="<p>{{ event.__class__ }}</p>\n", subject="{{ links.pag }}")
+    answer = browser.post(WORDS, data=form, headers=OURS)
+
+    assert answer.status_code == 422
+    near = "did you mean &#39;recipient.addressed_as&#39;"
+    for said in ("invitation/en.txt, line 1", near, "invitation/en.html, line 1", "links.page"):
+        assert said in answer.text, said
+    assert "recipient.adressed_as" in answer.text
+    assert desk.service.wording() == before
+
+
+@pytest.mark.parametrize(
+    "bomb", ["{% for a in sessions %}" * 60, "{{ 'a' * 10**9 }}", "{{ ''.join(", "{% macro x() %}"]
+)
+def test_bombs_are_refused(desk: Desk, bomb: str) -> None:
+    answer = desk.browser().post(WORDS, data=_form(desk, text=bomb), headers=OURS)
+    tried = desk.browser().post(
+        "/mailings/invitation/letter.html",
+        data={**_form(desk, text=bomb), "language": "en", "to": PRACTITIONER.address},
+        headers=OURS,
+    )
+
+    assert (answer.status_code, tried.status_code) == (422, 422)
+
+
+def test_a_script_in_the_words_runs_nowhere(desk: Desk) -> None:
+    form = _form(desk)
+    evil = form["html"].replace("{% block letter %}", "{% block letter %}<script>alert(1)</script>")
+    tried = desk.browser().post(
+        "/mailings/invitation/letter.html",
+        data={**form, "html": evil, "language": "en", "to": PRACTITIONER.address},
+        headers=OURS,
+    )
+
+    assert "script-src" not in tried.headers["content-security-policy"]
+    assert "default-src 'none'" in tried.headers["content-security-policy"]
+    page = desk.browser().post(WORDS, data={**form, "html": evil + "{{ x }}"}, headers=OURS).text
+    assert "<script>alert(1)" not in page
+
+
+def test_the_second_of_two_editors_is_told_and_loses_nothing(desk: Desk) -> None:
+    browser, form = desk.browser(), _form(desk)
+    first = browser.post(WORDS, data={**form, "subject": "The first one"}, headers=OURS)
+    second = browser.post(WORDS, data={**form, "subject": "The second one"}, headers=OURS)
+
+    assert (first.status_code, second.status_code) == (303, 409)
+    assert 'value="The second one"' in second.text
+    assert "The first one" in second.text
+    french = {**form, "seen": form["seen"]}
+    elsewhere = browser.post("/mailings/invitation/wording/fr", data=french, headers=OURS)
+    assert elsewhere.status_code == 303
+
+
+def test_a_mailing_is_changed_as_a_file_would_change_it(desk: Desk) -> None:
+    browser = desk.browser()
+    answer = browser.post("/mailings/report", data=_report(title="The report is out"), headers=OURS)
+
+    assert answer.status_code == 303
+    with desk.database.reading() as transaction:
+        version = agendas.latest(transaction, EVENT.key)
+        deeds = [each.did for each in audit.deeds(transaction)]
+    assert version
+    assert (version.number, version.event.mailing("report").title) == (2, "The report is out")
+    assert "published" in deeds
+    late = browser.post("/mailings/report", data=_report(title="Another"), headers=OURS)
+    assert late.status_code == 409
+    assert 'value="Another"' in late.text
+    assert "The report is out" in late.text
+
+
+def _report(**changed: str) -> dict[str, str]:
+    mailing = EVENT.mailing("report")
+    names = ("title", "kind", "audience", "when", "useful_until", "calendar")
+    return {"seen": "1", **{name: str(getattr(mailing, name)) for name in names}, **changed}
+
+
+def test_every_wrong_field_is_said_in_its_place(desk: Desk) -> None:
+    form = _facts(audience="role = friend", when="sometime", useful_until="never", title="", calendar="all")
+    answer = desk.browser().post("/mailings/invitation", data=form, headers=OURS)
+
+    assert answer.status_code == 422
+    assert 'id="title-wrong"' in answer.text
+    assert 'id="calendar-wrong"' in answer.text
+    form = _facts(audience="role = friend", when="sometime", useful_until="never")
+    answer = desk.browser().post("/mailings/invitation", data=form, headers=OURS)
+    for name in ("audience", "when", "useful_until"):
+        assert f'id="{name}-wrong"' in answer.text
+    assert 'value="sometime"' in answer.text
+
+
+def test_a_test_goes_to_whoever_asks(desk: Desk) -> None:
+    browser = desk.browser()
+    sent = browser.post(
+        "/mailings/agenda/test", data={"address": "me@ministry.example", "language": "en"}, headers=OURS
+    )
+    wrong = browser.post("/mailings/agenda/test", data={"address": "a@x.example, b@y.example"}, headers=OURS)
+
+    assert (sent.status_code, wrong.status_code) == (303, 422)
+    assert [letter.recipient for letter, _ in desk.tray.everything()].count("me@ministry.example") == 1
+
+
+# ── approval ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _approve(browser: TestClient, desk: Desk) -> int:
+    page = browser.get("/mailings/invitation").text
+    seen = page.partition('name="seen" value="')[2]
+    digest = page.rpartition('<input type="hidden" name="seen" value="')[2].partition('"')[0]
+    assert seen
+    answer = browser.post("/mailings/invitation/approve", data={"seen": digest}, headers=OURS)
+    return int(answer.status_code)
+
+
+def test_only_an_approver_approves(careful: Desk) -> None:
+    organiser = _signed_in(careful, Role.ORGANISER)
+    approver = _signed_in(careful, Role.APPROVER)
+
+    careful.work()
+    assert careful.tray.count() == 0
+    assert "waits for approval" in organiser.get("/mailings").text
+    assert organiser.post("/mailings/invitation/approve", data={"seen": ""}, headers=OURS).status_code == 403
+    assert _approve(approver, careful) == 303
+    careful.work()
+    assert careful.tray.count() == len(RECIPIENTS)
+    with careful.database.reading() as transaction:
+        told = [(each.who, each.did) for each in audit.deeds(transaction)]
+    assert ("organiser", "was refused") in told
+    assert ("approver", "approved") in told
+
+
+def test_who_looked_before_the_last_edit_approves_nothing(careful: Desk) -> None:
+    approver = _signed_in(careful, Role.APPROVER)
+    page = approver.get("/mailings/invitation").text
+    digest = page.rpartition('<input type="hidden" name="seen" value="')[2].partition('"')[0]
+    organiser = _signed_in(careful, Role.ORGANISER)
+    form = _form(careful, subject="Another subject")
+    assert organiser.post(WORDS, data=form, headers=OURS).status_code == 303
+
+    late = approver.post("/mailings/invitation/approve", data={"seen": digest}, headers=OURS)
+    assert late.status_code == 409
+    assert "has changed since you looked" in late.text
+    assert _approve(approver, careful) == 303
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "/wording/en", "/letter.html", "/test", "/take-back", "/approve"],
+)
+def test_a_viewer_changes_nothing(careful: Desk, path: str) -> None:
+    viewer = _signed_in(careful, Role.VIEWER)
+    before = careful.dump()["letter"], careful.dump()["wording_choice"]
+    answer = viewer.post(f"/mailings/invitation{path}", data={**_facts(), "seen": "1"}, headers=OURS)
+
+    assert answer.status_code == 403
+    assert (careful.dump()["letter"], careful.dump()["wording_choice"]) == before
+
+
+def test_a_long_list_is_read_a_page_at_a_time(tmp_path: Path) -> None:
+    with open_desk(tmp_path) as desk:
+        many = tuple(
+            PRACTITIONER.model_copy(update={"address": f"p{number:05}@ministry.example"})
+            for number in range(3_000)
+        )
+        desk.publish(recipients=many)
+        browser = desk.browser()
+        browser.get("/mailings/invitation")
+        asked: list[str] = []
+        sql_event.listen(desk.database.engine, "before_cursor_execute", lambda *a: asked.append(a[2]))
+        page = browser.get("/mailings/invitation")
+
+    assert page.status_code == 200
+    assert len(page.content) < 200_000
+    assert "3,000" in page.text
+    assert "The next</a>" in page.text
+    assert len(asked) < 60
+
+
+@pytest.mark.parametrize(
+    "path", ["/mailings", "/mailings/agenda", "/mailings/update", "/mailings/invitation/wording/ar"]
+)
+def test_the_pages_are_for_everybody(calm_desk: Desk, chromium: Browser, path: str) -> None:
+    if reason := axe.missing():
+        pytest.skip(reason)
+    with serve(calm_desk.office, reserve(0)) as address, chromium.new_context(bypass_csp=True) as context:
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(address + path)
+        for width, scheme in ((390, "dark"), (800, "light"), (1440, "light")):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert axe.judge(page) == []
