@@ -438,7 +438,7 @@ def test_a_session_that_is_called_off_is_cancelled_and_comes_back_newer() -> Non
     second = changes.next_version(first, off, conference.PUBLISHED_AT)
     third = changes.next_version(second, conference.EVENT, conference.PUBLISHED_AT)
 
-    def told(old: conference.Event, new: conference.Event) -> list[tuple[str, str]]:
+    def told(old: Event, new: Event) -> list[tuple[str, str]]:
         return [
             (each.kind.value, each.anchor) for each in changes.differences(old, new) if each.what == "session"
         ]
