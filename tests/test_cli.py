@@ -127,6 +127,23 @@ def test_check_shows_all_problems_of_all_files_with_their_places(published: Publ
     assert len(found["problems"]) == len(said.strip().splitlines())
 
 
+def test_export_writes_what_is_in_force_and_asks_before_it_writes_over(published: Published) -> None:
+    first = published.convenor("export", "kept", "--agenda", "--lists", "--json")
+    kept = published.root / "kept/agenda/osce-cybercrime.toml"
+    kept.write_text(kept.read_text("utf-8") + "# mine\n", "utf-8")
+    unasked = published.convenor("export", "kept", "--agenda")
+    asked = published.convenor("export", "kept", "--agenda", "--yes")
+
+    assert json.loads(first.stdout)["files"] == [
+        "agenda/osce-cybercrime.toml",
+        "recipients/delegations.csv",
+        "recipients/practitioners.csv",
+    ]
+    assert (unasked.returncode, asked.returncode) == (1, 0)
+    assert b"says something else" in unasked.stdout
+    assert "# mine" not in kept.read_text("utf-8")
+
+
 def test_apply_shows_the_difference_and_publishes_nothing_unasked(published: Published) -> None:
     file = published.root / "agenda" / "osce-cybercrime.toml"
     text = file.read_text("utf-8")

@@ -424,3 +424,27 @@ def test_the_second_of_two_equal_hours_is_not_taken_for_the_first() -> None:
     second = datetime(2027, 10, 31, 1, 30, tzinfo=UTC)
     night = event(sessions=(session("session-1", starts_at=second, ends_at=second + HOUR),))
     assert follow_the_clocks(published(night)) == night
+
+
+def test_a_session_that_is_called_off_is_cancelled_and_comes_back_newer() -> None:
+    opening = conference.EVENT.session("opening")
+    off = conference.EVENT.model_copy(
+        update={
+            "sessions": tuple(s for s in conference.EVENT.sessions if s is not opening),
+            "called_off": (opening,),
+        }
+    )
+    first = changes.next_version(None, conference.EVENT, conference.PUBLISHED_AT)
+    second = changes.next_version(first, off, conference.PUBLISHED_AT)
+    third = changes.next_version(second, conference.EVENT, conference.PUBLISHED_AT)
+
+    def told(old: Event, new: Event) -> list[tuple[str, str]]:
+        return [
+            (each.kind.value, each.anchor) for each in changes.differences(old, new) if each.what == "session"
+        ]
+
+    assert told(conference.EVENT, off) == [("cancelled", "opening")]
+    assert told(off, conference.EVENT) == [("reinstated", "opening")]
+    assert told(off, off.model_copy(update={"called_off": ()})) == [("removed", "opening")]
+    assert [each.sequences["opening"] for each in (first, second, third)] == [0, 1, 2]
+    assert changes.significant(off, "opening") is None

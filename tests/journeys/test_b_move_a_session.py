@@ -118,6 +118,6 @@ def _letters(desk: Desk) -> list[tuple[str, list[tuple[object, object, int]]]]:
 
 def _take(page: Page, name: str) -> None:
     """A picture for the documents, when they are taken anew."""
-    if "CONVENOR_PICTURES" in os.environ and page.evaluate("'htmx' in window"):
+    if "CONVENOR_PICTURES" in os.environ:
         page.wait_for_load_state("networkidle")
         page.screenshot(path=FOLDER / f"{name}.png", full_page=True, scale="css")
