@@ -70,7 +70,8 @@ def keep(c: Connection, event: str, said: Sequence[tuple[int, Recipient]]) -> No
 
 def add(c: Connection, event: str, said: Sequence[tuple[int, Recipient]]) -> None:
     """As `keep`, of people who were found by nothing before."""
-    many(c, _KEEP, [(event, word, whose) for whose, each in said for word in sorted(words_of(each))])
+    for some in chunks(said):
+        many(c, _KEEP, [(event, word, whose) for whose, each in some for word in sorted(words_of(each))])
 
 
 def forget(c: Connection, ids: Iterable[int]) -> None:

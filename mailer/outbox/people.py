@@ -175,11 +175,11 @@ def _change(
     changed = [(row, each) for row, each in kept if not _says(row.document, each)]
     left = [row for key, row in known.items() if key not in listed and row.left_at is None]
 
-    _add(c, event, new, now, handle_of)
+    finding.add(c, event, _add(c, event, new, now, handle_of))
     _revise(c, changed, now)
     _mark(c, [row.id for row, _ in back], {"joined_at": now, "left_at": None})
     _have_back(c, [row.id for row, _ in back], now)
-    finding.keep(c, event, [(row.id, each) for row, each in back])
+    finding.keep(c, event, list({row.id: each for row, each in [*changed, *back]}.items()))
     _mark(c, [row.id for row in left], {"left_at": now})
     for ids in chunks([row.id for row in left]):
         move(c, _letters_of(ids), Happening.WITHDRAWN, now, LEFT)
@@ -250,7 +250,9 @@ def _says(document: str, said: Recipient) -> bool:
 
 def _add(
     c: Connection, event: str, new: Sequence[Recipient], now: datetime, handle_of: Callable[[str], str]
-) -> None:
+) -> list[tuple[int, Recipient]]:
+    """Everybody who is new, each with the id they were given."""
+    added: list[tuple[int, Recipient]] = []
     for chunk in chunks(new):
         rows = [
             {
@@ -274,7 +276,8 @@ def _add(
             )
         said = [(ids[_key(each.address)], each) for each in chunk]
         c.execute(recipient_revision.insert(), [_revision(whose, 1, each, now) for whose, each in said])
-        finding.add(c, event, said)
+        added += said
+    return added
 
 
 def _revision(recipient_id: int, number: int, said: Recipient, now: datetime) -> dict[str, Any]:
@@ -292,7 +295,6 @@ def _revise(c: Connection, changed: Sequence[tuple[Row[Any], Recipient]], now: d
             now_says,
             [{"this": row.id, "number": row.revision + 1, "zone": said.timezone} for row, said in chunk],
         )
-        finding.keep(c, chunk[0][0].event, [(row.id, said) for row, said in chunk])
         newest = select(recipient.c.revision).where(recipient.c.id == letter.c.recipient_id).scalar_subquery()
         unsent = and_(in_states(UNSENT), letter.c.repeated_at.is_(None))
         for ids in locked(c, and_(_letters_of([row.id for row, _ in chunk]), unsent)):

@@ -1,7 +1,7 @@
 """The participating States of the OSCE and its Partners for Co-operation, by their ISO 3166-1 alpha-2 codes.
 
-From the organisation's own lists, <https://www.osce.org/participating-states> and
-<https://www.osce.org/partners-for-cooperation>: 57 States, and eleven Partners in Asia and around the Mediterranean.
+From the lists that the organisation publishes on its own site, "Participating States" and "Partners for
+Co-operation": 57 States, and eleven Partners in Asia and around the Mediterranean.
 """
 
 _CODES = (
