@@ -14,6 +14,7 @@ MOST = 50
 """People of whom it is worth showing a list; who looks for one of more writes more words."""
 
 _LOOKED_AT = 2_000
+_WRITTEN_OTHERWISE = frozenset('"\\%_')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ def found(c: Connection, event: str, words: str, limit: int = MOST) -> list[Foun
     query = (
         _people()
         .where(recipient.c.event == event)
-        .where(*(recipient_revision.c.document.ilike(_pattern(each), escape="\\") for each in wanted))
+        .where(*(recipient_revision.c.document.ilike(_pattern(each)) for each in wanted))
         .order_by(recipient.c.id)
         .limit(_LOOKED_AT)
     )
@@ -68,10 +69,7 @@ def _people() -> Select[Any]:
 
 
 def _pattern(word: str) -> str:
-    """Any character stands for one that is not ASCII: databases differ in what is the same letter in lower case; and
-    for a quotation mark, which JSON writes with another before it.
+    """Any character stands for one that is not ASCII: databases differ in what is the same letter in lower case. Any
+    few stand for what JSON or LIKE writes in another way.
     """
-    kept = "".join(each if each.isascii() else "_" for each in word)
-    for special in "\\%":
-        kept = kept.replace(special, f"\\{special}")
-    return f"%{kept.replace(chr(34), '%')}%"
+    return f"%{''.join('%' if each in _WRITTEN_OTHERWISE else each if each.isascii() else '_' for each in word)}%"

@@ -1,11 +1,16 @@
 """What the organiser sees of letters, on both databases."""
 
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
 from mailer.outbox import letters, occasions
 from mailer.outbox.database import Database
 from mailer.outbox.letter import Happening, LetterState
 from mailer.outbox.letters import Happened
 from mailer.planning.due import Occasion
-from tests.outbox.world import DIGEST, EVENT, NOW, REMINDER, begin, claim, later, person, tell, told
+from tests.outbox.world import DIGEST, EVENT, NOW, REMINDER, begin, claim, later, person, put_into, tell, told
 
 S, H = LetterState, Happening
 
@@ -63,3 +68,72 @@ def test_searching_by_mailing_state_and_any_part_of_an_address(database: Databas
         first = letters.search(c, EVENT, mailing=REMINDER.mailing, limit=5)
         rest = letters.search(c, EVENT, limit=50, after=first[-1].id)
     assert [row.recipient for row in first + rest] == [person(number) for number in range(12)]
+
+
+def test_the_newest_come_first_and_a_page_goes_on_where_the_one_before_ended(database: Database) -> None:
+    begin(database, 12)
+    with database.reading() as c:
+        first = letters.newest(c, EVENT, limit=5)
+        rest = letters.newest(c, EVENT, before=first[-1].id)
+        assert letters.newest(c, "another") == []
+        assert letters.one(c, EVENT, first[0].id) == first[0]
+        assert letters.one(c, "another", first[0].id) is None
+    assert [row.recipient for row in first + rest] == [person(number) for number in reversed(range(12))]
+
+
+@pytest.mark.parametrize("state", S)
+def test_letters_in_each_state_are_found_by_mailing_and_reader(
+    database: Database, state: LetterState
+) -> None:
+    begin(database, 6)
+    with database.writing() as c:
+        ids = [row.id for row in letters.search(c, EVENT)]
+        for each in ids[:2]:
+            put_into(c, each, state)
+        for each in ids[2:]:
+            put_into(c, each, S.SENT if state is not S.SENT else S.WAITING)
+        readers = [row.recipient_id for row in letters.search(c, EVENT)]
+
+        def found(**wanted: Any) -> list[int]:
+            return [row.id for row in letters.newest(c, EVENT, state=state, **wanted)]
+
+        assert found() == found(mailing=REMINDER.mailing) == ids[1::-1]
+        assert found(readers=readers[1:4]) == [ids[1]]
+        assert found(readers=[]) == found(mailing="report") == []
+        assert found(before=ids[1]) == [ids[0]]
+        assert [row.id for row in letters.newest(c, EVENT, readers=readers[:1])] == [ids[0]]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "way"),
+    [
+        ({}, "SCAN letter"),
+        ({"state": S.SENT}, "SCAN letter"),
+        ({"state": S.FAILED}, "ix_letter_apart (state=?"),
+        ({"state": S.IN_DOUBT, "before": 9}, "ix_letter_apart (state=? AND id<?"),
+        ({"state": S.LEAVING}, "ix_letter_owned"),
+        ({"mailing": "invitation", "state": S.SENT}, "ix_letter_progress (occasion_id=? AND state=?"),
+        ({"readers": [1, 2]}, "uq_letter_once (occasion_id=? AND recipient_id=?"),
+    ],
+)
+def test_no_search_reads_all_letters_to_find_few(
+    database: Database, wanted: dict[str, Any], way: str
+) -> None:
+    if database.engine.dialect.name != "sqlite":
+        pytest.skip("how PostgreSQL goes depends on what it has counted")
+    begin(database, 3)
+    asked: list[tuple[str, Any]] = []
+
+    def note(_c: object, _cursor: object, statement: str, values: Any, *_rest: object) -> None:
+        asked.append((statement, values))
+
+    with database.reading() as c:
+        event.listen(database.engine, "before_cursor_execute", note)
+        try:
+            letters.newest(c, EVENT, **wanted)
+        finally:
+            event.remove(database.engine, "before_cursor_execute", note)
+        statement, values = asked[0]
+        plan = " ".join(row[3] for row in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all())
+    assert way in plan, plan
+    assert "SCAN letter" not in plan or way == "SCAN letter"

@@ -136,10 +136,10 @@ def test_answers_are_counted_and_nobody_is_named(desk: Desk) -> None:
 
 def test_it_looks_again_soon_while_letters_leave_and_seldom_otherwise(desk: Desk) -> None:
     browser = desk.browser()
-    assert 'hx-trigger="every 15s"' in browser.get("/timetable").text
+    assert 'hx-trigger="changed, every 15s"' in browser.get("/timetable").text
     desk.clock.now = AGENDA_IS_DUE_AT
     desk.service.plan(desk.clock())
-    assert 'hx-trigger="every 2s"' in browser.get("/timetable").text
+    assert 'hx-trigger="changed, every 2s"' in browser.get("/timetable").text
 
 
 def test_the_living_part_is_a_part_and_no_page(calm_desk: Desk) -> None:

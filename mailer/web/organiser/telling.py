@@ -11,9 +11,9 @@ S, H = LetterState, Happening
 STATES: Mapping[LetterState, tuple[str, str]] = MappingProxyType(
     {
         S.SENT: ("sent", "good"),
-        S.WAITING: ("about to leave", "plain"),
-        S.CLAIMED: ("taken up", "plain"),
-        S.LEAVING: ("leaving", "plain"),
+        S.WAITING: ("about to leave", "calm"),
+        S.CLAIMED: ("taken up", "calm"),
+        S.LEAVING: ("leaving", "calm"),
         S.DEFERRED: ("will be tried again", "quiet"),
         S.FAILED: ("failed", "alarm"),
         S.IN_DOUBT: ("in doubt", "alarm"),

@@ -1,0 +1,42 @@
+"""Addresses that were reported as wrong, as a page shows them, on both databases."""
+
+from mailer.outbox import flags, incoming, people, troubles
+from mailer.outbox.database import Database
+from mailer.outbox.schema import Trouble
+from tests.outbox.world import EVENT, NOW, later, list_people, person
+
+
+def test_the_last_to_be_reported_comes_first_with_the_words_of_its_last_report(database: Database) -> None:
+    with database.writing() as c:
+        ids = list_people(c, 3)
+        for number, (whose, words) in enumerate(((0, "no"), (1, "never"), (0, "still no")), start=1):
+            incoming.keep(c, "m", str(number), str(number).encode(), NOW)
+            incoming.note_trouble(
+                c,
+                number,
+                ids[whose],
+                later(seconds=number),
+                trouble=Trouble.HARD,
+                status="5.1.1",
+                words=words,
+            )
+        found = troubles.wrong(c, EVENT)
+        assert [(each.address, each.incoming_id, each.words) for each in found] == [
+            (person(0).address, 3, "still no"),
+            (person(1).address, 2, "never"),
+        ]
+        assert [each.address for each in troubles.wrong(c, EVENT, limit=1)] == [person(0).address]
+        assert troubles.count_wrong(c, EVENT) == 2
+        assert troubles.count_wrong(c, "another") == 0
+
+
+def test_what_is_cleared_or_has_left_is_not_counted(database: Database) -> None:
+    with database.writing() as c:
+        ids = list_people(c, 2)
+        for each in ids:
+            flags.flag(c, each, NOW)
+        assert [each.incoming_id for each in troubles.wrong(c, EVENT)] == [None, None]
+        flags.clear(c, EVENT, person(0).address)
+        assert troubles.count_wrong(c, EVENT) == 1
+        people.save_roster(c, EVENT, [person(0)], later(seconds=1), str)
+        assert (troubles.count_wrong(c, EVENT), troubles.wrong(c, EVENT)) == (0, [])
