@@ -20,7 +20,7 @@ from mailer.delivery.tray import IN_THE_TRAY
 from mailer.dossier import Dossier
 from mailer.errors import BadInput, ConvenorError
 from mailer.outbox import agendas, letters, people, preferences
-from mailer.outbox.database import Database
+from mailer.outbox.database import Database, Transaction
 from mailer.parts import TEMPLATES
 from mailer.recipients.model import Recipient
 from mailer.service import Service
@@ -88,11 +88,33 @@ def _opened(path: Path, database: Database, found: Dossier, latest: AgendaVersio
         listed = [member.recipient for member in people.roster(transaction, found.event.key)]
     if latest.event == found.event and same_people(listed, found.recipients):
         return Opened(event=found.event.key, texts=found.texts, is_example=latest.event.example)
-    note = (
-        f"{shown(path)} has changed since version {latest.number} was published: "
-        f"`convenor apply {shown(path)}` shows the difference"
-    )
+    with database.reading() as transaction:
+        note = _drift(transaction, path, found, latest)
     return Opened(event=found.event.key, texts=found.texts, is_example=latest.event.example, notes=(note,))
+
+
+def _drift(transaction: Transaction, path: Path, found: Dossier, latest: AgendaVersion) -> str:
+    """Which is newer, the files or what is in force, and what to do about it.
+
+    Files that say what an earlier version said are as they were applied; what differs came from the desk.
+    """
+    name, number = shown(path), latest.number
+    if latest.event == found.event:
+        return (
+            f"the lists of {name} are not those in force: `convenor apply {name}` shows the difference, "
+            "`convenor export --lists .` writes those in force to the files"
+        )
+    if latest.published_by and agendas.was_published(transaction, found.event, before=number):
+        return (
+            f"the desk has published version {number} since {name} was applied: "
+            "`convenor export --agenda .` writes it to the file"
+        )
+    if latest.published_by:
+        return (
+            f"{name} has changed, and the desk has published version {number} besides: `convenor apply {name}` shows "
+            "the difference, `convenor export --agenda .` writes what is in force to the file"
+        )
+    return f"{name} has changed since version {number} was published: `convenor apply {name}` shows the difference"
 
 
 def _refuse_to_leave(path: Path, database: Database, opened: Opened, latest: AgendaVersion | None) -> None:

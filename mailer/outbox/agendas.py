@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from mailer.agenda.model import AgendaVersion
+from mailer.agenda.model import AgendaVersion, Event
 from mailer.errors import StoreError
 from mailer.outbox import schema
 from mailer.outbox.database import insert
@@ -39,6 +39,12 @@ def version(c: Connection, event: str, number: int) -> AgendaVersion:
     if document is None:
         raise KeyError((event, number))
     return AgendaVersion.model_validate_json(document)
+
+
+def was_published(c: Connection, event: Event, *, before: int) -> bool:
+    """Whether a version below `before` said exactly this; the newest are looked at first."""
+    numbers = versions(c, event.key, before=before, limit=before)
+    return any(version(c, event.key, number).event == event for number, _ in numbers)
 
 
 def publish(c: Connection, published: AgendaVersion) -> None:

@@ -19,15 +19,20 @@ from mailer.web.gate import Gate
 from mailer.web.office import Office
 from mailer.web.organiser import (
     account,
+    agenda,
     film,
+    handing_in,
     inbox,
     live,
     outbox,
+    people,
+    publishing,
     replies,
     start,
     status,
     timetable,
     tray,
+    versions,
 )
 from mailer.web.organiser.door import Door
 
@@ -39,6 +44,11 @@ def create_app(office: Office) -> FastAPI:
     for routed in (
         start,
         timetable,
+        agenda,
+        publishing,
+        versions,
+        handing_in,
+        people,
         outbox,
         replies,
         inbox,

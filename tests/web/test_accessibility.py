@@ -27,6 +27,7 @@ from tests.inbox.dialects import Said, google
 from tests.inbox.letterbox import NOW, Letterbox, reading
 from tests.judges import axe
 from tests.outbox.world import told
+from tests.web.agendas import CONFERENCE
 from tests.web.desk import AGENDA_IS_DUE_AT, Desk, open_desk
 
 READERS = {"en": PRACTITIONER, "fr": FOCAL_POINT, "ar": EXPERT}
@@ -248,3 +249,40 @@ def test_the_judge_notices_what_is_wrong(page: Page) -> None:
     page.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<input type=text>')")
     told = [word for words in violations(page).values() for word in words]
     assert any(word.startswith("label: ") for word in told)
+
+
+AGENDA = [
+    "/agenda",
+    "/agenda/sessions/opening",
+    "/agenda/new",
+    "/agenda/publish",
+    "/agenda/versions",
+    "/agenda/versions/1",
+]
+
+
+def test_the_pages_of_the_agenda_are_for_everybody(
+    chromium: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    if reason := axe.missing():
+        pytest.skip(reason)
+    ours = {"Sec-Fetch-Site": "same-origin"}
+    with open_desk(tmp_path_factory.mktemp("agenda")) as desk:
+        desk.publish(CONFERENCE)
+        desk.work()
+        given = {"seen": "1.0", "start": "09:30", "room": "Hall 2"}
+        desk.browser().post("/agenda/sessions/opening", data=given, headers=ours)
+        desk.browser().post("/agenda/sessions/session-3/cancel", data={"seen": "1.1"}, headers=ours)
+        with (
+            serve(desk.office, reserve(0)) as served,
+            chromium.new_context(base_url=served, bypass_csp=True) as context,
+        ):
+            page = context.new_page()
+            for path in AGENDA:
+                page.goto(path)
+                assert violations(page) == {}, path
+            page.goto("/agenda/sessions/opening")
+            page.get_by_label("Title").fill("")
+            page.get_by_role("button", name="Keep in the draft").click()
+            assert page.get_by_role("alert").count() == 1
+            assert violations(page) == {}

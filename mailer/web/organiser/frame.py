@@ -11,6 +11,8 @@ from mailer.web.organiser.door import somebody
 
 PAGES = (
     ("timetable", "/", "Timetable"),
+    ("agenda", "/agenda", "Agenda"),
+    ("people", "/people", "People"),
     ("outbox", "/outbox", "Outbox"),
     ("replies", "/replies", "Answers"),
     ("rehearsal", "/rehearsal", "Rehearsal"),
