@@ -1,5 +1,6 @@
 """What an organiser may hold back, by the names they know."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from mailer.composition.composing import Sender
 from mailer.composition.links import Signer
 from mailer.errors import ConvenorError
 from mailer.holding import Hold
+from mailer.outbox import audit
 from mailer.outbox.database import Database
 from mailer.outbox.letter import LetterState
 from mailer.service import Service
@@ -64,3 +66,22 @@ def test_a_stop_is_for_good_whatever_is_planned_and_published_later(hold: Hold, 
     stands = standing(service.database, EVENT.key, LATER)
     assert stands
     assert stands.mailings[0].counts == {S.WITHDRAWN: len(RECIPIENTS)}
+
+
+def test_the_audit_tells_who_held_letters_back_and_nothing_where_nothing_was_done(
+    hold: Hold, service: Service
+) -> None:
+    maria = replace(hold, by="maria")
+    hold.pause("invitation", "a mistake", LATER)
+    hold.pause("invitation", "again", LATER)
+    maria.resume(None, LATER)
+    maria.resume(None, LATER)
+    maria.stop("invitation", LATER)
+
+    with service.database.reading() as transaction:
+        told = [(each.who, each.did, each.what) for each in audit.deeds(transaction)][::-1]
+    assert told == [
+        ("convenor", "paused", "invitation: a mistake"),
+        ("maria", "resumed", "everything"),
+        ("maria", "stopped", f"invitation: {len(RECIPIENTS)} unsent letters withdrawn"),
+    ]

@@ -50,7 +50,7 @@ def look(database: Database) -> Look:
 def test_what_is_leaving_has_its_end_at_the_profiles_rate(look: Look) -> None:
     found = look()
 
-    assert found == Outlook(ends_at={"invitation": NOW + COUNT * timedelta(seconds=2)})
+    assert found == Outlook(ends_at={"invitation": NOW + COUNT * timedelta(seconds=2)}, left_lately=0)
     assert found.alerts == ()
 
 
@@ -58,7 +58,9 @@ def test_what_is_held_for_its_address_takes_nobodys_place(look: Look, database: 
     with database.writing() as transaction:
         for member in people.roster(transaction, EVENT.key)[:2]:
             flags.flag(transaction, member.id, NOW)
-    assert look() == Outlook(ends_at={"invitation": NOW + (COUNT - 2) * timedelta(seconds=2)}, held=2)
+    assert look() == Outlook(
+        ends_at={"invitation": NOW + (COUNT - 2) * timedelta(seconds=2)}, held=2, left_lately=0
+    )
     with database.writing() as transaction:
         for member in people.roster(transaction, EVENT.key):
             flags.flag(transaction, member.id, NOW)

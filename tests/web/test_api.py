@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
+from schemathesis.python.asgi import HOST
 
 from mailer.accounts import Accounts
 from mailer.outbox import audit
@@ -144,7 +145,7 @@ def test_what_is_there_but_not_for_this_method_says_for_which(real: Desk) -> Non
 @pytest.fixture(scope="module")
 def interface(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The document of the interface and the program behind it: a real event, asked with an organiser's token."""
-    with open_desk(tmp_path_factory.mktemp("api"), base_url="http://testserver", is_demo=False) as desk:
+    with open_desk(tmp_path_factory.mktemp("api"), base_url=f"http://{HOST}", is_demo=False) as desk:
         desk.publish()
         desk.work()
         headers = _token(desk, Role.ORGANISER)

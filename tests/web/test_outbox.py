@@ -1,11 +1,14 @@
 """The outbox as organisers use it: letters found, held back, settled, and sent to the right address."""
 
+import hashlib
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
+from sqlalchemy import event
 
 from mailer.outbox import audit, claims, letters, people
 from mailer.outbox.letter import Happening, LetterState
@@ -35,8 +38,6 @@ def happen(desk: Desk, address: str, *happenings: Happening, reply: str = "") ->
     this = next(each for each in claimed if each.recipient.address == address)
     row = letter_to(desk, address)
     composed = desk.service.compose(row)
-    import hashlib
-
     for happening in happenings:
         facts = {"reply": reply}
         if happening is H.INTENDED:
@@ -124,6 +125,43 @@ def test_older_letters_are_a_page_away(desk: Desk, monkeypatch: pytest.MonkeyPat
     assert len(set(seen)) == len(seen) == 5
 
 
+def test_a_page_costs_the_same_however_many_letters_there_are(
+    waiting: Desk,
+) -> None:
+    more = [
+        PRACTITIONER.model_copy(update={"address": f"p{n}@prosecution.example"})
+        for n in range(2 * outbox.PAGE)
+    ]
+    costs = []
+    for listed in (RECIPIENTS, [*RECIPIENTS, *more]):
+        waiting.publish(EVENT, listed)
+        waiting.clock.move(minutes=1)
+        waiting.service.plan(waiting.clock())
+        for path in ("/outbox", "/outbox?q=novak", "/outbox?state=waiting", "/outbox/run"):
+            costs.append((path, *cost(waiting, path)))
+    few, many = costs[:4], costs[4:]
+    assert [(path, statements) for path, statements, _ in few] == [(path, n) for path, n, _ in many]
+    assert max(size for *_, size in many) < 100_000
+
+
+def cost(desk: Desk, path: str) -> tuple[int, int]:
+    """Statements and bytes of one page."""
+    seen: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+        seen.append(statement)
+
+    browser = desk.browser()
+    browser.get(path)
+    event.listen(desk.database.engine, "before_cursor_execute", note)
+    try:
+        page = browser.get(path)
+    finally:
+        event.remove(desk.database.engine, "before_cursor_execute", note)
+    assert page.status_code == 200
+    return len(seen), len(page.content)
+
+
 def test_what_cannot_be_is_not_found(calm_desk: Desk) -> None:
     browser = calm_desk.browser()
     for path in ("/outbox?state=lost", "/outbox/99999", "/outbox/0", "/outbox/x", "/outbox/hold?mailing=tea",
@@ -134,8 +172,6 @@ def test_what_cannot_be_is_not_found(calm_desk: Desk) -> None:
 def test_another_events_letter_is_not_shown(desk: Desk) -> None:
     other = EVENT.model_copy(update={"key": "another"})
     desk.service.publish(other, RECIPIENTS, desk.clock())
-    from dataclasses import replace
-
     replace(desk.service, event="another").plan(desk.clock())
     with desk.database.reading() as c:
         (first, *_) = letters.search(c, "another")
@@ -172,7 +208,7 @@ def test_a_mailing_is_paused_and_let_go_on(waiting: Desk) -> None:
     assert post(browser, "/outbox/resume", mailing="invitation").status_code == 303
     waiting.work()
     assert waiting.tray.count() == 5
-    who = waiting.browser() and deeds(waiting)[-1][0]
+    who = deeds(waiting)[-1][0]
     assert deeds(waiting) == [
         (who, "paused", "invitation: the <b>venue</b> is not certain"),
         (who, "resumed", "invitation"),
