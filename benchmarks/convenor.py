@@ -190,8 +190,8 @@ def run_service(order: turns.Order) -> None:
     listener = reserve(0)
     with _opened(order, database) as parts:
         office = Office(
-            database=database, event=EVENT, sender=parts.service.sender, tray=parts.tray, clock=utc_now
-        )
+            database=database, event=EVENT, sender=parts.service.sender, tray=parts.tray, clock=utc_now, is_demo=True
+        )  # fmt: skip
         heartbeat = Heartbeat(parts, utc_now)
         with serve(office, listener):
             if turns.await_go():

@@ -5,9 +5,11 @@ the SHA-256 is kept. Whoever tries in vain waits longer each time. Every act is 
 """
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import BoundedSemaphore
 
 import pyotp
 from argon2 import PasswordHasher
@@ -16,9 +18,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from mailer.errors import ConvenorError
 from mailer.outbox import accounts as rows
 from mailer.outbox import audit
-from mailer.outbox.accounts import Account, Secrets, Token
+from mailer.outbox.accounts import Account, Invitation, Secrets, Token
 from mailer.outbox.database import Database, Transaction
-from mailer.outbox.schema import Role
+from mailer.outbox.roles import Role
 
 SIGNED_IN_FOR = timedelta(hours=12)
 """After which a session ends by itself."""
@@ -32,10 +34,14 @@ FREE_TRIES = 5
 """Attempts in vain before one has to wait: two seconds then, twice as long each time."""
 
 _LONGEST_WAIT = timedelta(minutes=15)
+_SECRET = re.compile(r"[A-Z2-7]{32}")
 _STEP = 30  # seconds for which a code holds (RFC 6238 4)
 _TOKEN_BEGINS = "cnv_"  # noqa: S105 - the beginning of every token, and of none in particular
 
 _hasher = PasswordHasher()
+_at_once = BoundedSemaphore(2)
+"""Each password that is tried takes 64 MB for a moment: never so many together that the machine runs out of them."""
+
 _NOBODYS = _hasher.hash("nobody has this password")
 
 
@@ -80,9 +86,11 @@ class Accounts:
         key = _key(name)
         with self.database.reading() as transaction:
             found = rows.secrets_of(transaction, key, to_change=False)
-        is_right = _is_password(found.password if found else _NOBODYS, password)
+        tried = found.password if found else _NOBODYS
+        is_right = _is_password(tried, password)
         with self.database.writing() as transaction:
             found = rows.secrets_of(transaction, key)
+            is_right = is_right and found is not None and found.password == tried
             is_locked = found is not None and found.locked_until is not None and now < found.locked_until
             if found and not is_locked:
                 step = _step_of(found, code, now)
@@ -132,11 +140,25 @@ class Accounts:
         return token
 
     def welcome_if_first(self, now: datetime) -> str | None:
-        """As `welcome`, for an administrator, while there is no account at all."""
-        with self.database.reading() as transaction:
+        """As `welcome`, for an administrator, while there is no account at all. Earlier links of this kind, which stand
+        in logs, end.
+        """
+        with self.database.writing() as transaction:
             if rows.is_any(transaction):
                 return None
+            rows.end_welcomes(transaction, Role.ADMINISTRATOR, now)
         return self.welcome(Role.ADMINISTRATOR, now, audit.COMMAND_LINE)
+
+    def invitations(self, now: datetime) -> list[Invitation]:
+        """Links by which an account can still be made."""
+        with self.database.reading() as transaction:
+            return [each for each in rows.invitations(transaction) if now < each.made_at + WELCOME_FOR]
+
+    def withdraw(self, digest_of_link: str, now: datetime, by: str) -> None:
+        """From now on a link makes no account."""
+        with self.database.writing() as transaction:
+            if rows.use_welcome(transaction, digest_of_link, now):
+                audit.note(transaction, now, by, "withdrew an invitation")
 
     def welcomed(self, token: str, now: datetime) -> Role | None:
         """The role of the account that this link makes; None where it makes none any more."""
@@ -153,7 +175,7 @@ class Accounts:
         """
         key = _key(name)
         _refuse(key, password)
-        hashed = _hasher.hash(password)
+        hashed = _hashed(password)
         with self.database.writing() as transaction:
             found = rows.welcome_of(transaction, digest(token))
             if (
@@ -180,7 +202,7 @@ class Accounts:
             ConvenorError: the new one is too short.
         """
         _refuse(account.name, new)
-        hashed = _hasher.hash(new)
+        hashed = _hashed(new)
         with self.database.writing() as transaction:
             self._prove(transaction, account, old)
             rows.change(transaction, account.id, password=hashed)
@@ -191,8 +213,10 @@ class Accounts:
         """From now on a code is asked for; `code` shows that whoever holds the secret can make them.
 
         Raises:
-            ConvenorError: the code is not that of the secret.
+            ConvenorError: the code is not that of the secret, or codes are used already.
         """
+        if account.has_totp:
+            raise ConvenorError("codes are used already: end them first, which asks for your password")
         step = _matching_step(secret, code, now)
         if step is None:
             raise ConvenorError("this is not the code of that secret: is the clock of your telephone right?")
@@ -206,6 +230,24 @@ class Accounts:
             self._prove(transaction, account, password)
             rows.change(transaction, account.id, totp="", totp_step=0)
             audit.note(transaction, now, account.name, "gave up codes")
+
+    def set_password(
+        self, name: str, new: str, now: datetime, by: str, *, without_codes: bool = False
+    ) -> None:
+        """For whoever locked themselves out: a new password, no waiting, every session ended; and, if wanted, no codes.
+
+        Raises:
+            ConvenorError: there is no such open account, or the password will not do.
+        """
+        _refuse(_key(name), new)
+        hashed = _hashed(new)
+        with self.database.writing() as transaction:
+            found = _open(transaction, name)
+            values = {"totp": "", "totp_step": 0} if without_codes else {}
+            rows.change(transaction, found.id, password=hashed, failures=0, locked_until=None, **values)
+            rows.end_all(transaction, found.id, now)
+            also = ", without codes" if without_codes else ""
+            audit.note(transaction, now, by, "set a password", f"{found.name}{also}")
 
     @staticmethod
     def _prove(transaction: Transaction, account: Account, password: str) -> None:
@@ -289,9 +331,15 @@ def _refuse(name: str, password: str) -> None:
         raise ConvenorError("\n".join(wrong))
 
 
+def _hashed(password: str) -> str:
+    with _at_once:
+        return _hasher.hash(password)
+
+
 def _is_password(hashed: str, password: str) -> bool:
     try:
-        return _hasher.verify(hashed, password[:LONGEST_PASSWORD])
+        with _at_once:
+            return _hasher.verify(hashed, password[:LONGEST_PASSWORD])
     except (VerificationError, InvalidHashError):
         return False
 
@@ -306,6 +354,8 @@ def _step_of(found: Secrets, code: str, now: datetime) -> int | None:
 
 def _matching_step(secret: str, code: str, now: datetime) -> int | None:
     """The step whose code it is: that of now, or one beside it, for clocks go wrong."""
+    if not _SECRET.fullmatch(secret):
+        return None
     asked, step = "".join(code.split()), int(now.timestamp()) // _STEP
     totp = pyotp.TOTP(secret)
     near = (step, step - 1, step + 1) if asked.isascii() else ()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailer import inbox_cli, ledger_cli, letters_cli, links_cli
+from mailer import accounts_cli, inbox_cli, ledger_cli, letters_cli, links_cli
 from mailer.replies_cli import By
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def apply(
 
     with errand(file) as this:
         found, latest = this.read()
-        noted = _refuse([*this.too_late(found, latest), *this.not_to_be_changed(found, latest)])
+        noted = _refuse(this.problems(found, latest))
         difference = this.difference(found, latest)
         if json:
             _print_json({"published": yes and difference.anything, "difference": difference})
@@ -114,6 +114,41 @@ def apply(
         print(
             f"Published as version {version.number}. `make run EVENT={shown(this.file)}` sends what is due."
         )
+
+
+@app.command(epilog="Example: convenor export --agenda .")
+def export(
+    folder: Annotated[
+        Path, typer.Argument(help="Where to: agenda/, recipients/ and templates/ are made in it.")
+    ],
+    agenda: Annotated[bool, typer.Option("--agenda", help="The agenda alone.")] = False,
+    lists: Annotated[bool, typer.Option("--lists", help="The lists of people alone.")] = False,
+    templates: Annotated[bool, typer.Option("--templates", help="The templates alone.")] = False,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="As it was changed on the desk, not published yet.")
+    ] = False,
+    event: EventOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Write over files without asking.")] = False,
+    json: Json = False,
+) -> None:
+    """Write what is in force back as files, which `convenor check` and `convenor apply` read to the same."""
+    from mailer import exporting
+    from mailer.errand import errand
+
+    every = not (agenda or lists or templates)
+    parts = exporting.Parts(agenda=agenda or every, lists=lists or every, templates=templates or every)
+    with errand(event) as this:
+        written = exporting.files(this.in_force(draft=draft), this.file.name, parts)
+    if there := exporting.in_the_way(folder, written):
+        if not json:
+            print("\n".join(f"{folder / path} says something else" for path in there))
+        if not yes:
+            _ask("Write over what is there?", "written", "writes over it")
+    exporting.write(folder, written)
+    if json:
+        _print_json({"files": sorted(written), "written_over": there})
+    else:
+        print("\n".join(str(folder / path) for path in written))
 
 
 @app.command(epilog="Example: convenor plan --json")
@@ -346,6 +381,8 @@ def stop(
 app.add_typer(letters_cli.app, name="letters")
 app.add_typer(inbox_cli.app, name="inbox")
 app.add_typer(links_cli.app, name="links")
+app.add_typer(accounts_cli.app, name="account")
+app.command(name="audit", epilog="Example: convenor audit --verify")(accounts_cli.audit)
 app.command(name="ledger", epilog="Example: convenor ledger --heal")(ledger_cli.ledger)
 
 

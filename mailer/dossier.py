@@ -3,7 +3,7 @@
 Each reader reports all of its problems; here those of all files are joined, so that one look shows everything.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -25,20 +25,26 @@ _ROLES = f"roles: {', '.join(Role)}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dossier:
-    """A sound event: its agenda, everybody on its lists, and the templates its letters are written from."""
+class Proposal:
+    """What may be published: an agenda, everybody on its lists, and the templates its letters are written from."""
 
-    path: Path
     event: Event
     recipients: tuple[Recipient, ...]
     texts: Wording
-    warnings: tuple[Problem, ...]
 
     def version(self, latest: AgendaVersion | None, now: datetime) -> AgendaVersion:
-        """The version in force if it says what the files say, else the one that publishing would make."""
+        """The version in force if it says the same, else the one that publishing would make."""
         if latest and latest.event == self.event:
             return latest
         return changes.next_version(latest, self.event, now.replace(microsecond=0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dossier(Proposal):
+    """A sound event as its files say it."""
+
+    path: Path
+    warnings: tuple[Problem, ...]
 
 
 def read(path: Path, *, today: date, templates: Path, sender: tuple[str, str] | None = None) -> Dossier:
@@ -57,7 +63,11 @@ def read(path: Path, *, today: date, templates: Path, sender: tuple[str, str] | 
     agenda = _collected(lambda: agenda_reading.read(path, today=today), problems)
     roster = _collected(lambda: _lists(path, agenda), problems) if agenda else None
     if agenda:
-        problems += [*agenda.warnings, *_out_of_time(agenda, roster)]
+        late = out_of_time(agenda.event, roster.recipients if roster else ())
+        placed = (
+            agenda.places.problem(each.field or "", each.message, warning=each.warning) for each in late
+        )
+        problems += [*agenda.warnings, *placed]
     if roster:
         problems += roster.warnings
     if texts:
@@ -94,17 +104,20 @@ def _lists(path: Path, agenda: agenda_reading.Reading) -> Roster:
     lists = [
         (path.parent / each.file, Role(each.role) if each.role else None) for each in event.recipient_lists
     ]
-    return recipient_reading.read_all(lists, sessions=[session.key for session in event.sessions])
+    return recipient_reading.read_all(
+        lists, sessions=[each.key for each in (*event.sessions, *event.called_off)]
+    )
 
 
-def _out_of_time(agenda: agenda_reading.Reading, roster: Roster | None) -> Iterator[Problem]:
-    """Mailings that fall due when they are no longer useful: refused, or doubtful where it is so only for some."""
-    draft = changes.next_version(None, agenda.event, agenda.event.starts_at)
-    zones = {recipient.timezone for recipient in roster.recipients} if roster else set()
+def out_of_time(event: Event, recipients: Sequence[Recipient]) -> Iterator[Problem]:
+    """Mailings that fall due when they are no longer useful: refused, or doubtful where it is so only for some. Places
+    are those of an agenda's tables.
+    """
+    draft = changes.next_version(None, event, event.starts_at)
     for index, message in due.problems(draft):
-        yield agenda.places.problem(f"mailing[{index}].useful_until", message)
-    for index, message in due.doubts(draft, zones):
-        yield agenda.places.problem(f"mailing[{index}].when", message, warning=True)
+        yield Problem(file="", field=f"mailing[{index}].useful_until", message=message)
+    for index, message in due.doubts(draft, {recipient.timezone for recipient in recipients}):
+        yield Problem(file="", field=f"mailing[{index}].when", message=message, warning=True)
 
 
 def _as_sender(event: Event, sender: tuple[str, str] | None) -> Event:

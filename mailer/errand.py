@@ -5,16 +5,16 @@ Joins files, database and composition for the command line. What is printed is l
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from mailer import planned, wallclock
+from mailer import publishing, wallclock
+from mailer.accounts import Accounts
 from mailer.agenda import reading as agenda_reading
-from mailer.agenda.changes import Change, differences
 from mailer.agenda.model import AgendaVersion, Event, Mailing
-from mailer.calendars import Consequences
+from mailer.composition import wording
 from mailer.composition.composing import Composed, Sender, compose
 from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
@@ -23,16 +23,18 @@ from mailer.delivery.single import send_one
 from mailer.delivery.tray import TrayServer
 from mailer.dossier import Dossier
 from mailer.errors import ConvenorError, Problem
+from mailer.exporting import InForce
 from mailer.holding import Hold
 from mailer.mending import Mending, is_about_entries
 from mailer.opening import key_in, read_dossier, shown
-from mailer.outbox import agendas, flags, people
-from mailer.outbox.database import Database, Transaction, open_database
+from mailer.outbox import agendas, audit, drafts, flags, people
+from mailer.outbox.database import Database, open_database
 from mailer.outlook import Outlook, outlook
-from mailer.parts import open_tray, sender_of, token_source, utc_now
+from mailer.parts import TEMPLATES, open_tray, sender_of, token_source, utc_now
 from mailer.planned import Planned
 from mailer.planning import due
-from mailer.planning.due import Member, Occasion
+from mailer.planning.due import Occasion
+from mailer.publishing import Difference, Publishing
 from mailer.recipients.model import Recipient, Role
 from mailer.replies import Replies, replies
 from mailer.service import Service
@@ -43,29 +45,6 @@ from mailer.witnesses import THE_TRAY
 
 EXAMPLE_BEGINS_ON = datetime(2027, 1, 4, 8, tzinfo=UTC)
 """When the rehearsal of an example that is not published begins, so that its letters are the same every day."""
-
-NOTHING = Consequences()
-
-SOON = timedelta(minutes=1)
-"""What falls due this soon after publishing leaves at once, in a person's eyes."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """What publishing would change: the agenda, the people by address, and the letters that are due at once."""
-
-    version: int
-    seen: tuple[int, datetime]
-    changes: tuple[Change, ...]
-    added: tuple[str, ...]
-    changed: tuple[str, ...]
-    left: tuple[str, ...]
-    due_at_once: dict[str, int]
-    consequences: Consequences = NOTHING
-
-    @property
-    def anything(self) -> bool:
-        return bool(self.changes or self.added or self.changed or self.left)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,26 +102,26 @@ class Errand:
             raise ConvenorError(f"there is no file {name}")
         raise ConvenorError(f"nothing of {name} is published yet: `convenor apply {name}` does it")
 
+    def in_force(self, *, draft: bool = False) -> InForce:
+        """The event as it is published, or as its draft says. Raises ConvenorError when nothing of it is published."""
+        event = self.event_key()
+        with self.database.reading() as transaction:
+            latest = agendas.latest(transaction, event)
+            assert latest is not None  # noqa: S101 - event_key() has looked
+            edits = [each for each in drafts.edits(transaction, event) if each.based_on == latest.number]
+            drafted = (
+                drafts.document(transaction, event, edits[-1].number) if draft and edits else latest.event
+            )
+            listed = tuple(member.recipient for member in people.roster(transaction, event))
+        return InForce(version=latest, event=drafted, recipients=listed, texts=wording.load(TEMPLATES).texts)
+
+    def publishing(self) -> Publishing:
+        """What publishing would do, at this moment."""
+        return Publishing(database=self.database, sender=self.sender, profile=self.profile, now=self.now)
+
     def difference(self, found: Dossier, latest: AgendaVersion | None) -> Difference:
         """What publishing the files now would change, and which letters would leave at once because of it."""
-        version = found.version(latest, self.now)
-        with self.database.reading() as transaction:
-            old = {
-                m.recipient.address.lower(): m.recipient for m in people.roster(transaction, found.event.key)
-            }
-            seen = (latest.number if latest else 0, people.changed_at(transaction, found.event.key))
-            at_once = self._due_at_once(transaction, found, version)
-        new = {recipient.address.lower(): recipient for recipient in found.recipients}
-        return Difference(
-            version=version.number,
-            seen=seen,
-            changes=tuple(differences(latest.event if latest else None, found.event)),
-            added=tuple(sorted(new.keys() - old.keys())),
-            changed=tuple(sorted(a for a in new.keys() & old.keys() if new[a] != old[a])),
-            left=tuple(sorted(old.keys() - new.keys())),
-            due_at_once=at_once,
-            consequences=self.mending(found).consequences(version, sorted(old.keys() - new.keys())),
-        )
+        return self.publishing().difference(found, latest)
 
     def mending(self, found: Dossier | None = None) -> Mending:
         """The event's calendars, with the words of its files. Raises BadInput when those are wrong."""
@@ -151,42 +130,11 @@ class Errand:
 
     def sample(self, found: Dossier, latest: AgendaVersion | None, difference: Difference) -> Composed | None:
         """One of the letters about changes that publishing would send."""
-        return self.mending(found).sample(found.version(latest, self.now), difference.consequences)
+        return self.publishing().sample(found, latest, difference)
 
-    def not_to_be_changed(self, found: Dossier, latest: AgendaVersion | None) -> list[Problem]:
-        """What may not differ from what was published: calendars take changes only from whoever sent the invitation
-        (RFC 5546 2.1.2).
-        """
-        if latest is None or latest.event.organiser.address == found.event.organiser.address:
-            return []
-        places = agenda_reading.read(self.file, today=self.now.date()).places
-        said = f"was {latest.event.organiser.address} when it was published, and must stay so: calendars take no change"
-        return [places.problem("event.organiser.address", f"{said} from anybody else")]
-
-    def _due_at_once(
-        self, transaction: Transaction, found: Dossier, version: AgendaVersion
-    ) -> dict[str, int]:
-        """Letters by mailing that would leave within a minute of publishing: nobody has them yet."""
-        listed = {recipient.address.lower(): recipient for recipient in found.recipients}
-        counts: dict[str, int] = {}
-        for occasion in due.occasions(version, {recipient.timezone for recipient in found.recipients}):
-            if occasion.due_at > self.now + SOON:
-                continue
-            known = people.members(transaction, version.event.key, occasion.mailing, occasion.anchor)
-            stay = {
-                key: replace(member, recipient=listed[key])
-                for member in known
-                if (key := member.recipient.address.lower()) in listed
-            }
-            come = [
-                Member(id=0, recipient=recipient, joined_at=self.now)
-                for key, recipient in listed.items()
-                if key not in stay
-            ]
-            (letters,) = due.expected(version, [occasion], [*stay.values(), *come], self.now)
-            if letters:
-                counts[occasion.mailing] = counts.get(occasion.mailing, 0) + letters
-        return counts
+    def problems(self, found: Dossier, latest: AgendaVersion | None) -> list[Problem]:
+        """What stands against publishing the files, and what is doubtful, each with its line."""
+        return self._placed(self.publishing().problems(found, latest))
 
     def publish(self, found: Dossier, seen: tuple[int, datetime]) -> AgendaVersion:
         """Put the files in force, if nobody else has published since the difference was shown.
@@ -204,21 +152,15 @@ class Errand:
         """Every occasion of the timetable in the order of time, the venue's zone, and what comes too late."""
         found, latest = self.read()
         version = found.version(latest, self.now)
-        rows = self._planned(found, version)
-        problems = [*self._problems(version, rows), *self._flagged(found)]
+        rows = self.publishing().planned(found, version)
+        problems = [*self._placed(publishing.of_timetable(version, rows)), *self._flagged(found)]
         return rows, version.event.zone, problems
 
     def too_late(self, found: Dossier, latest: AgendaVersion | None) -> list[Problem]:
         """Mailings that the mail server cannot take in time: refused where its limits say so, doubtful where that
         is a guess or they have begun already.
         """
-        version = found.version(latest, self.now)
-        return self._problems(version, self._planned(found, version))
-
-    def _planned(self, found: Dossier, version: AgendaVersion) -> list[Planned]:
-        members = self._members(found)
-        with self.database.reading() as transaction:
-            return planned.planned(transaction, self.profile, version, members, self.now)
+        return self._placed(self.publishing().too_late(found, latest))
 
     def _flagged(self, found: Dossier) -> Iterator[Problem]:
         """Addresses to which letters will wait."""
@@ -230,19 +172,12 @@ class Errand:
             message = f"{words} reported as wrong, and letters wait; `convenor inbox` says more"
             yield Problem(file="the lists of people", message=message, warning=True)
 
-    def _problems(self, version: AgendaVersion, rows: Sequence[Planned]) -> list[Problem]:
+    def _placed(self, problems: Sequence[Problem]) -> list[Problem]:
         """With the lines of the agenda file."""
-        if not any(row.trouble for row in rows):
+        if not problems:
             return []
         places = agenda_reading.read(self.file, today=self.now.date()).places
-        numbers = {mailing.key: number for number, mailing in enumerate(version.event.mailings)}
-        return [
-            places.problem(
-                f"mailing[{numbers[row.mailing]}].useful_until", row.trouble, warning=not row.is_refused
-            )
-            for row in rows
-            if row.trouble
-        ]
+        return [places.problem(each.field or "", each.message, warning=each.warning) for each in problems]
 
     def letter(self, mailing_key: str, address: str, session: str | None) -> Composed:
         """One person's letter of one mailing, exactly as it will be sent.
@@ -337,14 +272,6 @@ class Errand:
             handle=handle,
         )  # fmt: skip
 
-    def _members(self, found: Dossier) -> list[Member]:
-        """The lists' people with what the database knows of them; those who are new join when published."""
-        with self.database.reading() as transaction:
-            known = {m.recipient.address: m for m in people.roster(transaction, found.event.key)}
-        return [
-            known.get(r.address) or Member(id=0, recipient=r, joined_at=self.now) for r in found.recipients
-        ]
-
 
 def _mailing(event: Event, key: str) -> Mailing:
     try:
@@ -362,6 +289,32 @@ def _anchor(event: Event, mailing: Mailing, session: str | None) -> str:
             f"'{mailing.key}' has no letter about '{session}'; there are {', '.join(anchors)}"
         )
     return session or anchors[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeskErrand:
+    """What is about those who use the pages, and about no event."""
+
+    settings: Settings
+    database: Database
+    now: datetime
+    by: str = audit.COMMAND_LINE
+
+    @property
+    def accounts(self) -> Accounts:
+        return Accounts(database=self.database)
+
+
+@contextmanager
+def desk_errand() -> Iterator[DeskErrand]:
+    """Settings, database and clock for one command that is about no event. Raises as `errand`."""
+    wallclock.use_packaged_tzdata()
+    settings = load_settings()
+    database = open_database(settings.database_url, check=False)
+    try:
+        yield DeskErrand(settings=settings, database=database, now=utc_now())
+    finally:
+        database.close()
 
 
 @contextmanager

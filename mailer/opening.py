@@ -5,24 +5,27 @@ changed waits for `convenor apply`, and one that is broken does not stop tonight
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mailer import dossier
 from mailer.agenda.model import AgendaVersion
 from mailer.composition import wording
 from mailer.composition.wording import Wording
+from mailer.delivery.outcome import Outcome
 from mailer.delivery.tray import IN_THE_TRAY
 from mailer.dossier import Dossier
 from mailer.errors import BadInput, ConvenorError
 from mailer.outbox import agendas, letters, people, preferences
-from mailer.outbox.database import Database
+from mailer.outbox.database import Database, Transaction
 from mailer.parts import TEMPLATES
 from mailer.recipients.model import Recipient
 from mailer.service import Service
-from mailer.settings import ROOT, Settings
+from mailer.settings import EXAMPLE, ROOT, Settings
+from mailer.starting import Setup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +88,33 @@ def _opened(path: Path, database: Database, found: Dossier, latest: AgendaVersio
         listed = [member.recipient for member in people.roster(transaction, found.event.key)]
     if latest.event == found.event and same_people(listed, found.recipients):
         return Opened(event=found.event.key, texts=found.texts, is_example=latest.event.example)
-    note = (
-        f"{shown(path)} has changed since version {latest.number} was published: "
-        f"`convenor apply {shown(path)}` shows the difference"
-    )
+    with database.reading() as transaction:
+        note = _drift(transaction, path, found, latest)
     return Opened(event=found.event.key, texts=found.texts, is_example=latest.event.example, notes=(note,))
+
+
+def _drift(transaction: Transaction, path: Path, found: Dossier, latest: AgendaVersion) -> str:
+    """Which is newer, the files or what is in force, and what to do about it.
+
+    Files that say what an earlier version said are as they were applied; what differs came from the desk.
+    """
+    name, number = shown(path), latest.number
+    if latest.event == found.event:
+        return (
+            f"the lists of {name} are not those in force: `convenor apply {name}` shows the difference, "
+            "`convenor export --lists .` writes those in force to the files"
+        )
+    if latest.published_by and agendas.was_published(transaction, found.event, before=number):
+        return (
+            f"the desk has published version {number} since {name} was applied: "
+            "`convenor export --agenda .` writes it to the file"
+        )
+    if latest.published_by:
+        return (
+            f"{name} has changed, and the desk has published version {number} besides: `convenor apply {name}` shows "
+            "the difference, `convenor export --agenda .` writes what is in force to the file"
+        )
+    return f"{name} has changed since version {number} was published: `convenor apply {name}` shows the difference"
 
 
 def _refuse_to_leave(path: Path, database: Database, opened: Opened, latest: AgendaVersion | None) -> None:
@@ -140,6 +165,28 @@ class Notes:
         files = (self._path, *(self._path.parent / each.file for each in lists))
         written = tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
         return (*written, latest.number if latest else 0, changed_at)
+
+
+def setup_of(
+    path: Path, settings: Settings, send_test: Callable[[str], tuple[Outcome, str]] | None = None
+) -> Setup:
+    """For beginning an event at this path; beside the example, at agenda/mine.toml."""
+    own = path if path.resolve() != EXAMPLE else EXAMPLE.parent / "mine.toml"
+    return Setup(
+        path=own, shown=shown(own), example=EXAMPLE, templates=TEMPLATES, sender=settings.sender, relay=settings.relay,
+        return_path=settings.return_path, dkim=settings.dkim, send_test=send_test,
+        is_reachable=urlsplit(settings.base_url).hostname not in {"127.0.0.1", "localhost", "::1"},
+    )  # fmt: skip
+
+
+def is_there(path: Path, settings: Settings, database: Database) -> bool:
+    """Whether there is an event that the service can run: a file, and, where letters would leave for real, a published
+    version of it.
+    """
+    if not path.exists() or settings.relay is None:
+        return path.exists()
+    with database.reading() as transaction:
+        return key_in(path) in agendas.event_keys(transaction)
 
 
 def same_people(one: Sequence[Recipient], other: Sequence[Recipient]) -> bool:

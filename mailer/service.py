@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from threading import Event as Signal
 from typing import Self
 
-from mailer import calendars, confirming
+from mailer import calendars, confirming, listing
 from mailer.agenda import changes
-from mailer.agenda.model import OF_ITSELF, AgendaVersion, Event
+from mailer.agenda.model import AgendaVersion, Event
 from mailer.agenda.upkeep import Upkeep
 from mailer.composition.composing import Composed, Sender, compose
 from mailer.composition.wording import Wording
@@ -106,24 +106,37 @@ class Service:
             StoreError: somebody else published at the same time.
         """
         with self.database.writing() as transaction:
-            version = agendas.latest(transaction, event.key)
-            found = (version.number if version else 0, people.changed_at(transaction, event.key))
-            if seen not in {None, found}:
+            found = agendas.latest(transaction, event.key)
+            known = (found.number if found else 0, people.changed_at(transaction, event.key))
+            if seen not in {None, known}:
                 raise StoreError("somebody else has published meanwhile: look at the difference again")
-            if version is None or version.event != event:
-                version = changes.next_version(version, event, now.replace(microsecond=0))
-                agendas.publish(transaction, version)
-                agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
-                occasions.withdraw_upkeep(transaction, event.key, "the agenda has changed again", now)
-                occasions.follow_version(transaction, event.key, version.number, self.texts.digest)
-                calendars.catch_up(transaction, event.key, now)
-            if key := self.sender.signer.naming_to_keep:
-                naming.keep_naming_key(transaction, event.key, key)
-            roster = people.save_roster(
-                transaction, event.key, recipients, now, lambda a: self.sender.signer.handle(event.key, a)
-            )
-            zones = people.zones(transaction, event.key)
-            self._follow(transaction, due.occasions(version, zones), now)
+            return self.publish_in(transaction, event, recipients, now)
+
+    def publish_in(
+        self,
+        transaction: Transaction,
+        event: Event,
+        recipients: Sequence[Recipient],
+        now: datetime,
+        *,
+        published_by: str = "",
+    ) -> tuple[AgendaVersion, RosterChange]:
+        """`publish` in a transaction of the caller's, who has looked whether somebody else published meanwhile."""
+        version = agendas.latest(transaction, event.key)
+        if version is None or version.event != event:
+            at = now.replace(microsecond=0)
+            version = changes.next_version(version, event, at, published_by=published_by)
+            agendas.publish(transaction, version)
+            agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
+            occasions.withdraw_upkeep(transaction, event.key, "the agenda has changed again", now)
+            occasions.follow_version(transaction, event.key, version.number, self.texts.digest)
+            calendars.catch_up(transaction, event.key, now)
+        if key := self.sender.signer.naming_to_keep:
+            naming.keep_naming_key(transaction, event.key, key)
+        roster = people.save_roster(
+            transaction, event.key, recipients, now, lambda a: self.sender.signer.handle(event.key, a)
+        )
+        listing.follow(transaction, version, now)
         return version, roster
 
     # ── planning ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -136,7 +149,7 @@ class Service:
                 return None
             timetable = due.occasions(version, people.zones(transaction, self.event))
             changed_at = max(version.published_at + SECOND, people.changed_at(transaction, self.event))
-            self._follow(transaction, timetable, now)
+            listing.follow_timetable(transaction, self.event, timetable, now)
             if self._followed.get(self.event) != changed_at:
                 self._withdraw_unasked(transaction, version, now)
             opened = occasions.occasions(transaction, self.event)
@@ -174,18 +187,6 @@ class Service:
         self._calendars.next_at = min(filter(None, moments), default=None)
         self._calendars.version = version.number
         self._calendars.changed_at, self._calendars.looked_at = changed_at, now
-
-    def _follow(self, transaction: Transaction, timetable: Sequence[Occasion], now: datetime) -> None:
-        """Have what was opened before follow the timetable as it is now."""
-        planned = {occasion.identity: occasion for occasion in timetable}
-        for stored in occasions.occasions(transaction, self.event):
-            occasion = planned.get(stored.identity)
-            if stored.mailing in OF_ITSELF:
-                continue
-            if occasion is None and not stored.withdrawn_at:
-                occasions.withdraw_occasion(transaction, stored.id, "the agenda has moved", now)
-            elif occasion and occasion.useful_until != stored.useful_until:
-                occasions.set_useful_until(transaction, stored.id, occasion.useful_until)
 
     def _withdraw_unasked(self, transaction: Transaction, version: AgendaVersion, now: datetime) -> None:
         """Letters not yet sent to people who are no longer in the audience, or have answered since."""

@@ -22,7 +22,6 @@ from mailer.composition.composing import Composed
 from mailer.delivery.retrying import NOTICES
 from mailer.delivery.tray import CaughtLetter
 from mailer.dossier import Dossier
-from mailer.errand import Difference
 from mailer.errors import Problem, StoreError
 from mailer.outbox.flags import REPORTED_WRONG
 from mailer.outbox.letter import UNSENT, LetterState
@@ -32,6 +31,7 @@ from mailer.outbox.schema import PausedBy
 from mailer.outlook import Outlook
 from mailer.planned import Planned
 from mailer.planning.entries import Effect
+from mailer.publishing import Difference
 from mailer.rehearsal import Heard, Rehearsal
 from mailer.standing import MailingStanding, Stage, Standing
 

@@ -12,7 +12,8 @@ from mailer.errors import ConvenorError
 from mailer.outbox import audit
 from mailer.outbox.accounts import Account
 from mailer.outbox.database import Database
-from mailer.outbox.schema import Role, account, api_token, sign_in
+from mailer.outbox.roles import Role
+from mailer.outbox.schema import account, api_token, sign_in
 from tests.conference import PUBLISHED_AT
 
 NOW = PUBLISHED_AT
@@ -260,3 +261,47 @@ def test_each_role_may_do_what_those_before_it_may(role: Role) -> None:
     assert [Visitor(name="x", role=role).may(each) for each in order] == [
         number <= order.index(role) for number in range(len(order))
     ]
+
+
+def test_of_the_first_links_the_newest_alone_is_good(accounts: Accounts) -> None:
+    """They stand in logs, which others may read."""
+    earlier, newest = accounts.welcome_if_first(NOW), accounts.welcome_if_first(NOW)
+    assert earlier is not None
+    assert newest is not None
+
+    assert accounts.welcomed(earlier, NOW) is None
+    assert accounts.welcomed(newest, NOW) is Role.ADMINISTRATOR
+
+
+def test_an_invitation_can_be_withdrawn_until_it_is_used(accounts: Accounts) -> None:
+    token = accounts.welcome(Role.APPROVER, NOW, "maria huber")
+    (invited,) = accounts.invitations(NOW)
+    assert (invited.role, invited.made_at) == (Role.APPROVER, NOW)
+    assert accounts.invitations(NOW + WELCOME_FOR) == []
+
+    for _ in range(2):
+        accounts.withdraw(invited.digest, NOW, "maria huber")
+
+    assert accounts.invitations(NOW) == []
+    with pytest.raises(NotLetIn):
+        accounts.join(token, "late", PASSWORD, NOW)
+    assert _deeds(accounts)[1:] == [("maria huber", "withdrew an invitation", "")]
+
+
+@pytest.mark.parametrize("secret", ["", "x", "!!!", "1" * 32, "A" * 31, "a" * 32])
+def test_what_is_no_secret_of_ours_begins_no_codes(accounts: Accounts, secret: str) -> None:
+    mine, _ = _join(accounts)
+
+    with pytest.raises(ConvenorError, match="not the code of that secret"):
+        accounts.begin_codes(mine, secret, "123456", NOW)
+
+
+def test_codes_that_are_used_are_not_replaced_without_the_password(accounts: Accounts) -> None:
+    """Whoever comes upon an open page could lock its owner out."""
+    mine, _ = _join(accounts)
+    secret, other = module.new_secret(), module.new_secret()
+    accounts.begin_codes(mine, secret, pyotp.TOTP(secret).at(NOW), NOW)
+    (mine,) = accounts.every()
+
+    with pytest.raises(ConvenorError, match="used already"):
+        accounts.begin_codes(mine, other, pyotp.TOTP(other).at(NOW), NOW)

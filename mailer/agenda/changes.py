@@ -77,18 +77,64 @@ def differences(old: Event | None, new: Event) -> list[Change]:
     """Everything that differs, in the order of the new agenda; all of it `added` when there is no old one."""
     return [
         *_of_event(old, new),
-        *_of_items("session", old.sessions if old else (), new.sessions, new.zone),
+        *_of_items(
+            "session", old.sessions if old else (), new.sessions, new.zone, old.called_off if old else ()
+        ),
+        *(_of_what_is_off(old, new) if old else ()),
         *_of_items("mailing", old.mailings if old else (), new.mailings, new.zone),
     ]
 
 
-def next_version(latest: AgendaVersion | None, event: Event, now: datetime) -> AgendaVersion:
+NAMED: Mapping[str, str] = {
+    "starts_at": "start",
+    "ends_at": "end",
+    "end_assumed": "end left open",
+    "points": "points for discussion",
+    "called_off": "cancelled sessions",
+    "recipient_lists": "lists of people",
+    "quiet_minutes": "quiet minutes",
+    "useful_until": "useful until",
+    "again_when_moved": "again when moved",
+    "sessions": "order of the sessions",
+    "mailings": "order of the mailings",
+}
+"""What people call a field whose name says it badly."""
+
+
+def title_of(anchor: str, *events: Event) -> str:
+    """What a session, a mailing or the event is called: by the first of these events that has it."""
+    for event in events:
+        named: tuple[Session | Mailing, ...] = (*event.sessions, *event.called_off, *event.mailings)
+        for each in named:
+            if each.key == anchor:
+                return each.title
+    return "the event" if anchor == EVENT else anchor
+
+
+def in_words(changes: Sequence[Change], *events: Event) -> str:
+    """Changes in one line, such as `Opening session: start 2027-03-10 09:15 -> 2027-03-10 09:30`."""
+    said = []
+    for each in changes:
+        if each.field == "sessions":  # their order follows their hours
+            continue
+        if each.field:
+            what = f"{NAMED.get(each.field, each.field)} {each.before or 'none'} -> {each.after or 'none'}"
+        else:
+            what = each.kind.value
+        said.append(f"{title_of(each.anchor, *events)}: {what}"[:200])
+    more = f"; and {len(said) - 3} more" if len(said) > 3 else ""
+    return "; ".join(said[:3]) + more
+
+
+def next_version(
+    latest: AgendaVersion | None, event: Event, now: datetime, *, published_by: str = ""
+) -> AgendaVersion:
     """The version that publishing `event` at `now` would make."""
     if latest is None:
         sequences = dict.fromkeys((EVENT, *(session.key for session in event.sessions)), 0)
         return AgendaVersion(
             event=event, number=1, published_at=now, first_published_at=now, sequences=sequences,
-            clocks=_clocks(event), tzdata=wallclock.tzdata_version(),
+            clocks=_clocks(event), tzdata=wallclock.tzdata_version(), published_by=published_by,
         )  # fmt: skip
     return AgendaVersion(
         event=event,
@@ -98,6 +144,7 @@ def next_version(latest: AgendaVersion | None, event: Event, now: datetime) -> A
         sequences=_sequences(latest, event),
         clocks=_clocks(event),
         tzdata=wallclock.tzdata_version(),
+        published_by=published_by,
     )
 
 
@@ -189,6 +236,8 @@ def _of_event(old: Event | None, new: Event) -> Iterator[Change]:
         return
     for name in Event.model_fields:
         before, after = getattr(old, name), getattr(new, name)
+        if name == "called_off":
+            continue
         if name in {"sessions", "mailings"}:
             before, after = _orders(before, after)
         if before != after:
@@ -207,16 +256,31 @@ def _orders(old: Items, new: Items) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(o.key for o in old if o.key in both), tuple(n.key for n in new if n.key in both)
 
 
-def _of_items(what: str, old: Items, new: Items, zone: ZoneInfo) -> Iterator[Change]:
-    before = {item.key: item for item in old}
+def _of_items(what: str, old: Items, new: Items, zone: ZoneInfo, off: Items = ()) -> Iterator[Change]:
+    before, were_off = {item.key: item for item in old}, {item.key for item in off}
     for item in new:
         if item.key in before:
             yield from _of_fields(what, before.pop(item.key), item, zone)
         else:
-            yield Change(kind=ChangeKind.ADDED, what=what, anchor=item.key, after=item.title)
+            kind = ChangeKind.REINSTATED if item.key in were_off else ChangeKind.ADDED
+            yield Change(kind=kind, what=what, anchor=item.key, after=item.title)
     for item in before.values():
         kind = ChangeKind.CANCELLED if what == "session" else ChangeKind.REMOVED
         yield Change(kind=kind, what=what, anchor=item.key, before=item.title)
+
+
+def _of_what_is_off(old: Event, new: Event) -> Iterator[Change]:
+    """What differs of sessions that were cancelled before and still do not take place; nobody's calendar has them."""
+    before = {each.key: each for each in old.called_off}
+    planned = {each.key for each in (*old.sessions, *new.sessions)}
+    for each in new.called_off:
+        if each.key in before:
+            yield from _of_fields("session", before.pop(each.key), each, new.zone)
+        elif each.key not in planned:
+            yield Change(kind=ChangeKind.CANCELLED, what="session", anchor=each.key, before=each.title)
+    for each in before.values():
+        if each.key not in planned:
+            yield Change(kind=ChangeKind.REMOVED, what="session", anchor=each.key, before=each.title)
 
 
 def _of_fields(what: str, old: Session | Mailing, new: Session | Mailing, zone: ZoneInfo) -> Iterator[Change]:

@@ -61,7 +61,9 @@ class EventTable(_Table):
 
 
 class SessionTable(_Table):
-    """`day` 1 is the event's date. A session that ends after midnight says so by `end_day`."""
+    """`day` 1 is the event's date. A session that ends after midnight says so by `end_day`. One that is `cancelled`
+    will not take place.
+    """
 
     key: Key
     kind: SessionKind = SessionKind.SESSION
@@ -74,6 +76,7 @@ class SessionTable(_Table):
     room: Line | None = None
     chair: Line | None = None
     speakers: tuple[Line, ...] = Field(default=(), max_length=100)
+    cancelled: Annotated[bool, Field(strict=True)] = False
 
 
 class MailingTable(_Table):

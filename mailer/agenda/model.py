@@ -185,6 +185,8 @@ class RecipientList(_Frozen):
 class Event(_Frozen):
     """The conference. `sessions` are in the order of their start. One that is `public` shows its agenda to anybody.
 
+    `called_off` are sessions that will not take place: no part of the agenda, kept so that they can be reinstated.
+
     A change waits for `quiet_minutes` after it was published, so that those after it are told with it.
     """
 
@@ -202,6 +204,7 @@ class Event(_Frozen):
     cancelled: bool = False
     quiet_minutes: int = 10
     public: bool = False
+    called_off: tuple[Session, ...] = ()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -232,7 +235,8 @@ class AgendaVersion(_Frozen):
 
     `sequences` maps `event` and each session key to its iCalendar SEQUENCE: the number of material changes
     since it was first published (RFC 5545 3.8.7.4). `clocks` maps each session key to what the venue's clock showed at
-    its start and end (ISO 8601, no offset) by the zone rules `tzdata` of the day.
+    its start and end (ISO 8601, no offset) by the zone rules `tzdata` of the day. `published_by` is whoever did it on
+    the organiser's pages; nothing where that was done from files.
     """
 
     event: Event
@@ -242,3 +246,4 @@ class AgendaVersion(_Frozen):
     sequences: Mapping[str, int]
     clocks: Mapping[str, tuple[str, str]] = {}
     tzdata: str = ""
+    published_by: str = ""

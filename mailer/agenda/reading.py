@@ -5,7 +5,7 @@ Gives wall-clock times their instants; what makes sense across sessions and mail
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -75,10 +75,14 @@ def read(path: Path, *, today: date) -> Reading:
         BadInput: everything that is wrong, and what is doubtful with it, sorted by line.
     """
     text = _text(path)
-    document = _document(path.name, text)
-    report = _Report(places=Places(file=path.name, lines=lines_of(text)))
+    return of_document(_document(path.name, text), Places(file=path.name, lines=lines_of(text)), today=today)
+
+
+def of_document(document: Mapping[str, Any], places: Places, *, today: date) -> Reading:
+    """Check the tables of an agenda, wherever they were written. Raises BadInput as `read` does."""
+    report = _Report(places=places)
     event = _event(document, report, today)
-    return Reading(event=event, warnings=report.by_line, places=report.places)
+    return Reading(event=event, warnings=report.by_line, places=places)
 
 
 def _text(path: Path) -> str:
@@ -137,7 +141,11 @@ def _event(document: Mapping[str, Any], report: _Report, today: date) -> Event:
     if event and zone and first_day:
         clock = _VenueClock(first_day=first_day, zone=zone, report=report)
         timed = list(_timed(sessions, clock, timedelta(minutes=event.assumed_minutes)))
-    for path, problem in checking.overlaps(timed):
+        _look_at_the_hours(document, {path for path, _ in sessions}, clock)
+    is_off = {path: table.cancelled for path, table in sessions}
+    if sessions and all(is_off.values()):
+        report.add("session", "every session is cancelled: write cancelled = true under [event] instead")
+    for path, problem in checking.overlaps([(path, each) for path, each in timed if not is_off[path]]):
         report.add(path, problem, warning=True)
     for path, problem in (
         *checking.of_keys(sessions),
@@ -154,14 +162,30 @@ def _event(document: Mapping[str, Any], report: _Report, today: date) -> Event:
         timezone=event.timezone,
         venue=Venue(**event.venue.model_dump()),
         organiser=Organiser(name=event.organiser.name, address=_mailbox(event.organiser.address)),
-        sessions=tuple(sorted((s for _, s in timed), key=lambda s: (s.starts_at, s.ends_at))),
+        sessions=_in_order(each for path, each in timed if not is_off[path]),
         mailings=tuple(Mailing(**table.model_dump()) for _, table in mailings),
         recipient_lists=tuple(RecipientList(**table.model_dump()) for _, table in lists),
         example=event.example,
         cancelled=event.cancelled,
         quiet_minutes=event.quiet_minutes,
         public=event.public,
+        called_off=_in_order(each for path, each in timed if is_off[path]),
     )
+
+
+def _look_at_the_hours(document: Mapping[str, Any], sound: Container[str], clock: "_VenueClock") -> None:
+    """Tell what is wrong with the hours of sessions that are refused for something else, too."""
+    rows = _rows(document, "session")
+    for index, row in enumerate(rows if len(rows) <= MOST_ROWS else ()):
+        path = f"session[{index}]"
+        if path not in sound and isinstance(row, dict):
+            for name in ("start", "end"):
+                if isinstance(text := row.get(name), str) and not _TIME.fullmatch(text):
+                    clock.instant(text, f"{path}.{name}", 1)
+
+
+def _in_order(sessions: Iterable[Session]) -> tuple[Session, ...]:
+    return tuple(sorted(sessions, key=lambda each: (each.starts_at, each.ends_at)))
 
 
 # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -222,6 +246,7 @@ _WORDS = {
     "too_long": "holds {actual_length}, more than {max_length}",
     "greater_than_equal": "must be at least {ge}, not {given}",
     "less_than_equal": "must be at most {le}, not {given}",
+    "value_error": "{error}",
 }
 """What pydantic finds, as an organiser would put it."""
 
@@ -356,5 +381,5 @@ def _timed(
             continue
         yield path, Session(
             starts_at=starts_at, ends_at=ends_at, end_assumed=table.end is None,
-            **table.model_dump(exclude={"start", "end", "day", "end_day"}),
+            **table.model_dump(exclude={"start", "end", "day", "end_day", "cancelled"}),
         )  # fmt: skip

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from mailer.outbox.database import insert as insert_or
-from mailer.outbox.schema import Role, account, api_token, sign_in, welcome
+from mailer.outbox.roles import Role
+from mailer.outbox.schema import account, api_token, sign_in, welcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,15 @@ class Token:
     role: Role
     made_at: datetime
     revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invitation:
+    """A one-time link that has not been used. What it opens by was told once; this is the digest of it."""
+
+    digest: str
+    role: Role
+    made_at: datetime
 
 
 def add(c: Connection, name: str, role: Role, password: str, at: datetime) -> Account | None:
@@ -166,6 +176,17 @@ def welcome_of(c: Connection, digest: str) -> tuple[Role, datetime] | None:
     query = select(welcome.c.role, welcome.c.made_at)
     row = c.execute(query.where(welcome.c.digest == digest, welcome.c.used_at.is_(None))).first()
     return (row.role, row.made_at) if row else None
+
+
+def invitations(c: Connection) -> list[Invitation]:
+    """Links that have not been used, the oldest first."""
+    query = select(welcome).where(welcome.c.used_at.is_(None)).order_by(welcome.c.made_at)
+    return [Invitation(digest=row.digest, role=row.role, made_at=row.made_at) for row in c.execute(query)]
+
+
+def end_welcomes(c: Connection, role: Role, at: datetime) -> None:
+    """Use up every link that makes an account of this role."""
+    c.execute(update(welcome).where(welcome.c.role == role, welcome.c.used_at.is_(None)).values(used_at=at))
 
 
 def use_welcome(c: Connection, digest: str, at: datetime) -> bool:

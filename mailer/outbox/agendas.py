@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from mailer.agenda.model import AgendaVersion
+from mailer.agenda.model import AgendaVersion, Event
 from mailer.errors import StoreError
 from mailer.outbox import schema
 from mailer.outbox.database import insert
@@ -20,6 +21,17 @@ def latest(c: Connection, event: str) -> AgendaVersion | None:
     return None if document is None else AgendaVersion.model_validate_json(document)
 
 
+def versions(
+    c: Connection, event: str, *, before: int | None = None, limit: int = 50
+) -> list[tuple[int, datetime]]:
+    """Numbers of published versions with their moments, the newest first; those below `before` if it is given."""
+    query = select(_versions.c.number, _versions.c.published_at).where(_versions.c.event == event)
+    if before is not None:
+        query = query.where(_versions.c.number < before)
+    rows = c.execute(query.order_by(_versions.c.number.desc()).limit(limit))
+    return [(row.number, row.published_at) for row in rows]
+
+
 def version(c: Connection, event: str, number: int) -> AgendaVersion:
     """One published version. Raises KeyError for a number that was never published."""
     query = select(_versions.c.document).where(_versions.c.event == event, _versions.c.number == number)
@@ -27,6 +39,12 @@ def version(c: Connection, event: str, number: int) -> AgendaVersion:
     if document is None:
         raise KeyError((event, number))
     return AgendaVersion.model_validate_json(document)
+
+
+def was_published(c: Connection, event: Event, *, before: int) -> bool:
+    """Whether a version below `before` said exactly this; the newest are looked at first."""
+    numbers = versions(c, event.key, before=before, limit=before)
+    return any(version(c, event.key, number).event == event for number, _ in numbers)
 
 
 def publish(c: Connection, published: AgendaVersion) -> None:

@@ -56,6 +56,13 @@ def deeds(c: Connection, *, before: int | None = None, limit: int = 100) -> list
     return [Deed(**row._mapping) for row in c.execute(query)]
 
 
+def last(c: Connection, did: str, *, event: str) -> Deed | None:
+    """The newest row of such a deed for this event."""
+    query = select(audit).where(audit.c.did == did, audit.c.event == event)
+    row = c.execute(query.order_by(audit.c.number.desc()).limit(1)).first()
+    return Deed(**row._mapping) if row else None
+
+
 def broken_at(c: Connection) -> int | None:
     """The number of the first row that is not as it was written, or is missing; None while the chain is whole.
 

@@ -374,6 +374,34 @@ def troubled(c: Connection, event: str) -> list[TroubledAddress]:
     return sorted(troubles, key=lambda each: (each.hard_at is None, each.address))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What one delivery report says of somebody's address."""
+
+    incoming_id: int
+    at: datetime
+    trouble: Trouble
+    status: str
+    words: str
+
+
+def reports_of(c: Connection, recipient_id: int) -> list[Report]:
+    """What delivery reports say of one person's address, the newest first."""
+    query = select(address_trouble).where(address_trouble.c.recipient_id == recipient_id)
+    rows = c.execute(query.order_by(address_trouble.c.at.desc(), address_trouble.c.incoming_id.desc()))
+    return [
+        Report(
+            incoming_id=row.incoming_id, at=row.at, trouble=row.trouble, status=row.status, words=row.words
+        )
+        for row in rows
+    ]
+
+
+def wrong_addresses(c: Connection, ids: Sequence[int]) -> set[int]:
+    """Those of these people whose address is flagged as wrong."""
+    return set(c.scalars(select(flag.c.recipient_id).where(flag.c.recipient_id.in_(ids))))
+
+
 def _represents(this: Recipient) -> tuple[str, str]:
     """Whom somebody stands for: as a focal point their State, or else the house they work in."""
     if this.role is Role.FOCAL_POINT and this.state:

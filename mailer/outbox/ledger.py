@@ -103,6 +103,12 @@ def ledger(c: Connection, event: str) -> list[LedgerEntry]:
     return [LedgerEntry(**row) for row in rows]
 
 
+def held_by(c: Connection, recipient_id: int) -> list[LedgerEntry]:
+    """What one person's calendar holds, by anchor."""
+    query = select(entry).where(entry.c.recipient_id == recipient_id).order_by(entry.c.anchor)
+    return [LedgerEntry(**row) for row in c.execute(query).mappings()]
+
+
 def _of(event: str) -> ColumnElement[bool]:
     return recipient.c.event == event
 

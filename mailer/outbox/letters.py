@@ -153,6 +153,16 @@ def one(c: Connection, event: str, letter_id: int) -> LetterRow | None:
     return letter_row(row) if row else None
 
 
+def of_person(c: Connection, event: str, recipient_id: int) -> list[LetterRow]:
+    """What somebody has had or is to have, in the order in which it fell due; not what was withdrawn unsent.
+
+    By occasion first: that is how letters are indexed.
+    """
+    of_theirs = occasion.c.id.in_(select(occasion.c.id).where(occasion.c.event == event))
+    query = with_readers().where(of_theirs, letter.c.recipient_id == recipient_id, holds_place())
+    return [letter_row(row) for row in c.execute(query.order_by(occasion.c.due_at, letter.c.id))]
+
+
 def history(c: Connection, letter_id: int) -> list[Happened]:
     """All that happened to a letter, in order; nothing, if it was never to be sent (`reason` says why).
 

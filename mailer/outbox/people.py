@@ -4,7 +4,7 @@ Nobody is ever deleted: who is missing from a new list has left, and may come ba
 in its caller's transaction.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from mailer.agenda.rules import EVENT
 from mailer.errors import StoreError
+from mailer.outbox import finding
 from mailer.outbox.database import insert
 from mailer.outbox.letter import UNSENT, Happening, LetterState
 from mailer.outbox.moving import CHUNK, chunks, locked, move, rewrite
@@ -102,7 +103,7 @@ def save_roster(
     Raises:
         StoreError: an address stands twice in the list, or somebody else saved a list at this moment.
     """
-    return _save(c, event, _by_key(as_preferred(c, event, recipients)), _known(c, event), now, handle_of)
+    return _change(c, event, recipients, _known(c, event), now, handle_of)
 
 
 def readdress(
@@ -113,32 +114,43 @@ def readdress(
     It is what a list with that one cell changed would do: to the database it is somebody who leaves and somebody who
     comes. Nobody did, if nobody on the list has the address, or somebody has the new one.
     """
-    keys = (_key(address), _key(new))
-    known = {
-        row.address_key: row
-        for row in c.execute(
-            _people()
-            .where(recipient.c.event == event, recipient.c.address_key.in_(keys))
-            .with_for_update(of=recipient)
-        )
-    }
-    old, taken = known.get(keys[0]), known.get(keys[1])
+    known = _known(c, event, {_key(address), _key(new)})
+    old, taken = known.get(_key(address)), known.get(_key(new))
     if old is None or old.left_at is not None or (taken is not None and taken.left_at is None):
         return False
     said = Recipient.model_validate_json(old.document).model_copy(update={"address": new})
-    _save(c, event, {keys[1]: said}, known, now, handle_of)
+    save_some(c, event, [said], [address], now, handle_of)
     return True
 
 
-def _save(
+def save_some(
     c: Connection,
     event: str,
-    listed: Mapping[str, Recipient],
+    said: Sequence[Recipient],
+    gone: Sequence[str],
+    now: datetime,
+    handle_of: Callable[[str], str],
+) -> RosterChange:
+    """As `save_roster`, of these people alone: `said` are on the list from now on, as this says; whoever has one of
+    the addresses `gone` is on it no more; everybody else stays as they are.
+
+    Raises:
+        StoreError: an address stands in `said` twice, or somebody else saved a list at this moment.
+    """
+    keys = {_key(each.address) for each in said} | set(map(_key, gone))
+    return _change(c, event, said, _known(c, event, keys), now, handle_of)
+
+
+def _change(
+    c: Connection,
+    event: str,
+    recipients: Sequence[Recipient],
     known: Mapping[str, Row[Any]],
     now: datetime,
     handle_of: Callable[[str], str],
 ) -> RosterChange:
-    """Have those of the `known` who are `listed` stand in the list as it says, with whoever is new, and no others."""
+    """Make `recipients` all that is listed of those who are `known`, and of those who are new."""
+    listed = _by_key(as_preferred(c, event, recipients))
     new = [each for key, each in listed.items() if key not in known]
     kept = [(known[key], each) for key, each in listed.items() if key in known]
     back = [(row, each) for row, each in kept if row.left_at is not None]
@@ -149,6 +161,7 @@ def _save(
     _revise(c, changed, now)
     _mark(c, [row.id for row, _ in back], {"joined_at": now, "left_at": None})
     _have_back(c, [row.id for row, _ in back], now)
+    finding.keep(c, event, [(row.id, each) for row, each in back])
     _mark(c, [row.id for row in left], {"left_at": now})
     for ids in chunks([row.id for row in left]):
         move(c, _letters_of(ids), Happening.WITHDRAWN, now, LEFT)
@@ -167,6 +180,19 @@ def changed_at(c: Connection, event: str) -> datetime:
     """When the event's list, or one of the answers, last changed; the first of days if neither did."""
     at: datetime | None = c.scalar(select(rosters.c.changed_at).where(rosters.c.event == event))
     return at or datetime.min.replace(tzinfo=UTC)
+
+
+def sign_of_list(c: Connection, event: str) -> str:
+    """What is another word whenever somebody joins, leaves, or is said something else of; answers leave it as it is."""
+    query = select(
+        func.count(),
+        func.sum(recipient.c.revision),
+        func.max(recipient.c.joined_at),
+        func.max(recipient.c.left_at),
+    )
+    count, revisions, joined_at, left_at = c.execute(query.where(recipient.c.event == event)).one()
+    moments = (f"{each.timestamp():.6f}" if each else "" for each in (joined_at, left_at))
+    return "-".join((str(count), str(revisions or 0), *moments))
 
 
 def _touch(c: Connection, event: str, at: datetime) -> None:
@@ -191,8 +217,11 @@ def _key(address: str) -> str:
     return address.lower()
 
 
-def _known(c: Connection, event: str) -> dict[str, Row[Any]]:
-    return {row.address_key: row for row in c.execute(_people().where(recipient.c.event == event))}
+def _known(c: Connection, event: str, keys: Collection[str] | None = None) -> dict[str, Row[Any]]:
+    """Everybody ever listed, or those with these keys."""
+    query = _people().where(recipient.c.event == event)
+    queries = [query] if keys is None else (query.where(recipient.c.address_key.in_(k)) for k in chunks(keys))
+    return {row.address_key: row for each in queries for row in c.execute(each)}
 
 
 def _says(document: str, said: Recipient) -> bool:
@@ -224,9 +253,9 @@ def _add(
             raise StoreError(
                 "somebody else saved a list of recipients at the same moment; look at it, then try again"
             )
-        c.execute(
-            recipient_revision.insert(), [_revision(ids[_key(each.address)], 1, each, now) for each in chunk]
-        )
+        said = [(ids[_key(each.address)], each) for each in chunk]
+        c.execute(recipient_revision.insert(), [_revision(whose, 1, each, now) for whose, each in said])
+        finding.add(c, event, said)
 
 
 def _revision(recipient_id: int, number: int, said: Recipient, now: datetime) -> dict[str, Any]:
@@ -244,6 +273,7 @@ def _revise(c: Connection, changed: Sequence[tuple[Row[Any], Recipient]], now: d
             now_says,
             [{"this": row.id, "number": row.revision + 1, "zone": said.timezone} for row, said in chunk],
         )
+        finding.keep(c, chunk[0][0].event, [(row.id, said) for row, said in chunk])
         newest = select(recipient.c.revision).where(recipient.c.id == letter.c.recipient_id).scalar_subquery()
         unsent = and_(in_states(UNSENT), letter.c.repeated_at.is_(None))
         for ids in locked(c, and_(_letters_of([row.id for row, _ in chunk]), unsent)):
@@ -402,6 +432,32 @@ def member_by_handle(c: Connection, handle: str) -> tuple[str, Member] | None:
     return row.event, _member(row, answers, ())
 
 
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """Somebody who is, or was, on the list of an event. `revision` is the number of what was last said of them."""
+
+    member: Member
+    handle: str
+    revision: int
+    left_at: datetime | None
+    unsubscribed_at: datetime | None
+    revoked_at: datetime | None
+
+
+def somebody(c: Connection, event: str, recipient_id: int) -> Listed | None:
+    """One person of this event, on the list or not, without `had_due_at`."""
+    revoked_at = select(func.max(revocation.c.at)).where(revocation.c.recipient_id == recipient_id)
+    query = _people().add_columns(revoked_at.scalar_subquery().label("revoked_at"))
+    row = c.execute(query.where(recipient.c.event == event, recipient.c.id == recipient_id)).one_or_none()
+    if row is None:
+        return None
+    ((_, answers),) = _with_answers(c, [row])
+    return Listed(
+        member=_member(row, answers, ()), handle=row.handle, revision=row.revision, left_at=row.left_at,
+        unsubscribed_at=row.unsubscribed_at, revoked_at=row.revoked_at,
+    )  # fmt: skip
+
+
 def zones(c: Connection, event: str) -> set[str | None]:
     """The time zones of those on the list; None stands for the venue's."""
     query = select(recipient.c.timezone).where(recipient.c.event == event, recipient.c.left_at.is_(None))
@@ -536,6 +592,12 @@ def links_of(c: Connection, event: str, address: str) -> tuple[str, int] | None:
     query = select(recipient.c.handle, generation_of)
     row = c.execute(query.where(recipient.c.event == event, recipient.c.address_key == _key(address))).first()
     return None if row is None else (row.handle, row.generation)
+
+
+def number_of(c: Connection, handle: str) -> int:
+    """The id of whom a handle names."""
+    number: int = c.execute(select(recipient.c.id).where(recipient.c.handle == handle)).scalar_one()
+    return number
 
 
 def revoke(

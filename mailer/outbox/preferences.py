@@ -42,6 +42,15 @@ def keep(c: Connection, recipient_id: int, chosen: Preference, at: datetime) -> 
     c.execute(adding.on_conflict_do_update(index_elements=["recipient_id"], set_=newer))
 
 
+def chosen_by(c: Connection, recipient_id: int) -> Preference:
+    """What one person chose."""
+    query = select(preference.c.language, preference.c.timezone).where(
+        preference.c.recipient_id == recipient_id
+    )
+    row = c.execute(query).one_or_none()
+    return Preference(language=row.language, timezone=row.timezone) if row else Preference()
+
+
 def as_preferred(c: Connection, event: str, listed: Sequence[Recipient]) -> list[Recipient]:
     """People as a list has them, each with what they chose themselves."""
     query = select(recipient.c.address_key, preference.c.language, preference.c.timezone)

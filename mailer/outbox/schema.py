@@ -35,7 +35,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.event import listen
 
+from mailer.outbox import roles
 from mailer.outbox.letter import CLAIMABLE, OWNED, Happening, LetterState
+
+Role = roles.Role
 
 
 class Answer(StrEnum):
@@ -69,15 +72,6 @@ class Forward(StrEnum):
     LEAVING = "leaving"  # it may have left; it does not leave twice
     SENT = "sent"
     FAILED = "failed"
-
-
-class Role(StrEnum):
-    """What somebody may do on the organiser's pages; each may do what those before it may."""
-
-    VIEWER = "viewer"
-    ORGANISER = "organiser"
-    APPROVER = "approver"
-    ADMINISTRATOR = "administrator"
 
 
 class Trouble(StrEnum):
@@ -131,6 +125,9 @@ def _column_of(words: type[StrEnum], name: str) -> tuple[Column[str], CheckConst
 
 Id = BigInteger().with_variant(Integer, "sqlite")
 
+BYTEWISE = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text in the order of its code points, so that all that begins alike stands together."""
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -149,6 +146,20 @@ agenda_version = Table(
     Column("published_at", Instant, nullable=False),
     Column("document", Text, nullable=False),
 )
+
+draft = Table(
+    "draft",
+    metadata,
+    Column("event", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+    Column("based_on", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("taken_back_at", Instant),
+)
+"""Edits of an agenda that are not published, each with the whole of it: `based_on` is the version it was begun on."""
 
 wording = Table(
     "wording",
@@ -181,6 +192,17 @@ Index(
     sqlite_where=_HAS_UNSUBSCRIBED,
     postgresql_where=_HAS_UNSUBSCRIBED,
 )
+
+person_word = Table(
+    "person_word",
+    metadata,
+    Column("event", Text, primary_key=True),
+    Column("word", BYTEWISE, primary_key=True),
+    Column("recipient_id", Id, ForeignKey(recipient.c.id), primary_key=True, autoincrement=False),
+    Index(None, "recipient_id", "word"),
+    sqlite_with_rowid=False,
+)
+"""The words by which people on the list are found; kept by `finding` whenever a list changes."""
 
 roster = Table(
     "roster",
@@ -571,6 +593,21 @@ audit = Table(
 )
 """Who did what on the pages. `digest` is the SHA-256 of the row and of the digest before it, so that no row can be
 altered or taken out unseen; triggers refuse both.
+"""
+
+upload = Table(
+    "upload",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("event", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("choices", Text, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+)
+"""Lists that somebody is about to take over, by the SHA-256 of the token in their address; they end by themselves.
+`choices` is what was chosen about them so far, in JSON.
 """
 
 _STAYS = "a row of the audit is neither altered nor taken out"

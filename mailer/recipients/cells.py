@@ -38,6 +38,8 @@ _INVISIBLE = re.compile(
 
 _FORMULAS = frozenset("=+-@\t\r\n|\uff1d\uff0b\uff0d\uff20")
 """How a cell begins that a spreadsheet takes for a formula, also in full width."""
+_FORMULA = re.compile(r"'*[=+\-@]")
+_GUARDED = re.compile(r"'+[=+\-@]")
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Controls but the tab, line and paragraph separators, halves of characters."""
@@ -58,7 +60,12 @@ def clean(cell: str) -> str:
     text = " ".join(unicodedata.normalize("NFC", _INVISIBLE.sub("", cell)).split())
     if "=?" in text:
         raise ValueError(f"{shown(text)} looks like an encoded header (RFC 2047), not like text")
-    return text
+    return text[1:] if _GUARDED.match(text) else text
+
+
+def guarded(text: str) -> str:
+    """A cell that no spreadsheet runs as a formula; `clean` takes the apostrophe off again."""
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def for_a_sheet(text: str) -> str:

@@ -4,17 +4,21 @@ A list is a table of delimited text (RFC 4180) whose first row names its columns
 `family_name`, and any of `title`, `role`, `state`, `institution`, `language`, `timezone`, `tags`, `sessions`
 (the last two hold several values, separated by `|`, `;` or `,`). All that is wrong with all lists is told at
 once, each with its row. `decoding` makes text of bytes, `table` rows of the text, `cells` values of the cells.
-Text that a spreadsheet would run as a formula (`=cmd`) is text here, and kept: whoever writes a table escapes it.
+What is handed in on a page may be a spreadsheet as well, with headings of its own: `look` shows what it holds, and
+`read_handed_in` reads it by the same rules.
+Text that a spreadsheet would run as a formula (`=cmd`) is text here, and kept; `writing` guards it by an apostrophe.
 """
 
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from mailer.errors import BadInput, Problem
-from mailer.recipients import cells, decoding, table
+from mailer.recipients import cells, decoding, headers, sheets, table
 from mailer.recipients.audience import nearest
 from mailer.recipients.cells import COLUMNS, SYNONYMS, shown
 from mailer.recipients.decoding import SAVE_AS, Refused
@@ -23,6 +27,9 @@ from mailer.recipients.model import Recipient, Role
 MOST_PROBLEMS = 1_000
 """Refusals after which a file is read no further."""
 
+MOST_COLUMNS = 100
+"""Headings of a list that is handed in."""
+
 REQUIRED = ("email", "given_name", "family_name")
 
 
@@ -30,7 +37,8 @@ REQUIRED = ("email", "given_name", "family_name")
 class Reading:
     """What one file holds. `rows` are the lines its recipients begin on, in the same order, counted from 1.
 
-    `encoding` and `delimiter` are what was detected, for a preview; None when it did not come to that.
+    `encoding` and `delimiter` are what was detected, for a preview; None when it did not come to that. Where it is not
+    `is_whole`, rows were left that nobody has read.
     """
 
     file: str
@@ -39,6 +47,7 @@ class Reading:
     problems: tuple[Problem, ...] = ()
     encoding: str | None = None
     delimiter: str | None = None
+    is_whole: bool = True
 
     @property
     def refused(self) -> bool:
@@ -74,15 +83,104 @@ def read(
     `sessions` are the keys that may be chosen (None: any); `encoding` overrules what would be detected.
     """
     sheet = _Sheet(file=str(path))
-    try:
-        raw = decoding.contents(path)
-        sheet.encoding = encoding or decoding.declared(raw) or _likeliest(sheet, raw)
-        text = decoding.decoded(raw, sheet.encoding)
-        sheet.delimiter = table.delimiter_of(text)
-        _recipients(sheet, table.rows(text, sheet.delimiter), default_role, sessions)
-    except Refused as refused:
-        sheet.problem(str(refused), row=refused.row)
+    with sheet.until_refused():
+        rows = _text_rows(sheet, decoding.contents(path), encoding)
+        _recipients(sheet, rows, default_role, sessions)
     return sheet.reading()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """A list as it was handed in, before it is read: its headings, the columns they seem to mean (nothing where that
+    cannot be told), and its first rows. `problem` says why it cannot be read at all.
+    """
+
+    header: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    samples: tuple[tuple[str, ...], ...] = ()
+    encoding: str | None = None
+    delimiter: str | None = None
+    problem: str = ""
+
+
+def look(raw: bytes, name: str) -> Look:
+    """What a file of this name holds."""
+    sheet, samples = _Sheet(file=name), list[tuple[str, ...]]()
+    try:
+        rows = _rows(sheet, raw)
+        _, header = next(rows, (1, []))
+    except Refused as refused:
+        return Look(problem=str(refused))
+    with suppress(Refused):  # of a later row: reading tells of it
+        samples.extend(tuple(row) for _, row in islice(rows, 4))
+    if not header:
+        return Look(problem="holds no rows")
+    if len(header) > MOST_COLUMNS:
+        return Look(problem=f"has {len(header):,} columns; {MOST_COLUMNS} are the most")
+    return Look(
+        header=tuple(header), columns=headers.guessed(header), samples=tuple(samples),
+        encoding=sheet.encoding, delimiter=sheet.delimiter,
+    )  # fmt: skip
+
+
+def problems_with(columns: Sequence[str]) -> list[str]:
+    """What is wrong with columns somebody has chosen for the headings of a list; nothing is one that is not read."""
+    chosen = [each for each in columns if each]
+    twice = [f"two headings are taken for {each}" for each in COLUMNS if chosen.count(each) > 1]
+    return twice + [f"no heading is taken for {each}" for each in REQUIRED if each not in chosen]
+
+
+def read_handed_in(
+    raw: bytes,
+    name: str,
+    columns: Sequence[str],
+    *,
+    default_role: Role | None = None,
+    sessions: Collection[str] | None = None,
+) -> Reading:
+    """Read a file of this name, its headings taken for these columns, about which there are no `problems_with`.
+
+    Raises nothing: what cannot be read is told as a problem.
+    """
+    sheet = _Sheet(file=name)
+    with sheet.until_refused():
+        rows = _rows(sheet, raw)
+        number, header = next(rows, (1, []))
+        if len(header) != len(columns):
+            raise Refused("its headings are not those that were looked at", row=number)
+        _people(sheet, list(columns), rows, default_role, sessions)
+    return sheet.reading()
+
+
+def read_one(
+    values: Mapping[str, str], *, sessions: Collection[str] | None = None
+) -> tuple[Recipient | None, tuple[Problem, ...]]:
+    """One person as somebody typed them, by column; None where something is refused."""
+    sheet = _Sheet(file="")
+    found = _values(sheet, 1, values.items())
+    _check(sheet, 1, found, sessions)
+    if sheet.refusals:
+        return None, tuple(sheet.problems)
+    return Recipient(address=found.pop("email"), **found), tuple(sheet.problems)
+
+
+def _rows(sheet: "_Sheet", raw: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Raises Refused: it cannot be read, or its name says that it is another kind of file than it is."""
+    is_named_one = sheet.file.lower().endswith((".xlsx", ".xlsm", ".xls"))
+    if sheets.is_spreadsheet(raw):
+        if not is_named_one:
+            raise Refused("is a spreadsheet, but not named as one; save it anew as .xlsx or as CSV UTF-8")
+        return sheets.rows(raw)
+    if is_named_one:
+        raise Refused("is named as a spreadsheet and is none; give it its right name, or save it anew")
+    return _text_rows(sheet, raw)
+
+
+def _text_rows(sheet: "_Sheet", raw: bytes, encoding: str | None = None) -> Iterator[tuple[int, list[str]]]:
+    sheet.encoding = encoding or decoding.declared(raw) or _likeliest(sheet, raw)
+    text = decoding.decoded(raw, sheet.encoding)
+    sheet.delimiter = table.delimiter_of(text)
+    return table.rows(text, sheet.delimiter)
 
 
 @dataclass(kw_only=True)
@@ -95,6 +193,16 @@ class _Sheet:
     found: list[tuple[int, Recipient]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     refusals: int = 0
+    is_whole: bool = True
+
+    @contextmanager
+    def until_refused(self) -> Iterator[None]:
+        """What stops the reading is a problem like any other."""
+        try:
+            yield
+        except Refused as refused:
+            self.is_whole = False
+            self.problem(str(refused), row=refused.row)
 
     def problem(
         self, message: str, *, row: int | None = None, field: str | None = None, warning: bool = False
@@ -110,6 +218,7 @@ class _Sheet:
             problems=tuple(self.problems),
             encoding=self.encoding,
             delimiter=self.delimiter,
+            is_whole=self.is_whole,
         )
 
 
@@ -132,8 +241,19 @@ def _recipients(
     number, header = next(rows, (1, []))
     if not header:
         raise Refused("holds no rows")
-    columns = _columns(sheet, number, header)
-    for number, row in rows if columns else ():
+    if columns := _columns(sheet, number, header):
+        _people(sheet, columns, rows, default_role, sessions)
+
+
+def _people(
+    sheet: _Sheet,
+    columns: Sequence[str],
+    rows: Iterator[tuple[int, list[str]]],
+    default_role: Role | None,
+    sessions: Collection[str] | None,
+) -> None:
+    """Those of the rows; a column of no name is passed over."""
+    for number, row in rows:
         if sheet.refusals >= MOST_PROBLEMS:
             raise Refused(
                 f"after {sheet.refusals:,} problems the lines from here on were not read", row=number
@@ -173,6 +293,8 @@ def _values(sheet: _Sheet, number: int, row: Iterable[tuple[str, str]]) -> dict[
     """The values of the cells; a cell that is refused has none, and its problem is told with its column."""
     values: dict[str, Any] = {"role": None}
     for column, cell in row:
+        if not column:
+            continue
         try:
             values[column] = COLUMNS[column](cells.clean(cell))
         except ValueError as error:

@@ -5,37 +5,66 @@ What the pages show, and to whom, is in organiser/ and delegate/.
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as AnyHTTPException
+from starlette.routing import Route
 
 from mailer.errors import StoreError
 from mailer.outbox import agendas
 from mailer.web import pages
+from mailer.web.api import routes as api
 from mailer.web.delegate import feed, personal, public, unsubscribe
 from mailer.web.gate import Gate
 from mailer.web.office import Office
-from mailer.web.organiser import account, inbox, live, outbox, replies, status, timetable, tray
+from mailer.web.organiser import (
+    account,
+    agenda,
+    film,
+    handing_in,
+    inbox,
+    live,
+    outbox,
+    people,
+    publishing,
+    replies,
+    start,
+    status,
+    timetable,
+    tray,
+    versions,
+)
 from mailer.web.organiser.door import Door
 
 
 def create_app(office: Office) -> FastAPI:
     """All pages for one office. They read the office's clock and no other; GET changes nothing."""
     app = FastAPI(title="Convenor", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    app.state.known = []
     for routed in (
+        start,
         timetable,
+        agenda,
+        publishing,
+        versions,
+        handing_in,
+        people,
         outbox,
         replies,
         inbox,
+        film,
         tray,
         status,
+        api,
         account,
         personal,
         feed,
         public,
         unsubscribe,
     ):
-        app.include_router(routed.routes(office))
+        router = routed.routes(office)
+        app.include_router(router)
+        app.state.known.extend(router.routes)
     app.state.live = live.of_office(office)
     app.include_router(live.routes(app.state.live))
     _add_plumbing(app, office)
@@ -62,14 +91,33 @@ def _add_plumbing(app: FastAPI, office: Office) -> None:
         return Response((pages.STATIC / "seal.svg").read_bytes(), media_type="image/svg+xml")
 
 
-async def _tidy(request: Request, error: Exception) -> HTMLResponse | JSONResponse:
+async def _tidy(request: Request, error: Exception) -> Response:
     """Every refusal as a page in plain words, or as JSON under /api; an address nobody made is not found."""
-    code, headers = 404, None
-    if isinstance(error, AnyHTTPException):
-        code, headers = error.status_code, error.headers
-    elif isinstance(error, StoreError):
-        code = 503
-    if request.url.path.startswith(("/api/", "/health")):
-        detail = error.detail if isinstance(error, HTTPException) else "this cannot be answered"
-        return JSONResponse({"detail": detail}, code, headers=dict(headers or {}))
-    return pages.error(code, request.url.path, headers)
+    path, is_for_machines = request.url.path, request.url.path.startswith(pages.MACHINES)
+    if isinstance(error, StoreError):
+        return pages.error(503, path)
+    if isinstance(error, RequestValidationError):
+        return pages.wrong(_problems(error)) if is_for_machines else pages.error(404, path)
+    assert isinstance(error, AnyHTTPException)  # noqa: S101 - no other is handled here
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+    said = error.detail if isinstance(error, HTTPException) else None
+    return pages.error(error.status_code, path, headers, said)
+
+
+def _problems(error: RequestValidationError) -> list[dict[str, str]]:
+    return [
+        {"place": ".".join(map(str, each["loc"])), "message": str(each["msg"])} for each in error.errors()
+    ]
+
+
+def _methods(request: Request) -> list[str]:
+    """Those that any route has for this path (RFC 9110 15.5.6)."""
+    found = {
+        method
+        for route in request.app.state.known
+        if isinstance(route, Route) and route.path_regex.match(request.url.path)
+        for method in route.methods or ()
+    }
+    return sorted(found | {"HEAD"} if "GET" in found else found)

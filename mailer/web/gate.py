@@ -18,6 +18,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mailer.web import pages
 
 MAX_BODY_BYTES = 64 * 1024
+MAX_LIST_BYTES = 8 * 2**20 + MAX_BODY_BYTES
+"""A list of people that is handed in, and the form around it."""
+
+TAKES_A_LIST = "/people/import"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 PUBLIC = ("/r/", "/u/", "/f/", "/e/", "/static/", "/favicon", "/health")
@@ -51,7 +55,7 @@ class Gate:
         outgoing = _Outgoing(send)
         status = self._refusal(scope)
         try:
-            body = b"" if status else await _read(receive)
+            body = b"" if status else await _read(receive, _most_bytes(scope))
         except (
             ClientDisconnect
         ):  # half a form may say the opposite of the whole, and nobody waits for an answer
@@ -117,7 +121,12 @@ def _as_get(scope: Scope) -> Scope:
     return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
 
 
-async def _read(receive: Receive) -> bytes | None:
+def _most_bytes(scope: Scope) -> int:
+    """How much may be carried in."""
+    return MAX_LIST_BYTES if (scope["method"], scope["path"]) == ("POST", TAKES_A_LIST) else MAX_BODY_BYTES
+
+
+async def _read(receive: Receive, most: int) -> bytes | None:
     """The whole body, or None as soon as it is more than a page takes, whatever Content-Length says.
 
     Raises:
@@ -131,7 +140,7 @@ async def _read(receive: Receive) -> bytes | None:
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         more = message.get("more_body", False)
-        if size > MAX_BODY_BYTES:
+        if size > most:
             return None
     return b"".join(chunks)
 

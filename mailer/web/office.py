@@ -1,22 +1,25 @@
 """What the pages are shown from, put together by whoever starts them. Knows no route and no template."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from mailer.composition.composing import Sender
+from mailer.composition.wording import Wording
 from mailer.delivery.profiles import TRAY, Profile
 from mailer.delivery.tray import Tray
 from mailer.outbox.database import Database
+from mailer.starting import Setup
 
 
 @dataclass(frozen=True, kw_only=True)
 class Office:
-    """One event's desk. `event` is the key of the event shown; `clock` gives aware UTC.
+    """One event's desk. `event` is the key of the event shown, nothing while there is none; `clock` gives aware UTC.
 
     `tray` is None when letters leave through a mail server; `profile` is what that bears. `notes` gives sentences
     shown on top. `languages` are those a person may choose to be written to in. `is_demo`: the example is shown, whose
-    letters stay in the tray, and whoever sits at this machine needs no account.
+    letters stay in the tray, and whoever sits at this machine needs no account. `texts` are what letters are written
+    from. `setup` is for beginning an event, and is not there where none can be begun.
     """
 
     database: Database
@@ -28,3 +31,5 @@ class Office:
     profile: Profile = TRAY
     languages: tuple[str, ...] = ("ar", "en", "fr")
     is_demo: bool = False
+    setup: Setup | None = None
+    texts: Wording = field(default_factory=lambda: Wording(texts={}))

@@ -3,13 +3,13 @@
 Knows neither events nor letters. All values are escaped; a stranger's text never becomes markup.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email.utils import parseaddr
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mailer.web import moments
@@ -67,10 +67,11 @@ _TEMPLATES.filters.update(
 
 _ERRORS: Mapping[int, tuple[str, str]] = {
     400: ("This was not understood", "The request is not one that this page can answer."),
-    403: ("This did not come from the page", "Open your personal page again and answer there."),
+    401: ("Nobody is known to you", "Sign in, or show a token."),
+    403: ("This is not done", "It did not come from a page of ours, or your role may not do it."),
     404: ("There is nothing here", "The address may be mistyped, or what it led to is gone."),
     405: ("This cannot be done here", "The address is right, but it is not for this."),
-    413: ("This is too much", "A page takes 64 kB at most."),
+    413: ("This is too much", "A page takes 64 kB at most, and a list of people 8 MB."),
     421: (
         "This is not the right address",
         "Open the pages under the address that Convenor printed when it started.",
@@ -78,6 +79,9 @@ _ERRORS: Mapping[int, tuple[str, str]] = {
     500: ("Something went wrong here", "It has been noted. Try again in a moment; no letter is lost by it."),
     503: ("The database cannot be read", "Try again in a moment; no letter is lost by it."),
 }
+MACHINES = ("/api/", "/health")
+"""How paths begin that answer in JSON."""
+
 _PERSONAL, _PUBLIC = ("/r/", "/u/", "/f/"), ("/e/",)
 
 
@@ -93,15 +97,31 @@ def page(
     return HTMLResponse(_TEMPLATES.get_template(template).render(values), status, dict(headers or {}))
 
 
-def error(status: int, path: str, headers: Mapping[str, str] | None = None) -> HTMLResponse:
-    """The tidy page for an HTTP status. For personal links it is one and the same, whatever was wrong."""
+def error(
+    status: int, path: str, headers: Mapping[str, str] | None = None, said: str | None = None
+) -> Response:
+    """The tidy page for an HTTP status, or JSON for machines. For personal links it is one and the same, whatever was
+    wrong; elsewhere it says what was `said` of it.
+    """
+    if path.startswith(MACHINES):
+        told = said or _ERRORS.get(status, _ERRORS[400])[0]
+        return JSONResponse({"detail": told, "problems": []}, status, dict(headers or {}))
     if path.startswith((*_PERSONAL, *_PUBLIC)):
-        said = [(say, f"{_phrase(status, path)}", f"{_phrase(status, path)}_why") for say in every_speech()]
+        phrases = [
+            (say, f"{_phrase(status, path)}", f"{_phrase(status, path)}_why") for say in every_speech()
+        ]
         bears = {**PERSONAL, **(headers or {})}
-        return page("delegate/error.html", status=status, headers=bears, said=said, say=said[0][0])
+        return page("delegate/error.html", status=status, headers=bears, said=phrases, say=phrases[0][0])
     title, words = _ERRORS.get(status, _ERRORS[400])
+    if status == 403 and said:
+        words = f"{said[0].upper()}{said[1:]}."
     bears = {"Content-Security-Policy": DELEGATE_POLICY, **(headers or {})}
     return page("error.html", status=status, headers=bears, title=title, words=words)
+
+
+def wrong(problems: Sequence[Mapping[str, str]]) -> JSONResponse:
+    """What machines are told of a request that is wrong: every place at once."""
+    return JSONResponse({"detail": "this request is wrong", "problems": list(problems)}, 422)
 
 
 def _phrase(status: int, path: str) -> str:

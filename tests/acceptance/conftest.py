@@ -1,17 +1,18 @@
 """The program as a newcomer has it: the tracked files in a folder of their own, run as processes of their own."""
 
+import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,17 +33,47 @@ def free_port() -> int:
 
 
 @dataclass
+class Door:
+    """The first account of a project, made as a person makes it: by the link that the service prints."""
+
+    cookie: str = ""
+
+    def come_in(self, port: int, printed: str) -> None:
+        link = re.search(r"/welcome/\S+", printed)
+        if self.cookie or not link:
+            return
+        asked = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_FOR)
+        headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
+        asked.request("POST", link[0], "name=maria&password=correct+horse+battery", headers)
+        answer = asked.getresponse()
+        assert answer.status == 303, answer.read()
+        self.cookie = answer.headers["Set-Cookie"].partition(";")[0]
+        asked.close()
+
+
+@dataclass
 class RunningService:
     """One `python schedule.py`, with what it printed so far in `log`."""
 
     process: subprocess.Popen[bytes]
     port: int
     log: Path
+    door: "Door"
+
+    def get(self, path: str) -> bytes:
+        """What a page says to whoever may see it."""
+        self.door.come_in(self.port, self.log.read_text())
+        asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_FOR)
+        with closing(asked):
+            asked.request("GET", path, headers={"Cookie": self.door.cookie})
+            answer = asked.getresponse()
+            if answer.status != 200:
+                raise OSError(f"{path} answers {answer.status}")
+            return answer.read()
 
     def status(self) -> dict[str, Any]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/status", timeout=10) as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
+        found: dict[str, Any] = json.loads(self.get("/api/status"))
+        return found
 
     def mailing(self, key: str) -> dict[str, Any]:
         return next(each for each in self.status()["mailings"] if each["mailing"] == key)
@@ -74,6 +105,7 @@ class Project:
 
     root: Path
     environment: dict[str, str]
+    door: Door = field(default_factory=Door)
     started: list[RunningService] = field(default_factory=list)
 
     def start(self, *arguments: str, **environment: str) -> RunningService:
@@ -88,7 +120,7 @@ class Project:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
             )
-        service = RunningService(process=process, port=port, log=log)
+        service = RunningService(process=process, port=port, log=log, door=self.door)
         self.started.append(service)
         return service
 

@@ -4,7 +4,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -155,5 +154,4 @@ def test_the_page_tells_of_a_file_that_changes_while_the_service_runs(project: P
 
 
 def page(service: RunningService) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/", timeout=30) as answer:
-        return str(answer.read().decode())
+    return service.get("/").decode()

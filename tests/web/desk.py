@@ -98,8 +98,11 @@ def open_desk(
     database, tray = open_database(f"sqlite:///{folder}/convenor.db"), Tray(folder / "tray.db")
     clock = Clock(PUBLISHED_AT)
     sender = Sender(signer=Signer(b"a secret key for the tests alone"), base_url=base_url)
-    office = Office(database=database, event=event, sender=sender, tray=tray, clock=clock, is_demo=is_demo)
-    service = Service(database=database, event=event, sender=sender, texts=wording.load(ROOT / "templates"))
+    texts = wording.load(ROOT / "templates")
+    office = Office(
+        database=database, event=event, sender=sender, tray=tray, clock=clock, is_demo=is_demo, texts=texts
+    )
+    service = Service(database=database, event=event, sender=sender, texts=texts)
     server = TrayServer(tray, clock=clock)
     try:
         yield Desk(

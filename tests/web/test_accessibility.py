@@ -4,18 +4,22 @@ narrow and wide."""
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from mailer.composition.links import Purpose
+from mailer.delivery.relay import Relay
 from mailer.holding import Hold
 from mailer.outbox import claims, incoming, letters
-from mailer.outbox.letter import Happening
+from mailer.outbox.letter import Happening, LetterState
 from mailer.outbox.people import record_answer
 from mailer.outbox.people import roster as people_of
 from mailer.recipients.model import Recipient
+from mailer.settings import EXAMPLE, ROOT
+from mailer.starting import Setup
 from mailer.web.serving import reserve, serve
 from tests.conference import ENDS_AT, EVENT, EXPERT, FOCAL_POINT, PRACTITIONER, RECIPIENTS
 from tests.inbox import mails
@@ -23,6 +27,7 @@ from tests.inbox.dialects import Said, google
 from tests.inbox.letterbox import NOW, Letterbox, reading
 from tests.judges import axe
 from tests.outbox.world import told
+from tests.web.agendas import CONFERENCE
 from tests.web.desk import AGENDA_IS_DUE_AT, Desk, open_desk
 
 READERS = {"en": PRACTITIONER, "fr": FOCAL_POINT, "ar": EXPERT}
@@ -177,7 +182,7 @@ def test_the_pages_of_letters_and_mails_are_for_everybody(lived: tuple[Desk, str
     with desk.database.reading() as c:
         by_state = {str(row.state): row.id for row in letters.search(c, EVENT.key)}
         mails_of = {mail.kind: mail.id for mail in incoming.search(c, EVENT.key)}
-    numbers = [by_state["in_doubt"], by_state["failed"], by_state["waiting"]]
+    numbers = [by_state[LetterState.IN_DOUBT], by_state[LetterState.FAILED], by_state[LetterState.WAITING]]
     paths = [
         "/",
         "/outbox",
@@ -202,8 +207,82 @@ SKIPPED_HEADINGS = """() => [...document.querySelectorAll('h1, h2, h3, h4')].map
 """Headings that are more than one below the one before."""
 
 
+def test_the_rehearsal_is_for_everybody(desk: Desk, page: Page) -> None:
+    page.goto("/rehearsal")
+    assert violations(page) == {}
+    page.get_by_role("link", name="It is ready").click(timeout=60_000)
+    assert violations(page) == {}
+    page.locator(".readers a").first.click()
+    page.get_by_role("heading", name="Inbox").wait_for()
+    assert violations(page) == {}
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_the_start_is_for_everybody(tmp_path: Path, chromium: Browser, is_begun: bool) -> None:
+    if reason := axe.missing():
+        pytest.skip(reason)
+    with open_desk(tmp_path) as desk:
+        desk.publish()
+        relay = Relay(host="mail.ministry.example", port=25)
+        setup = Setup(
+            path=tmp_path / "agenda" / "mine.toml", shown="agenda/mine.toml", example=EXAMPLE,
+            templates=ROOT / "templates", relay=relay,
+        )  # fmt: skip
+        office = replace(desk.office, event=EVENT.key if is_begun else "", setup=setup)
+        with (
+            serve(office, reserve(0)) as served,
+            chromium.new_context(base_url=served, bypass_csp=True) as context,
+        ):
+            page = context.new_page()
+            page.goto("/start")
+            assert violations(page) == {}
+            if not is_begun:
+                page.get_by_label("Title").fill("A day")
+                page.locator("form[action='/start/form']").evaluate("form => { form.noValidate = true }")
+                page.get_by_role("button", name="Begin", exact=True).click()
+                page.get_by_role("heading", name="Nothing was kept").wait_for()
+                assert violations(page) == {}
+
+
 def test_the_judge_notices_what_is_wrong(page: Page) -> None:
     page.goto("/r/x")
     page.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<input type=text>')")
     told = [word for words in violations(page).values() for word in words]
     assert any(word.startswith("label: ") for word in told)
+
+
+AGENDA = [
+    "/agenda",
+    "/agenda/sessions/opening",
+    "/agenda/new",
+    "/agenda/publish",
+    "/agenda/versions",
+    "/agenda/versions/1",
+]
+
+
+def test_the_pages_of_the_agenda_are_for_everybody(
+    chromium: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    if reason := axe.missing():
+        pytest.skip(reason)
+    ours = {"Sec-Fetch-Site": "same-origin"}
+    with open_desk(tmp_path_factory.mktemp("agenda")) as desk:
+        desk.publish(CONFERENCE)
+        desk.work()
+        given = {"seen": "1.0", "start": "09:30", "room": "Hall 2"}
+        desk.browser().post("/agenda/sessions/opening", data=given, headers=ours)
+        desk.browser().post("/agenda/sessions/session-3/cancel", data={"seen": "1.1"}, headers=ours)
+        with (
+            serve(desk.office, reserve(0)) as served,
+            chromium.new_context(base_url=served, bypass_csp=True) as context,
+        ):
+            page = context.new_page()
+            for path in AGENDA:
+                page.goto(path)
+                assert violations(page) == {}, path
+            page.goto("/agenda/sessions/opening")
+            page.get_by_label("Title").fill("")
+            page.get_by_role("button", name="Keep in the draft").click()
+            assert page.get_by_role("alert").count() == 1
+            assert violations(page) == {}

@@ -6,7 +6,7 @@ import pyotp
 import pytest
 
 from mailer.accounts import Accounts
-from mailer.outbox.schema import Role
+from mailer.outbox.roles import Role
 from tests.web.desk import Desk
 from tests.web.test_door import OURS, PASSWORD, _browser, _signed_in, real
 

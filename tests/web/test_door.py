@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from mailer.accounts import Accounts
 from mailer.outbox import audit
-from mailer.outbox.schema import Role
+from mailer.outbox.roles import Role
 from mailer.web.organiser.account import TRIES_A_MINUTE, first_account
 from mailer.web.organiser.door import COOKIE
 from tests.web.desk import LOCAL, Desk, open_desk
@@ -47,6 +47,12 @@ PATHS = [
     "/replies/answers.csv",
     "/inbox",
     "/live",
+    "/people",
+    "/people/list",
+    "/people/import",
+    "/agenda",
+    "/agenda/publish",
+    "/agenda/versions",
     "/tray",
     "/account",
     "/accounts",
@@ -192,3 +198,44 @@ def test_a_broken_cookie_is_no_session(real: Desk, cookie: str) -> None:
     response = real.browser().get("/", headers={"Cookie": cookie.encode("latin-1")})
 
     assert response.status_code == 303
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+def test_nobody_is_signed_in_from_another_place(real: Desk, headers: dict[str, str]) -> None:
+    token = Accounts(database=real.database).welcome(Role.VIEWER, real.clock(), "convenor")
+
+    answer = real.browser().post(
+        f"/welcome/{token}", data={"name": "x", "password": PASSWORD}, headers=headers
+    )
+
+    assert answer.status_code == 403
+    assert Accounts(database=real.database).every() == []
+
+
+def test_behind_a_proxy_one_who_guesses_keeps_nobody_else_out(real: Desk) -> None:
+    _signed_in(real, Role.VIEWER)
+
+    def tries(address: str, password: str) -> int:
+        headers = {**OURS, "X-Forwarded-For": f"203.0.113.9, {address}"}
+        given = {"name": "viewer" if password == PASSWORD else "x", "password": password}
+        return int(_browser(real).post("/sign-in", data=given, headers=headers).status_code)
+
+    assert {tries("192.0.2.1", "x") for _ in range(TRIES_A_MINUTE + 1)} == {401}
+    assert tries("192.0.2.1", PASSWORD) == 401
+    assert tries("192.0.2.2", PASSWORD) == 303
+
+
+def test_a_machine_without_a_token_is_told_so_whatever_it_wants(real: Desk) -> None:
+    assert real.browser().post("/api/pauses", json={}).status_code == 401
+    assert real.browser().delete("/api/pauses").status_code == 401
+
+
+def test_invitations_are_shown_and_withdrawn(real: Desk) -> None:
+    browser = _signed_in(real, Role.ADMINISTRATOR)
+    browser.post("/accounts/invite?role=approver", headers=OURS)
+    (invited,) = Accounts(database=real.database).invitations(real.clock())
+    assert invited.digest in browser.get("/accounts").text
+
+    assert browser.post("/accounts/withdraw", data={"link": invited.digest}, headers=OURS).status_code == 303
+
+    assert Accounts(database=real.database).invitations(real.clock()) == []

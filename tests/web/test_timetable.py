@@ -173,4 +173,4 @@ def test_no_page_needs_inline_script_or_style(calm_desk: Desk, path: str) -> Non
 
 def test_the_description_of_the_interface_is_served(calm_desk: Desk) -> None:
     described = create_app(calm_desk.office).openapi()
-    assert set(described["paths"]) == {"/api/replies", "/api/status", "/health"}
+    assert {"/api/replies", "/api/status", "/health"} <= set(described["paths"])

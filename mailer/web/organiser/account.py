@@ -14,7 +14,7 @@ from mailer.accounts import Accounts, NotLetIn, address_of_secret, new_secret
 from mailer.errors import ConvenorError
 from mailer.outbox import audit
 from mailer.outbox.accounts import Account
-from mailer.outbox.schema import Role
+from mailer.outbox.roles import Role
 from mailer.web.office import Office
 from mailer.web.organiser import door
 from mailer.web.organiser.frame import framed
@@ -74,9 +74,9 @@ def _add_coming_in(router: APIRouter, office: Office, accounts: Accounts, thrott
 
     @router.post("/sign-in")
     def sign_in(request: Request, name: Text = "", password: Text = "", code: Text = "") -> Response:
-        now, client = office.clock(), request.client.host if request.client else ""
+        now = office.clock()
         try:
-            if throttle.is_too_often(client, now):
+            if throttle.is_too_often(door.asked_from(request), now):
                 raise NotLetIn("this was tried too often from here: wait a minute and try again")
             session = accounts.sign_in(name, password, code, now)
         except NotLetIn as error:
@@ -172,6 +172,7 @@ def _add_everybodys(router: APIRouter, office: Office, accounts: Accounts) -> No
             status=status,
             accounts=accounts.every(),
             tokens=accounts.tokens(),
+            invitations=accounts.invitations(office.clock()),
             problem=problem,
             told=told,
             what=what,
@@ -187,6 +188,12 @@ def _add_everybodys(router: APIRouter, office: Office, accounts: Accounts) -> No
         by = door.must(office, Role.ADMINISTRATOR, "invite somebody")
         token = accounts.welcome(role, office.clock(), by.name)
         return page(told=f"{office.sender.base_url}/welcome/{token}", what="link")
+
+    @router.post("/accounts/withdraw")
+    def withdraw(link: Text = "") -> Response:
+        by = door.must(office, Role.ADMINISTRATOR, "withdraw an invitation")
+        accounts.withdraw(link, office.clock(), by.name)
+        return RedirectResponse("/accounts", 303)
 
     @router.post("/accounts/role")
     def give_role(name: Text = "", role: Annotated[Role, Form()] = Role.VIEWER) -> Response:

@@ -11,15 +11,15 @@ from urllib.parse import quote, urlsplit
 
 from anyio.to_thread import run_sync
 from fastapi import HTTPException, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mailer.accounts import DEMO, SIGNED_IN_FOR, Accounts, Visitor
 from mailer.outbox import audit
-from mailer.outbox.schema import Role
+from mailer.outbox.roles import Role
 from mailer.web import pages
-from mailer.web.gate import PUBLIC, is_local
+from mailer.web.gate import LOOPBACK, PUBLIC, is_local
 from mailer.web.office import Office
 
 COOKIE = "__Host-convenor"
@@ -29,6 +29,7 @@ own machine for protected.
 
 _OPEN = (*PUBLIC, "/sign-in", "/welcome")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_MACHINES = "/api/"
 _BEARER = "bearer "
 
 _visitor: ContextVar[Visitor | None] = ContextVar("visitor", default=None)
@@ -42,15 +43,18 @@ class Door:
         self._accounts = Accounts(database=office.database)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or (scope["path"].startswith(_OPEN) and scope["path"] != "/sign-in"):
+        if scope["type"] != "http" or scope["path"].startswith(PUBLIC):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         bearer = _bearer(headers)
+        visitor = await run_sync(self._visitor, scope, headers, bearer)
+        if visitor is None and scope["path"].startswith(_MACHINES):
+            await _unknown(scope)(scope, receive, send)
+            return
         if scope["method"] not in _SAFE and not bearer and not _is_ours(headers):
             await pages.error(403, scope["path"])(scope, receive, send)
             return
-        visitor = await run_sync(self._visitor, scope, headers, bearer)
         if visitor is None and not scope["path"].startswith(_OPEN):
             await _elsewhere(scope)(scope, receive, send)
             return
@@ -95,6 +99,13 @@ def must(office: Office, role: Role, to: str) -> Visitor:
     return found
 
 
+def asked_from(request: Request) -> str:
+    """The address that asks, by the word of a proxy on this machine if there is one (the last one it added)."""
+    client = request.client.host if request.client else ""
+    told = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    return told if told and client in LOOPBACK else client
+
+
 def session_in(headers: Headers) -> str:
     """The session a browser shows, or nothing."""
     try:
@@ -129,9 +140,11 @@ def _own_path(path: str) -> str:
     return path if is_ours and path.isprintable() else "/"
 
 
+def _unknown(scope: Scope) -> Response:
+    return pages.error(401, scope["path"], {"WWW-Authenticate": "Bearer"}, "sign in, or show a token")
+
+
 def _elsewhere(scope: Scope) -> Response:
-    if scope["path"].startswith("/api/"):
-        return JSONResponse({"detail": "sign in, or show a token"}, 401, {"WWW-Authenticate": "Bearer"})
     to = "" if scope["path"] == "/" or scope["method"] not in _SAFE else f"?to={quote(scope['path'])}"
     return RedirectResponse(f"/sign-in{to}", 303)
 

@@ -4,15 +4,18 @@ from typing import Any
 
 from fastapi.responses import HTMLResponse
 
-from mailer.outbox.schema import Role
+from mailer.outbox.roles import Role
 from mailer.web import pages
 from mailer.web.office import Office
 from mailer.web.organiser.door import somebody
 
 PAGES = (
     ("timetable", "/", "Timetable"),
+    ("agenda", "/agenda", "Agenda"),
+    ("people", "/people", "People"),
     ("outbox", "/outbox", "Outbox"),
     ("replies", "/replies", "Answers"),
+    ("rehearsal", "/rehearsal", "Rehearsal"),
     ("tray", "/tray", "Tray"),
 )
 """(key, path, name) of what is named on top of every page; a page says which of them it belongs to (`here`)."""

@@ -49,7 +49,7 @@ def _add_mails(router: APIRouter, office: Office) -> None:
         with office.database.reading() as transaction:
             mail = _mail(transaction, number)
             owner = finding.known(transaction, mail.recipient_id) if mail.recipient_id else None
-            people = finding.found(transaction, office.event, who, _CANDIDATES) if who else []
+            people = finding.found(transaction, office.event, who, limit=_CANDIDATES) if who else []
         waits = mail.state in NEEDS_A_PERSON
         return framed(
             office,

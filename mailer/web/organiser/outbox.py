@@ -113,7 +113,9 @@ def _found(office: Office, sought: Sought, before: int | None) -> list[LetterRow
     """One more than a page has, if there are so many."""
     with office.database.reading() as transaction:
         readers = (
-            [each.id for each in finding.found(transaction, office.event, sought.q)] if sought.q else None
+            [each.id for each in finding.found(transaction, office.event, sought.q, also_left=True)]
+            if sought.q
+            else None
         )
         return letters.newest(
             transaction,

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from mailer.recipients.model import state_name
 from mailer.replies import CATEGORIES, Group, Replies, Tally, replies
+from mailer.web.api.routes import REFUSALS, TOKEN
 from mailer.web.office import Office
 from mailer.web.organiser import growth, shares
 from mailer.web.organiser.frame import framed
@@ -69,7 +70,7 @@ class RepliesStatus(BaseModel):
 def routes(office: Office) -> APIRouter:
     router = APIRouter()
 
-    @router.get("/api/replies", responses={404: {"description": "Nothing is published yet."}})
+    @router.get("/api/replies", responses={**REFUSALS}, dependencies=[TOKEN])
     def status() -> RepliesStatus:
         """How people answered."""
         now = office.clock()

@@ -12,6 +12,7 @@ from mailer.outbox.pauses import EVERYTHING
 from mailer.outbox.schema import PausedBy
 from mailer.outlook import Outlook, outlook
 from mailer.standing import MailingStanding, OccasionStanding, Stage, Standing, standing
+from mailer.web.api.routes import REFUSALS, TOKEN
 from mailer.web.office import Office
 from mailer.web.organiser import counting
 
@@ -122,9 +123,9 @@ class Status(BaseModel):
 
 
 def routes(office: Office) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(responses={**REFUSALS}, dependencies=[TOKEN])
 
-    @router.get("/api/status", responses={404: {"description": "Nothing is published yet."}})
+    @router.get("/api/status")
     def status() -> Status:
         """Where every mailing stands."""
         now = office.clock()

@@ -1,0 +1,229 @@
+"""Changes of an agenda, one at a time: an Event in, the changed Event out. Nothing is kept here, and nobody told.
+
+Each change is made to the tables that `writing` gives, and those are read again, so that what may be said on a page is
+what may be said in a file. What is wrong is told with the name of its field: those of `document.SessionTable`, or of
+`document.EventTable` with the venue's as `venue.city`.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from mailer.agenda import reading, writing
+from mailer.agenda.document import SessionTable, VenueTable
+from mailer.agenda.model import Event, Session
+from mailer.agenda.places import Places
+from mailer.agenda.rules import EVENT
+from mailer.errors import BadInput, Problem
+
+SESSION_FIELDS = tuple(name for name in SessionTable.model_fields if name != "cancelled")
+EVENT_FIELDS = ("title", "summary", "date", *(f"venue.{name}" for name in VenueTable.model_fields))
+
+Given = Mapping[str, Any]
+"""Values by field, as a file has them; one that is None or nothing is left out, and understood as if it were."""
+
+_NOWHERE = Places(file="", lines={})
+_LONGEST_KEY = 40
+_HOURS = ("starts_at", "ends_at", "end_assumed")
+
+
+def session_fields(event: Event, key: str) -> dict[str, Any]:
+    """What a file would say of a session, cancelled or not. Raises KeyError for a key the agenda does not hold."""
+    tables = writing.document(event, today=writing.first_day(event))
+    by_key: dict[str, dict[str, Any]] = {each["key"]: each for each in tables["session"]}
+    return by_key[key]
+
+
+def event_fields(event: Event) -> dict[str, Any]:
+    """What a file would say of the event, by the names of `EVENT_FIELDS`; of an example no date."""
+    about = writing.document(event, today=writing.first_day(event))["event"]
+    flat = {**about, **{f"venue.{name}": value for name, value in about["venue"].items()}}
+    return {
+        name: flat[name] for name in EVENT_FIELDS if name in flat and not (name == "date" and event.example)
+    }
+
+
+def change_session(event: Event, key: str, given: Given) -> Event:
+    """The session as `given` says, its key excepted; whatever is not named stays as it is.
+
+    Raises:
+        BadInput: everything that is wrong with it.
+        KeyError: the agenda does not hold it.
+    """
+    session_fields(event, key)
+
+    def change(tables: writing.Document) -> None:
+        index = _index(tables, key)
+        tables["session"][index] = _with(tables["session"][index], {**given, "key": key})
+
+    return _changed(event, change, key)
+
+
+def add_session(event: Event, given: Given) -> Event:
+    """One session more; without a key it gets one from its title. Raises BadInput."""
+    key = key_of(given, event)
+
+    def add(tables: writing.Document) -> None:
+        tables["session"].append(_with({}, {**given, "key": key}))
+
+    return _changed(event, add, key, is_new=True)
+
+
+def cancel_session(event: Event, key: str, *, is_known: bool) -> Event:
+    """The session will not take place. What was published once (`is_known`) stays in the agenda as cancelled.
+
+    Raises:
+        BadInput: it is the last one.
+        KeyError: the agenda does not hold it.
+    """
+    session_fields(event, key)
+
+    def cancel(tables: writing.Document) -> None:
+        index = _index(tables, key)
+        if is_known:
+            tables["session"][index] = {**tables["session"][index], "cancelled": True}
+        else:
+            del tables["session"][index]
+
+    return _changed(event, cancel, key)
+
+
+def reinstate_session(event: Event, key: str) -> Event:
+    """A session that was cancelled takes place after all. Raises KeyError for a key the agenda does not hold."""
+    return change_session(event, key, {"cancelled": None})
+
+
+def change_event(event: Event, given: Given) -> Event:
+    """The event as `given` says, by the names of `EVENT_FIELDS`. Raises BadInput."""
+
+    def change(tables: writing.Document) -> None:
+        venue = {
+            name.removeprefix("venue."): value for name, value in given.items() if name.startswith("venue.")
+        }
+        about = {name: value for name, value in given.items() if "." not in name}
+        old = tables["event"]
+        tables["event"] = {**_with(old, about), "venue": _with(old["venue"], venue)}
+
+    return _changed(event, change, EVENT)
+
+
+def doubts(event: Event) -> tuple[Problem, ...]:
+    """What its organiser should know all the same, such as two sessions at the same time in one room.
+
+    Raises:
+        BadInput: it is an agenda that no file could hold.
+    """
+    since = writing.first_day(event)
+    tables = writing.document(event, today=since)
+    found = reading.of_document(tables, _NOWHERE, today=since).warnings
+    return tuple(replace(_of_the_form(each, "", tables), warning=True) for each in found)
+
+
+def carry_over(base: Event, draft: Event, latest: Event) -> Event:
+    """What `draft` changed of `base`, changed of `latest`: field by field, the draft's where both changed one."""
+    was, now = _by_key(base), _by_key(draft)
+    gone = was.keys() - now.keys()
+    merged = {
+        key: _merged(was.get(key, there), now.get(key, there), there)
+        for key, there in _by_key(latest).items()
+        if key not in gone
+    }
+    merged |= {key: new for key, new in now.items() if key not in was and key not in merged}
+    fields = {
+        name: getattr(draft, name)
+        for name in Event.model_fields
+        if name not in {"sessions", "called_off"} and getattr(draft, name) != getattr(base, name)
+    }
+    in_order = sorted(merged.values(), key=lambda each: (each[0].starts_at, each[0].ends_at))
+    fields["sessions"] = tuple(session for session, is_off in in_order if not is_off)
+    fields["called_off"] = tuple(session for session, is_off in in_order if is_off)
+    return latest.model_copy(update=fields)
+
+
+_Placed = tuple[Session, bool]
+"""A session, and whether it is called off."""
+
+
+def _merged(base: _Placed, draft: _Placed, latest: _Placed) -> _Placed:
+    changed = {
+        name: getattr(draft[0], name)
+        for name in Session.model_fields
+        if getattr(draft[0], name) != getattr(base[0], name)
+    }
+    if changed.keys() & set(_HOURS):  # an hour is a whole
+        changed |= {name: getattr(draft[0], name) for name in _HOURS}
+    is_off = draft[1] if draft[1] != base[1] else latest[1]
+    return latest[0].model_copy(update=changed), is_off
+
+
+def _by_key(event: Event) -> dict[str, _Placed]:
+    return {each.key: (each, False) for each in event.sessions} | {
+        each.key: (each, True) for each in event.called_off
+    }
+
+
+def _changed(
+    event: Event, change: Callable[[writing.Document], None], key: str, *, is_new: bool = False
+) -> Event:
+    """The event as its changed tables say. `key` is what the change is about."""
+    since = writing.first_day(event)
+    tables = writing.document(event, today=since)
+    change(tables)
+    place = (
+        "event"
+        if key == EVENT
+        else f"session[{len(tables['session']) - 1 if is_new else _index(tables, key)}]"
+    )
+    try:
+        return reading.of_document(tables, _NOWHERE, today=since).event
+    except BadInput as error:
+        refused = [each for each in error.problems if not each.warning]
+        raise BadInput([_of_the_form(each, place, tables) for each in refused]) from None
+
+
+def _of_the_form(problem: Problem, place: str, tables: writing.Document) -> Problem:
+    """A problem of what is changed, by the name of its field; any other with the key of where it is."""
+    path = problem.field or ""
+    if place and (path == place or path.startswith(f"{place}.")):
+        message = re.sub(r" (?:without|in) quotes", "", problem.message)
+        return Problem(file="", field=path[len(place) + 1 :] or None, message=message)
+    found = re.match(r"(session|mailing)\[([0-9]+)\]\.?(.*)", path)
+    if not found:
+        return Problem(file="", message=": ".join(filter(None, (path, problem.message))))
+    where = f"{found[1]} '{tables[found[1]][int(found[2])]['key']}'"
+    return Problem(file="", message=": ".join(filter(None, (where, found[3], problem.message))))
+
+
+def _with(table: Mapping[str, Any], given: Given) -> dict[str, Any]:
+    """The table with what is given in it; what is given as nothing is taken out."""
+    both = {
+        **table,
+        **{name: list(each) if isinstance(each, tuple) else each for name, each in given.items()},
+    }
+    return {name: each for name, each in both.items() if each not in (None, "", [])}
+
+
+def _index(tables: writing.Document, key: str) -> int:
+    """Where a session stands; where it would stand, if it is gone."""
+    keys = [each["key"] for each in tables["session"]]
+    return keys.index(key) if key in keys else len(keys)
+
+
+def key_of(given: Given, event: Event) -> str:
+    """The key that a new session is given, or one from its title: `Séance I – Les droits` gives `seance-i-les-droits`,
+    with a number behind it where that is taken.
+    """
+    if given.get("key"):
+        return str(given["key"])
+    plain = (
+        unicodedata.normalize("NFKD", str(given.get("title") or ""))
+        .encode("ascii", "ignore")
+        .decode()
+        .lower()
+    )
+    name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_LONGEST_KEY].strip("-") or "session"
+    taken = {EVENT, "publication", *_by_key(event)}
+    numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
+    return name if name not in taken else next(each for each in numbered if each not in taken)

@@ -1,0 +1,237 @@
+"""The agenda as organisers change it on the desk: kept edit by edit, taken back, compared, published.
+
+What an edit makes of an agenda is `agenda.editing`'s; what publishing would do is `publishing`'s.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mailer.agenda import editing
+from mailer.agenda.changes import Change, differences, in_words
+from mailer.agenda.model import AgendaVersion, Event
+from mailer.composition.composing import Composed, Sender
+from mailer.composition.wording import Wording
+from mailer.delivery.profiles import Profile
+from mailer.dossier import Proposal, out_of_time
+from mailer.errors import BadInput, ConvenorError, Problem
+from mailer.outbox import agendas, audit, drafts, people
+from mailer.outbox.database import Database, Transaction
+from mailer.outbox.drafts import Edit
+from mailer.publishing import Difference, Publishing
+from mailer.recipients.model import Recipient
+from mailer.service import Service
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """The agenda as it would be published. `edits` made it of `version`, which is in force.
+
+    `behind` are edits that were begun on an earlier version and wait to be carried over, or given up.
+    """
+
+    version: AgendaVersion
+    event: Event
+    edits: tuple[Edit, ...] = ()
+    behind: tuple[Edit, ...] = ()
+
+    @property
+    def number(self) -> int:
+        """The number of the last edit; 0 while there is none."""
+        return self.edits[-1].number if self.edits else 0
+
+    @property
+    def seen(self) -> str:
+        """Names this state of the draft: who has another in hand has not seen it."""
+        return f"{self.version.number}.{self.number}"
+
+    @property
+    def changes(self) -> list[Change]:
+        return differences(self.version.event, self.event)
+
+    def is_known(self, key: str) -> bool:
+        """Whether a session was ever published: then it is cancelled and not taken out."""
+        return key in self.version.sequences
+
+
+class Overtaken(ConvenorError):  # noqa: N818 - it names what happened meanwhile
+    """Somebody else has changed or published the agenda since it was looked at. `draft` is how it is now."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        super().__init__("somebody else has changed the agenda meanwhile")
+
+
+class NotToBePublished(BadInput):
+    """What stands against publishing, all at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What publishing the draft would do, and what stands against it."""
+
+    draft: Draft
+    difference: Difference
+    sample: Composed | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        return all(problem.warning for problem in self.problems)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drafting:
+    """One event's draft at one moment. `by` is who works on it."""
+
+    database: Database
+    event: str
+    now: datetime
+    by: str
+    sender: Sender = field(repr=False)
+    texts: Wording = field(repr=False)
+    profile: Profile
+
+    def look(self) -> Draft:
+        """The draft as it is. Raises ConvenorError while nothing is published."""
+        with self.database.reading() as transaction:
+            return self._draft(transaction)
+
+    def edit(self, seen: str, change: Callable[[Event], Event]) -> Draft:
+        """Keep one edit of the draft that was `seen`.
+
+        Raises:
+            Overtaken: another came meanwhile.
+            BadInput, KeyError: as `change`.
+        """
+        with self.database.writing() as transaction:
+            draft = self._as_seen(transaction, seen)
+            changed = change(draft.event)
+            if changed != draft.event:
+                what = in_words(differences(draft.event, changed), draft.event, changed)
+                self._keep(transaction, changed, draft.version.number, what)
+            return self._draft(transaction)
+
+    def undo(self, seen: str) -> Draft:
+        """Take back the last edit, if there is one. Raises Overtaken."""
+        with self.database.writing() as transaction:
+            draft = self._as_seen(transaction, seen)
+            if draft.edits:
+                last = draft.edits[-1]
+                drafts.take_back(transaction, self.event, last.number, self.now)
+                audit.note(transaction, self.now, self.by, "took back an edit", last.what, event=self.event)
+            return self._draft(transaction)
+
+    def carry_over(self, seen: str) -> Draft:
+        """What was begun on an earlier version, on the one in force. Raises Overtaken."""
+        with self.database.writing() as transaction:
+            draft = self._as_seen(transaction, seen)
+            if draft.behind:
+                last = draft.behind[-1]
+                base = agendas.version(transaction, self.event, last.based_on).event
+                theirs = drafts.document(transaction, self.event, last.number)
+                carried = editing.carry_over(base, theirs, draft.event)
+                editing.doubts(carried)
+                what = f"what was begun on version {last.based_on}"
+                self._keep(transaction, carried, draft.version.number, what)
+                self._forget_behind(transaction, draft)
+            return self._draft(transaction)
+
+    def give_up(self, seen: str) -> Draft:
+        """Throw away what was begun on an earlier version. Raises Overtaken."""
+        with self.database.writing() as transaction:
+            draft = self._as_seen(transaction, seen)
+            if draft.behind:
+                self._forget_behind(transaction, draft)
+                what = "; ".join(each.what for each in draft.behind)
+                audit.note(transaction, self.now, self.by, "gave up edits", what, event=self.event)
+            return self._draft(transaction)
+
+    def outcome(self) -> Outcome:
+        """What publishing the draft now would do. Raises ConvenorError while nothing is published."""
+        with self.database.reading() as transaction:
+            draft = self._draft(transaction)
+            proposal = self._proposal(transaction, draft)
+        publishing = Publishing(
+            database=self.database, sender=self.sender, profile=self.profile, now=self.now
+        )
+        difference = publishing.difference(proposal, draft.version)
+        return Outcome(
+            draft=draft,
+            difference=difference,
+            sample=publishing.sample(proposal, draft.version, difference),
+            problems=tuple(_named(each, draft.event) for each in self._problems(publishing, draft, proposal)),
+        )
+
+    def publish(self, seen: str) -> AgendaVersion:
+        """Put the draft that was `seen` in force, for the people who are on the list now.
+
+        Raises:
+            Overtaken: somebody has changed or published the agenda meanwhile.
+            NotToBePublished: what stands against it.
+        """
+        outcome = self.outcome()
+        if outcome.draft.seen == seen and not outcome.is_sound:
+            raise NotToBePublished([each for each in outcome.problems if not each.warning])
+        service = Service(database=self.database, event=self.event, sender=self.sender, texts=self.texts)
+        with self.database.writing() as transaction:
+            draft = self._as_seen(transaction, seen)
+            listed = self._listed(transaction)
+            version, _ = service.publish_in(transaction, draft.event, listed, self.now, published_by=self.by)
+            drafts.forget(transaction, self.event, based_on=draft.version.number)
+            what = f"agenda version {version.number}"
+            audit.note(transaction, self.now, self.by, "published", what, event=self.event)
+        return version
+
+    def _draft(self, transaction: Transaction) -> Draft:
+        version = agendas.latest(transaction, self.event)
+        if version is None:
+            raise ConvenorError("nothing of this event is published yet")
+        standing = drafts.edits(transaction, self.event)
+        edits = tuple(each for each in standing if each.based_on == version.number)
+        return Draft(
+            version=version,
+            event=drafts.document(transaction, self.event, edits[-1].number) if edits else version.event,
+            edits=edits,
+            behind=tuple(each for each in standing if each.based_on != version.number),
+        )
+
+    def _as_seen(self, transaction: Transaction, seen: str) -> Draft:
+        draft = self._draft(transaction)
+        if draft.seen != seen:
+            raise Overtaken(draft)
+        return draft
+
+    def _keep(self, transaction: Transaction, event: Event, based_on: int, what: str) -> None:
+        drafts.add(transaction, event, based_on, self.now, self.by, what)
+        audit.note(transaction, self.now, self.by, "changed the agenda's draft", what, event=self.event)
+
+    def _forget_behind(self, transaction: Transaction, draft: Draft) -> None:
+        for number in {each.based_on for each in draft.behind}:
+            drafts.forget(transaction, self.event, based_on=number)
+
+    def _listed(self, transaction: Transaction) -> list[Recipient]:
+        return [member.recipient for member in people.roster(transaction, self.event)]
+
+    def _proposal(self, transaction: Transaction, draft: Draft) -> Proposal:
+        listed = tuple(self._listed(transaction))
+        return Proposal(event=draft.event, recipients=listed, texts=self.texts)
+
+    def _problems(self, publishing: Publishing, draft: Draft, proposal: Proposal) -> Sequence[Problem]:
+        try:
+            doubts = editing.doubts(draft.event)
+        except BadInput as error:
+            return error.problems
+        late = out_of_time(draft.event, proposal.recipients)
+        return [*doubts, *late, *publishing.problems(proposal, draft.version)]
+
+
+def _named(problem: Problem, event: Event) -> Problem:
+    """With the key of a mailing in the place of its number."""
+    place, _, name = (problem.field or "").partition(".")
+    if place.startswith("mailing[") and place.endswith("]"):
+        mailing = event.mailings[int(place[len("mailing[") : -1])]
+        return Problem(
+            file="", field=f"{mailing.title}: {name}", message=problem.message, warning=problem.warning
+        )
+    return problem

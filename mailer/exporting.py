@@ -1,0 +1,113 @@
+"""What is in force, written back as files: the agenda, the lists of people, the templates.
+
+`convenor check` and `convenor apply` read them to the identical event and people, so that neither files nor desk drift.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from mailer.agenda import writing
+from mailer.agenda.model import AgendaVersion, Event, RecipientList
+from mailer.errors import ConvenorError
+from mailer.recipients import writing as lists
+from mailer.recipients.model import Recipient
+
+
+@dataclass(frozen=True, kw_only=True)
+class InForce:
+    """One state of an event: a version, or what a draft has made of it, and everybody on its list."""
+
+    version: AgendaVersion
+    event: Event
+    recipients: tuple[Recipient, ...]
+    texts: Mapping[str, str]
+
+    @property
+    def heading(self) -> str:
+        what = f"version {self.version.number} of {self.version.published_at:%Y-%m-%d %H:%M} UTC"
+        if self.event != self.version.event:
+            return f"A draft on {what}, as it was changed on the desk and not published."
+        return f"Published as {what}."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Which files are wanted."""
+
+    agenda: bool = True
+    lists: bool = True
+    templates: bool = True
+
+
+def files(found: InForce, name: str, parts: Parts) -> dict[str, str]:
+    """Text by path below the folder: `agenda/` holds the agenda under `name`, the lists lie where it says.
+
+    Raises:
+        ConvenorError: it names a list that would lie outside the folder, or one list twice.
+    """
+    written: dict[str, str] = {}
+    places = [_inside(each) for each in found.event.recipient_lists]
+    if parts.agenda:
+        # an example counts its date from the day of its first publication, as its files are read
+        tables = writing.document(found.event, today=found.version.first_published_at.date())
+        written[f"agenda/{name}"] = writing.text(tables, heading=found.heading)
+    if parts.lists:
+        for place, people in zip(places, _shared_out(found), strict=True):
+            written[place] = lists.text(people)
+    if parts.templates:
+        written |= {f"templates/{path}": text for path, text in found.texts.items()}
+    return written
+
+
+def in_the_way(folder: Path, written: Mapping[str, str]) -> list[str]:
+    """Files that are there already and say something else."""
+    return [path for path, text in written.items() if _said(folder / path) not in {None, text}]
+
+
+def write(folder: Path, written: Mapping[str, str]) -> None:
+    """Write the files. Raises ConvenorError where that cannot be done."""
+    for path, text in written.items():
+        try:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, "utf-8", newline="")
+        except OSError as error:
+            raise ConvenorError(f"{folder / path} cannot be written: {error.strerror}") from None
+
+
+def _said(path: Path) -> str | None:
+    """What a file says; None where there is none."""
+    try:
+        return path.read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return None
+
+
+def _inside(each: RecipientList) -> str:
+    """Where a list lies below the folder; its place is told from that of the agenda file."""
+    place: list[str] = ["agenda"]
+    for part in PurePosixPath(each.file).parts:
+        if part == ".." and place:
+            place.pop()
+        elif part in {"..", "/"} or "\\" in part or "\0" in part:
+            raise ConvenorError(
+                f"the list {each.file!r} lies outside of what can be exported: export --agenda"
+            )
+        else:
+            place.append(part)
+    return "/".join(place)
+
+
+def _shared_out(found: InForce) -> Iterator[Sequence[Recipient]]:
+    """Everybody on one list: that of their role, or the first. No list may be empty, for such a one is refused."""
+    roles = [each.role for each in found.event.recipient_lists]
+    if not roles:
+        return
+    shares: list[list[Recipient]] = [[] for _ in roles]
+    for each in found.recipients:
+        shares[roles.index(each.role) if each.role in roles else 0].append(each)
+    for share in shares:
+        if not share and found.recipients:
+            most = max(shares, key=len)
+            share.append(most.pop() if len(most) > 1 else most[0])
+    yield from shares

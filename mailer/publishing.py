@@ -1,0 +1,160 @@
+"""What publishing would do, before anything is done: the difference, the letters it causes, what stands against it.
+
+For the command line, whose proposals come from files, and for the desk, whose come from a draft.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from mailer import planned
+from mailer.agenda.changes import Change, differences
+from mailer.agenda.model import AgendaVersion
+from mailer.calendars import Consequences
+from mailer.composition.composing import Composed, Sender
+from mailer.delivery.profiles import Profile
+from mailer.dossier import Proposal
+from mailer.errors import Problem
+from mailer.mending import Mending
+from mailer.outbox import people
+from mailer.outbox.database import Database, Transaction
+from mailer.planned import Planned
+from mailer.planning import due
+from mailer.planning.due import Member
+
+NOTHING = Consequences()
+
+SOON = timedelta(minutes=1)
+"""What falls due this soon after publishing leaves at once, in a person's eyes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """What publishing would change: the agenda, the people by address, and the letters that are due at once."""
+
+    version: int
+    seen: tuple[int, datetime]
+    changes: tuple[Change, ...]
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    left: tuple[str, ...]
+    due_at_once: dict[str, int]
+    consequences: Consequences = NOTHING
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.changes or self.added or self.changed or self.left)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publishing:
+    """One look at the event at one moment. `profile` is what the mail server bears."""
+
+    database: Database
+    sender: Sender = field(repr=False)
+    profile: Profile
+    now: datetime
+
+    def difference(self, proposal: Proposal, latest: AgendaVersion | None) -> Difference:
+        """What publishing this now would change, and which letters would leave at once because of it."""
+        version, event = proposal.version(latest, self.now), proposal.event
+        with self.database.reading() as transaction:
+            old = {m.recipient.address.lower(): m.recipient for m in people.roster(transaction, event.key)}
+            seen = (latest.number if latest else 0, people.changed_at(transaction, event.key))
+            at_once = self._due_at_once(transaction, proposal, version)
+        new = {recipient.address.lower(): recipient for recipient in proposal.recipients}
+        left = tuple(sorted(old.keys() - new.keys()))
+        return Difference(
+            version=version.number,
+            seen=seen,
+            changes=tuple(differences(latest.event if latest else None, event)),
+            added=tuple(sorted(new.keys() - old.keys())),
+            changed=tuple(sorted(a for a in new.keys() & old.keys() if new[a] != old[a])),
+            left=left,
+            due_at_once=at_once,
+            consequences=self._mending(proposal).consequences(version, left),
+        )
+
+    def sample(
+        self, proposal: Proposal, latest: AgendaVersion | None, difference: Difference
+    ) -> Composed | None:
+        """One of the letters about changes that publishing would send."""
+        return self._mending(proposal).sample(proposal.version(latest, self.now), difference.consequences)
+
+    def problems(self, proposal: Proposal, latest: AgendaVersion | None) -> list[Problem]:
+        """What stands against publishing, and what is doubtful; places are those of an agenda's tables."""
+        return [*self.too_late(proposal, latest), *not_to_be_changed(proposal, latest)]
+
+    def too_late(self, proposal: Proposal, latest: AgendaVersion | None) -> list[Problem]:
+        """Mailings that the mail server cannot take in time: refused where its limits say so, doubtful where that
+        is a guess or they have begun already.
+        """
+        version = proposal.version(latest, self.now)
+        return of_timetable(version, self.planned(proposal, version))
+
+    def planned(self, proposal: Proposal, version: AgendaVersion) -> list[Planned]:
+        """Every occasion of the timetable in the order of time."""
+        members = self._members(proposal)
+        with self.database.reading() as transaction:
+            return planned.planned(transaction, self.profile, version, members, self.now)
+
+    def _mending(self, proposal: Proposal) -> Mending:
+        return Mending(database=self.database, sender=self.sender, texts=proposal.texts, now=self.now)
+
+    def _members(self, proposal: Proposal) -> list[Member]:
+        """The lists' people with what the database knows of them; those who are new join when published."""
+        with self.database.reading() as transaction:
+            known = {m.recipient.address: m for m in people.roster(transaction, proposal.event.key)}
+        return [
+            known.get(r.address) or Member(id=0, recipient=r, joined_at=self.now) for r in proposal.recipients
+        ]
+
+    def _due_at_once(
+        self, transaction: Transaction, proposal: Proposal, version: AgendaVersion
+    ) -> dict[str, int]:
+        """Letters by mailing that would leave within a minute of publishing: nobody has them yet."""
+        listed = {recipient.address.lower(): recipient for recipient in proposal.recipients}
+        counts: dict[str, int] = {}
+        for occasion in due.occasions(version, {recipient.timezone for recipient in proposal.recipients}):
+            if occasion.due_at > self.now + SOON:
+                continue
+            known = people.members(transaction, version.event.key, occasion.mailing, occasion.anchor)
+            stay = {
+                key: replace(member, recipient=listed[key])
+                for member in known
+                if (key := member.recipient.address.lower()) in listed
+            }
+            come = [
+                Member(id=0, recipient=recipient, joined_at=self.now)
+                for key, recipient in listed.items()
+                if key not in stay
+            ]
+            (letters,) = due.expected(version, [occasion], [*stay.values(), *come], self.now)
+            if letters:
+                counts[occasion.mailing] = counts.get(occasion.mailing, 0) + letters
+        return counts
+
+
+def of_timetable(version: AgendaVersion, rows: Sequence[Planned]) -> list[Problem]:
+    """What is wrong or doubtful with occasions that come too late."""
+    numbers = {mailing.key: number for number, mailing in enumerate(version.event.mailings)}
+    return [
+        Problem(
+            file="", field=f"mailing[{numbers[row.mailing]}].useful_until", message=row.trouble,
+            warning=not row.is_refused,
+        )
+        for row in rows
+        if row.trouble
+    ]  # fmt: skip
+
+
+def not_to_be_changed(proposal: Proposal, latest: AgendaVersion | None) -> Iterator[Problem]:
+    """What may not differ from what was published: calendars take changes only from whoever sent the invitation
+    (RFC 5546 2.1.2).
+    """
+    if latest and latest.event.organiser.address != proposal.event.organiser.address:
+        was = latest.event.organiser.address
+        said = (
+            f"was {was} when it was published, and must stay so: calendars take no change from anybody else"
+        )
+        yield Problem(file="", field="event.organiser.address", message=said)

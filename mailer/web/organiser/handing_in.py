@@ -1,0 +1,187 @@
+"""`/people/import`: a list handed in, looked at, and taken over. The file is kept between the steps, for its owner."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Form, HTTPException, Path, UploadFile
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from mailer.errors import ConvenorError
+from mailer.importing import Missing, Proposal
+from mailer.listing import Listing, Overtaken, difference
+from mailer.outbox import agendas, people, uploads
+from mailer.outbox.schema import Role as MayDo
+from mailer.outbox.uploads import Upload
+from mailer.recipients.cells import COLUMNS
+from mailer.recipients.model import Role
+from mailer.recipients.reading import (
+    MOST_COLUMNS,
+    Look,
+    Reading,
+    look,
+    problems_with,
+    read_handed_in,
+)
+from mailer.web.office import Office
+from mailer.web.organiser import door
+from mailer.web.organiser.frame import framed
+from mailer.web.organiser.people import ROLES
+
+MOST_SHOWN = 100
+"""Rows of each kind on the page."""
+
+MISSING: Mapping[Missing, str] = {
+    Missing.NOBODY: "nobody leaves: the file adds and corrects",
+    Missing.FOCAL_POINTS: "focal points leave: the file has all of them",
+    Missing.PRACTITIONERS: "practitioners leave: the file has all of them",
+    Missing.EXPERTS: "experts leave: the file has all of them",
+    Missing.SPEAKERS: "speakers leave: the file has all of them",
+    Missing.EVERYBODY: "everybody else leaves: the file is the whole list",
+}
+
+Column = Literal[
+    "", "email", "given_name", "family_name", "title", "role", "state", "institution", "language", "timezone", "tags",
+    "sessions",
+]  # fmt: skip
+Token = Annotated[str, Path(pattern=r"^[\w-]{20,60}$")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What somebody chose about a list: the column each heading stands for, the role of rows without one, and who
+    leaves because the file does not name them.
+    """
+
+    columns: tuple[str, ...]
+    role: Role | None
+    missing: Missing
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any], seen: Look) -> "Choices":
+        """As they were kept; else as they seem to be meant."""
+        columns = tuple(kept.get("columns", seen.columns))
+        return cls(
+            columns=columns if len(columns) == len(seen.header) else seen.columns,
+            role=Role(kept["role"]) if kept.get("role") else None,
+            missing=Missing(kept.get("missing", Missing.NOBODY)),
+        )
+
+
+def routes(office: Office) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    def kept(token: str) -> Upload:
+        """Raises HTTPException (404): there is no such list, or its time is over."""
+        by = door.must(office, MayDo.ORGANISER, "take over a list")
+        with office.database.reading() as transaction:
+            found = uploads.kept(transaction, token, office.event, by.name, office.clock())
+        if found is None:
+            raise HTTPException(404)
+        return found
+
+    @router.get("/people/import")
+    def begin() -> HTMLResponse:
+        door.must(office, MayDo.ORGANISER, "take over a list")
+        return framed(office, "organiser/people/hand_in.html", problem="", columns=COLUMNS)
+
+    @router.post("/people/import")
+    def hand_in(file: UploadFile | None = None) -> Response:
+        by = door.must(office, MayDo.ORGANISER, "take over a list")
+        raw = file.file.read(uploads.LARGEST + 1) if file else b""
+        name = PurePath((file.filename if file else "") or "list").name[-120:]
+        seen = look(raw, name) if raw else Look(problem="choose a file: nothing came")
+        token = secrets.token_urlsafe(24)
+        try:
+            if seen.problem:
+                raise ConvenorError(f"{name}: {seen.problem}" if raw else seen.problem)
+            with office.database.writing() as transaction:
+                uploads.keep(
+                    transaction, token, office.event, by.name, name=name, raw=raw, now=office.clock()
+                )
+        except ConvenorError as error:
+            return framed(
+                office, "organiser/people/hand_in.html", status=422, problem=str(error), columns=COLUMNS
+            )
+        return RedirectResponse(f"/people/import/{token}", 303)
+
+    @router.get("/people/import/{token}")
+    def preview(token: Token) -> HTMLResponse:
+        return _preview(office, token, kept(token))
+
+    @router.post("/people/import/{token}")
+    def choose(
+        token: Token,
+        column: Annotated[list[Column], Form(max_length=MOST_COLUMNS)],
+        role: Annotated[Role | Literal[""], Form()] = "",
+        missing: Annotated[Missing, Form()] = Missing.NOBODY,
+    ) -> Response:
+        """Have it read with these columns."""
+        kept(token)
+        choices = {"columns": column, "role": role or None, "missing": missing}
+        with office.database.writing() as transaction:
+            uploads.choose(transaction, token, office.event, door.visitor().name, choices)
+        return RedirectResponse(f"/people/import/{token}#difference", 303)
+
+    @router.post("/people/import/{token}/take")
+    def take(
+        token: Token,
+        seen: Annotated[str, Form(max_length=200)],
+        without_refused: Annotated[bool, Form()] = False,
+    ) -> Response:
+        found, by = kept(token), door.visitor()
+        chosen = Choices.of(found.choices, look(found.raw, found.name))
+        reading = _read(office, found, chosen)
+        listing = Listing(
+            database=office.database, event=office.event, handle_of=office.sender.signer.handle,
+            who=by.name, now=office.clock(),
+        )  # fmt: skip
+        try:
+            done = listing.take_over(
+                reading, chosen.missing, chosen.columns, seen=seen, without_refused=without_refused
+            )
+        except Overtaken as error:
+            return _preview(office, token, found, 409, told=str(error))
+        except ConvenorError as error:
+            return _preview(office, token, found, 422, told=str(error))
+        with office.database.writing() as transaction:
+            uploads.drop(transaction, token, office.event, by.name)
+        return framed(office, "organiser/people/taken.html", name=found.name, done=done)
+
+    @router.post("/people/import/{token}/drop")
+    def drop(token: Token) -> Response:
+        by = door.must(office, MayDo.ORGANISER, "take over a list")
+        with office.database.writing() as transaction:
+            uploads.drop(transaction, token, office.event, by.name)
+        return RedirectResponse("/people/import", 303)
+
+    return router
+
+
+def _read(office: Office, found: Upload, chosen: Choices) -> Reading:
+    with office.database.reading() as transaction:
+        version = agendas.latest(transaction, office.event)
+    sessions = [each.key for each in version.event.sessions] if version else None
+    return read_handed_in(found.raw, found.name, chosen.columns, default_role=chosen.role, sessions=sessions)
+
+
+def _preview(office: Office, token: str, found: Upload, status: int = 200, *, told: str = "") -> HTMLResponse:
+    """What was found in the file and, where its columns are known, the difference to what is there."""
+    seen = look(found.raw, found.name)
+    chosen = Choices.of(found.choices, seen)
+    troubles = problems_with(chosen.columns)
+    if "role" not in chosen.columns and chosen.role is None:
+        troubles.append("the file names no roles: say below what these people are")
+    proposed, sign = Proposal(), ""
+    if not troubles:
+        reading = _read(office, found, chosen)
+        with office.database.reading() as transaction:
+            proposed = difference(transaction, office.event, reading, chosen.missing, chosen.columns)
+            sign = people.sign_of_list(transaction, office.event)
+    return framed(
+        office, "organiser/people/preview.html", status=status, token=token, name=found.name, look=seen,
+        chosen=chosen, troubles=troubles, proposed=proposed, sign=sign, told=told, columns=COLUMNS,
+        roles=ROLES, missing=MISSING, MOST=MOST_SHOWN,
+    )  # fmt: skip

@@ -1,0 +1,127 @@
+"""`/agenda/publish`: what publishing the draft would change, which letters it causes and to whom, then the button."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from mailer.agenda.changes import title_of
+from mailer.agenda.model import Event
+from mailer.agenda.rules import EVENT
+from mailer.calendars import Consequence
+from mailer.drafting import NotToBePublished, Outcome, Overtaken
+from mailer.outbox.schema import Role
+from mailer.planning.entries import Effect
+from mailer.web.office import Office
+from mailer.web.organiser import caught, door
+from mailer.web.organiser.agenda import Posted, changes_of, drafting_of, looked
+from mailer.web.organiser.frame import framed
+from mailer.web.organiser.tray import LETTER_POLICY
+
+AT_ONCE = 100
+"""Addresses on one page."""
+
+FEW = 3
+"""Addresses shown beside a number."""
+
+EFFECTS = {
+    Effect.REQUEST: "sent anew, and asked",
+    Effect.CANCEL: "taken back",
+    Effect.REWORD: "reworded, nobody asked",
+    Effect.CHANGE: "sent anew, nobody asked",
+}
+
+
+def routes(office: Office) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    def outcome() -> Outcome:
+        looked(office)
+        return drafting_of(office, door.visitor().name).outcome()
+
+    @router.get("/agenda/publish")
+    def page() -> HTMLResponse:
+        door.must(office, Role.VIEWER, "see what publishing would do")
+        return _page(office, outcome())
+
+    @router.post("/agenda/publish")
+    def publish(form: Posted) -> Response:
+        by = door.must(office, Role.ORGANISER, "publish the agenda")
+        looked(office)
+        drafting = drafting_of(office, by.name)
+        try:
+            drafting.publish(form.get("seen", ""))
+        except Overtaken:
+            return _page(office, drafting.outcome(), status=409, is_overtaken=True)
+        except NotToBePublished:
+            return _page(office, drafting.outcome(), status=422)
+        return RedirectResponse("/agenda", 303)
+
+    @router.get("/agenda/publish/people")
+    def people(
+        anchor: str, effect: Effect, after: Annotated[str, Query(max_length=400)] = ""
+    ) -> HTMLResponse:
+        """Whose calendars it concerns; `after` is the address to go on from."""
+        door.must(office, Role.VIEWER, "see what publishing would do")
+        found = outcome()
+        changes = found.difference.consequences.changes
+        one = next((each for each in changes if (each.anchor, each.effect) == (anchor, effect)), None)
+        if one is None:
+            raise HTTPException(404)
+        rest = [each for each in sorted(one.addresses) if each > after]
+        return framed(
+            office,
+            "organiser/agenda/people.html",
+            title=_title(one, found.draft.event, found.draft.version.event),
+            words=EFFECTS[effect],
+            anchor=anchor,
+            effect=effect.value,
+            total=len(one.addresses),
+            addresses=rest[:AT_ONCE],
+            after=rest[AT_ONCE - 1] if len(rest) > AT_ONCE else "",
+            is_first=not after,
+        )
+
+    @router.get("/agenda/publish/letter.html")
+    def letter() -> HTMLResponse:
+        """The sample's HTML part, for the frame on the page and nowhere else."""
+        door.must(office, Role.VIEWER, "see what publishing would do")
+        sample = outcome().sample
+        if sample is None:
+            raise HTTPException(404)
+        headers = {"Content-Security-Policy": LETTER_POLICY, "X-Frame-Options": "SAMEORIGIN"}
+        return HTMLResponse(caught.for_the_frame(sample.html), headers=headers)
+
+    return router
+
+
+def _page(office: Office, found: Outcome, *, status: int = 200, is_overtaken: bool = False) -> HTMLResponse:
+    draft, difference = found.draft, found.difference
+    consequences = [
+        (
+            _title(each, draft.event, draft.version.event),
+            EFFECTS[each.effect],
+            each,
+            sorted(each.addresses)[:FEW],
+        )
+        for each in difference.consequences.changes
+    ]
+    at_once = [(draft.event.mailing(key).title, count) for key, count in difference.due_at_once.items()]
+    return framed(
+        office,
+        "organiser/agenda/publish.html",
+        status=status,
+        found=found,
+        draft=draft,
+        changes=changes_of(draft),
+        consequences=consequences,
+        at_once=at_once,
+        untold=difference.consequences.untold,
+        letters=difference.consequences.letters,
+        due_at=difference.consequences.due_at,
+        is_overtaken=is_overtaken,
+    )
+
+
+def _title(each: Consequence, *events: Event) -> str:
+    return "The conference as a whole" if each.anchor == EVENT else title_of(each.anchor, *events)

@@ -1,0 +1,176 @@
+"""Changes of an agenda, one at a time, and what of them is refused."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from mailer.agenda import editing
+from mailer.agenda.model import Event, SessionKind
+from mailer.errors import BadInput
+from tests.web.agendas import CONFERENCE as EVENT
+
+
+def _refused(change: Callable[[], Event]) -> list[tuple[str | None, str]]:
+    with pytest.raises(BadInput) as refused:
+        change()
+    return [(problem.field, problem.message) for problem in refused.value.problems]
+
+
+def test_only_what_is_given_is_changed() -> None:
+    given = {"start": "09:30", "room": "Small Hall", "speakers": ["Jan Kos", "Mira Oyelaran"]}
+    old, new = EVENT.session("opening"), editing.change_session(EVENT, "opening", given).session("opening")
+
+    changed = {"starts_at": old.starts_at + timedelta(minutes=15), "room": "Small Hall"}
+    assert new == old.model_copy(update={**changed, "speakers": ("Jan Kos", "Mira Oyelaran")})
+
+
+def test_nothing_given_changes_nothing() -> None:
+    assert editing.change_session(EVENT, "opening", {}) == EVENT
+    assert editing.change_event(EVENT, editing.event_fields(EVENT)) == EVENT
+    for session in EVENT.sessions:
+        assert editing.change_session(EVENT, session.key, editing.session_fields(EVENT, session.key)) == EVENT
+
+
+def test_what_is_given_as_nothing_is_taken_out() -> None:
+    changed = editing.change_session(EVENT, "session-1", {"points": [], "kind": None, "end": ""}).session(
+        "session-1"
+    )
+
+    assert (changed.points, changed.kind, changed.end_assumed) == ((), SessionKind.SESSION, True)
+    assert changed.ends_at - changed.starts_at == timedelta(minutes=15)
+
+
+def test_sessions_stay_in_the_order_of_their_start() -> None:
+    moved = editing.change_session(EVENT, "opening", {"start": "20:00", "end": "21:00"})
+
+    assert [each.key for each in moved.sessions] == [
+        *(each.key for each in EVENT.sessions if each.key != "opening"),
+        "opening",
+    ]
+
+
+def test_all_that_is_wrong_is_told_at_once_by_its_field() -> None:
+    given = {"title": "x" * 301, "start": "25:00", "end": "24:00", "kind": "party", "room": "a\x00b"}
+
+    assert _refused(lambda: editing.change_session(EVENT, "opening", given)) == [
+        ("end", "'24:00' is not a time of day, 00:00 to 23:59 (midnight is 00:00, with end_day one later)"),
+        ("kind", "'party' is none of 'registration', 'opening', 'session', 'break' or 'closing'"),
+        ("room", "holds a control character or a line break"),
+        ("start", "'25:00' is not a time of day, 00:00 to 23:59"),
+        ("title", "is longer than 300 characters"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"end": "09:00"}, ("end", "09:00 is before its start, 09:15; a session past midnight says end_day")),
+        ({"title": ""}, ("title", "is missing")),
+        ({"title": "\u200b"}, ("title", "is empty")),
+        ({"day": "second"}, ("day", "must be a whole number, not 'second'")),
+        ({"shout": "x"}, ("shout", "is not a known key")),
+    ],
+)
+def test_what_no_file_may_say_no_form_may(given: dict[str, str], said: tuple[str, str]) -> None:
+    assert _refused(lambda: editing.change_session(EVENT, "opening", given)) == [said]
+
+
+def test_an_hour_that_is_skipped_is_asked_about() -> None:
+    night = editing.change_event(EVENT, {"date": "2027-03-28"})
+
+    (told,) = _refused(lambda: editing.change_session(night, "registration", {"start": "02:30"}))
+    assert told == ("start", "02:30 on 2027-03-28 does not exist in Europe/Vienna: the clocks skip it")
+
+
+def test_a_new_session_gets_a_key_from_its_title() -> None:
+    given = {"title": "Séance I – Les droits", "start": "18:00", "end": "19:00"}
+    once = editing.add_session(EVENT, given)
+    twice = editing.add_session(once, given)
+
+    assert once.sessions[-1].key == "seance-i-les-droits"
+    assert twice.sessions[-1].key == "seance-i-les-droits-2"
+    assert editing.add_session(EVENT, {**given, "title": "جلسة"}).sessions[-1].key == "session"
+
+
+def test_a_new_session_may_not_have_the_key_of_another() -> None:
+    given = {"title": "Again", "start": "18:00", "key": "opening"}
+    ((field, _),) = _refused(lambda: editing.add_session(EVENT, given))
+
+    assert field == "key"
+
+
+def test_what_was_published_is_cancelled_and_what_was_not_is_taken_out() -> None:
+    cancelled = editing.cancel_session(EVENT, "session-3", is_known=True)
+    gone = editing.cancel_session(EVENT, "session-3", is_known=False)
+
+    assert [each.key for each in cancelled.called_off] == ["session-3"]
+    assert cancelled.sessions == gone.sessions == tuple(s for s in EVENT.sessions if s.key != "session-3")
+    assert gone.called_off == ()
+    assert editing.reinstate_session(cancelled, "session-3") == EVENT
+
+
+def test_the_last_session_cannot_be_cancelled() -> None:
+    alone = EVENT.model_copy(update={"sessions": EVENT.sessions[2:3]})
+
+    ((field, message),) = _refused(lambda: editing.cancel_session(alone, "session-1", is_known=True))
+    assert (field, message) == (
+        None,
+        "session: every session is cancelled: write cancelled = true under [event] instead",
+    )
+
+
+def test_a_mailing_that_loses_its_session_is_named() -> None:
+    mailing = EVENT.mailings[0].model_copy(update={"when": "2 hours before opening starts"})
+    event = EVENT.model_copy(update={"mailings": (mailing, *EVENT.mailings[1:])})
+
+    ((field, message),) = _refused(lambda: editing.cancel_session(event, "opening", is_known=False))
+    assert field is None
+    assert message.startswith(f"mailing '{mailing.key}': when: there is no session 'opening'")
+    assert editing.cancel_session(event, "opening", is_known=True).called_off
+
+
+def test_the_event_is_changed_by_its_own_fields() -> None:
+    changed = editing.change_event(
+        EVENT, {"title": "Rivers", "venue.city": "1020 Vienna", "date": "2027-03-11"}
+    )
+
+    assert (changed.title, changed.venue.city) == ("Rivers", "1020 Vienna")
+    assert changed.starts_at - EVENT.starts_at == timedelta(days=1)
+    assert _refused(lambda: editing.change_event(EVENT, {"venue.city": "", "title": "a\nb"})) == [
+        ("title", "holds a control character or a line break"),
+        ("venue.city", "is missing"),
+    ]
+
+
+def test_two_sessions_in_one_room_are_doubtful() -> None:
+    beside = editing.add_session(EVENT, {"title": "Beside", "start": "10:30", "end": "11:00"})
+
+    assert editing.doubts(EVENT) == ()
+    assert [str(each) for each in editing.doubts(beside)] == [
+        ": session 'beside': overlaps with session-1, in the same room"
+    ]
+
+
+def test_a_session_that_is_not_there_is_said_to_be_missing() -> None:
+    with pytest.raises(KeyError):
+        editing.change_session(EVENT, "nothing", {"title": "x"})
+    with pytest.raises(KeyError):
+        editing.cancel_session(EVENT, "nothing", is_known=True)
+
+
+def test_a_draft_is_carried_over_to_a_newer_version_field_by_field() -> None:
+    draft = editing.change_session(EVENT, "opening", {"start": "09:30"})
+    draft = editing.cancel_session(draft, "session-3", is_known=True)
+    draft = editing.add_session(draft, {"title": "New", "start": "18:00"})
+    latest = editing.change_session(EVENT, "opening", {"title": "Welcome", "start": "09:20"})
+    latest = editing.change_event(latest, {"venue.city": "1020 Vienna"})
+
+    carried = editing.carry_over(EVENT, draft, latest)
+
+    assert carried.session("opening") == draft.session("opening").model_copy(update={"title": "Welcome"})
+    assert [each.key for each in carried.called_off] == ["session-3"]
+    assert carried.sessions[-1].key == "new"
+    assert carried.venue.city == "1020 Vienna"
+    assert editing.carry_over(EVENT, EVENT, latest) == latest
+    assert editing.carry_over(EVENT, draft, EVENT) == draft

@@ -1,0 +1,32 @@
+"""A list that was written is read to the same people, and no spreadsheet runs anything of it."""
+
+from pathlib import Path
+
+import pytest
+
+from mailer.recipients import reading, writing
+from mailer.recipients.model import Recipient, Role
+
+HOSTILE = ("=cmd()", "+1", "-1", "@SUM(A1)", "'=x", "''=x", "'quoted'", 'a "b", c', "O'Brien", "بسم", "a;b|c")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_was_written_is_read_to_the_same_person(tmp_path: Path, text: str) -> None:
+    person = Recipient(
+        address="a.novak@police.example", given_name=text, family_name=text, title=text, institution=text,
+        role=Role.EXPERT, state="AT", language="fr", timezone="Europe/Vienna", tags=("a", "b"), sessions=("s-1",),
+    )  # fmt: skip
+    path = tmp_path / "list.csv"
+    path.write_text(writing.text([person]), "utf-8", newline="")
+    found = reading.read(path)
+
+    assert [str(problem) for problem in found.problems] == []
+    assert found.recipients == (person,)
+
+
+@pytest.mark.parametrize("text", HOSTILE[:5])
+def test_no_cell_begins_like_a_formula(text: str) -> None:
+    person = Recipient(address="a@police.example", given_name=text, family_name="Novak", role=Role.EXPERT)
+    cells = writing.text([person]).splitlines()[1].split(",")
+
+    assert not any(cell.lstrip('"').startswith(("=", "+", "-", "@")) for cell in cells)

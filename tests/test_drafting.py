@@ -1,0 +1,203 @@
+"""The agenda as organisers change it: kept, taken back, told of when somebody was first, published."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mailer.agenda import editing
+from mailer.agenda.model import Event
+from mailer.drafting import Drafting, NotToBePublished, Overtaken
+from mailer.errors import BadInput, ConvenorError
+from mailer.outbox import agendas, audit, drafts, people
+from tests.conference import RECIPIENTS
+from tests.web.agendas import CONFERENCE
+from tests.web.desk import Desk, open_desk
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with open_desk(tmp_path) as desk:
+        desk.publish(CONFERENCE)
+        yield desk
+
+
+def _drafting(desk: Desk, by: str = "Maria") -> Drafting:
+    office = desk.office
+    return Drafting(
+        database=office.database, event=office.event, now=desk.clock(), by=by, sender=office.sender,
+        texts=office.texts, profile=office.profile,
+    )  # fmt: skip
+
+
+def _later(event: Event) -> Event:
+    return editing.change_session(event, "opening", {"start": "09:30"})
+
+
+def _deeds(desk: Desk) -> list[tuple[str, str]]:
+    with desk.database.reading() as transaction:
+        return [(deed.who, deed.did) for deed in reversed(audit.deeds(transaction))]
+
+
+def test_an_edit_is_kept_and_changes_nothing_that_is_in_force(desk: Desk) -> None:
+    draft = _drafting(desk).edit("1.0", _later)
+
+    assert (draft.seen, draft.version.event, draft.event) == ("1.1", CONFERENCE, _later(CONFERENCE))
+    assert [each.what for each in draft.edits] == [
+        "Opening session: start 2027-03-10 09:15 -> 2027-03-10 09:30"
+    ]
+    assert _drafting(desk).look() == draft
+    assert _deeds(desk) == [("Maria", "changed the agenda's draft")]
+
+
+def test_an_edit_that_changes_nothing_is_none(desk: Desk) -> None:
+    assert _drafting(desk).edit("1.0", lambda event: event).edits == ()
+    assert _deeds(desk) == []
+
+
+def test_the_second_is_told_and_nothing_is_lost(desk: Desk) -> None:
+    first = _drafting(desk, "Maria").edit("1.0", _later)
+    with pytest.raises(Overtaken) as told:
+        _drafting(desk, "Jan").edit("1.0", lambda event: editing.change_event(event, {"title": "Rivers"}))
+
+    assert told.value.draft == first
+    assert _drafting(desk).look() == first
+
+
+def test_what_is_refused_leaves_nothing(desk: Desk) -> None:
+    before = desk.dump()
+    with pytest.raises(BadInput):
+        _drafting(desk).edit("1.0", lambda event: editing.change_session(event, "opening", {"start": "x"}))
+
+    assert desk.dump() == before
+
+
+def test_undo_takes_the_last_edit_back_and_its_number_is_gone(desk: Desk) -> None:
+    drafting = _drafting(desk)
+    drafting.edit("1.0", _later)
+    drafting.edit("1.1", lambda event: editing.change_event(event, {"title": "Rivers"}))
+
+    assert drafting.undo("1.2").event == _later(CONFERENCE)
+    assert drafting.undo("1.1").event == CONFERENCE
+    assert drafting.undo("1.0").edits == ()
+    assert drafting.edit("1.0", _later).seen == "1.3"
+    with pytest.raises(Overtaken):
+        drafting.edit("1.1", _later)
+
+
+def test_publishing_does_what_was_seen_in_one_transaction(desk: Desk) -> None:
+    drafting = _drafting(desk)
+    drafting.edit("1.0", _later)
+    outcome = drafting.outcome()
+    version = drafting.publish(outcome.draft.seen)
+
+    assert (version.number, version.event, version.published_by) == (2, _later(CONFERENCE), "Maria")
+    assert drafting.look().seen == "2.0"
+    assert _deeds(desk)[-1] == ("Maria", "published")
+    with desk.database.reading() as transaction:
+        listed = [member.recipient for member in people.roster(transaction, CONFERENCE.key)]
+    assert sorted(each.address for each in listed) == sorted(each.address for each in RECIPIENTS)
+
+
+def test_the_letters_foretold_are_those_that_leave(desk: Desk) -> None:
+    desk.work()
+    drafting = _drafting(desk)
+    drafting.edit("1.0", lambda event: editing.change_event(event, {"date": "2027-03-11"}))
+    found = drafting.outcome()
+    before = desk.tray.count()
+    drafting.publish(found.draft.seen)
+    desk.clock.move(minutes=CONFERENCE.quiet_minutes + 1)
+    desk.work()
+
+    assert found.difference.consequences.letters == desk.tray.count() - before > 0
+    assert found.sample is not None
+
+
+def test_publishing_is_refused_when_somebody_was_first(desk: Desk) -> None:
+    drafting = _drafting(desk)
+    drafting.edit("1.0", _later)
+    desk.publish(CONFERENCE.model_copy(update={"title": "From a file"}))
+
+    with pytest.raises(Overtaken):
+        drafting.publish("1.1")
+    with desk.database.reading() as transaction:
+        latest = agendas.latest(transaction, CONFERENCE.key)
+    assert latest is not None
+    assert latest.number == 2
+
+
+def test_an_answer_that_comes_meanwhile_does_not_stand_in_the_way(desk: Desk) -> None:
+    drafting = _drafting(desk)
+    drafting.edit("1.0", _later)
+    with desk.database.writing() as transaction:
+        member = next(iter(people.roster(transaction, CONFERENCE.key)))
+        people.record_answer(transaction, member.id, "event", "accepted", desk.clock(), "page", sequence=0)
+
+    assert drafting.publish("1.1").number == 2
+
+
+def test_what_was_begun_on_an_earlier_version_waits_to_be_carried_over(desk: Desk) -> None:
+    drafting = _drafting(desk)
+    drafting.edit("1.0", _later)
+    desk.publish(CONFERENCE.model_copy(update={"title": "From a file"}))
+    behind = drafting.look()
+
+    assert (behind.seen, len(behind.behind), behind.event.title) == ("2.0", 1, "From a file")
+    carried = drafting.carry_over("2.0")
+    assert (carried.event.title, carried.behind) == ("From a file", ())
+    assert carried.event.session("opening") == _later(CONFERENCE).session("opening")
+
+
+def test_what_was_begun_on_an_earlier_version_can_be_given_up(desk: Desk) -> None:
+    drafting = _drafting(desk)
+    drafting.edit("1.0", _later)
+    desk.publish(CONFERENCE.model_copy(update={"title": "From a file"}))
+
+    assert drafting.give_up("2.0").behind == ()
+    with desk.database.reading() as transaction:
+        assert drafts.edits(transaction, CONFERENCE.key) == []
+    assert _deeds(desk)[-1] == ("Maria", "gave up edits")
+
+
+def test_what_stands_against_publishing_is_told_and_nothing_published(desk: Desk) -> None:
+    late = CONFERENCE.mailings[1].model_copy(update={"useful_until": "30 days before the event starts"})
+    event = CONFERENCE.model_copy(
+        update={"mailings": (CONFERENCE.mailings[0], late, *CONFERENCE.mailings[2:])}
+    )
+    with desk.database.writing() as transaction:
+        drafts.add(transaction, event, 1, desk.clock(), "Maria", "by hand")
+    before = desk.dump()
+
+    with pytest.raises(NotToBePublished) as refused:
+        _drafting(desk).publish("1.1")
+    assert [problem.field for problem in refused.value.problems] == [f"{late.title}: useful_until"]
+    assert desk.dump() == before
+
+
+def test_an_overlap_is_said_and_does_not_stand_in_the_way(desk: Desk) -> None:
+    drafting = _drafting(desk)
+    drafting.edit("1.0", lambda event: editing.change_session(event, "opening", {"end": "10:30"}))
+    found = drafting.outcome()
+
+    assert [problem.message for problem in found.problems] == [
+        "session 'session-1': overlaps with opening, in the same room"
+    ]
+    assert found.is_sound
+
+
+def test_nothing_can_be_drafted_before_something_is_published(tmp_path: Path) -> None:
+    with (
+        open_desk(tmp_path) as empty,
+        pytest.raises(ConvenorError, match="nothing of this event is published yet"),
+    ):
+        _drafting(empty).look()
+
+
+def test_a_session_never_published_is_not_known(desk: Desk) -> None:
+    drafting = _drafting(desk)
+    added = drafting.edit("1.0", lambda event: editing.add_session(event, {"title": "New", "start": "18:00"}))
+
+    assert added.is_known("opening")
+    assert not added.is_known("new")
+    assert added.event.ends_at - CONFERENCE.ends_at > timedelta()

@@ -1,0 +1,175 @@
+"""What is in force, written back as files, is read to the same event and people; which is newer is said rightly."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mailer import exporting
+from mailer.agenda import editing
+from mailer.agenda import reading as agenda_reading
+from mailer.agenda.model import AgendaVersion, Event, RecipientList
+from mailer.dossier import Proposal
+from mailer.drafting import Drafting
+from mailer.errand import Errand, errand
+from mailer.errors import ConvenorError
+from mailer.exporting import InForce, Parts
+from mailer.opening import open_event
+from mailer.outbox import people
+from mailer.recipients import reading as recipient_reading
+from mailer.recipients.model import Recipient, Role
+from mailer.settings import EXAMPLE, ROOT, VARIABLES
+from tests.conference import PUBLISHED_AT, RECIPIENTS
+from tests.web.agendas import CONFERENCE
+
+LISTS = (
+    RecipientList(file="../recipients/a.csv", role="focal_point"),
+    RecipientList(file="../recipients/b.csv", role="practitioner"),
+    RecipientList(file="beside.csv", role="practitioner"),
+)
+
+
+def _in_force(event: Event, recipients: tuple[Recipient, ...] = tuple(RECIPIENTS)) -> InForce:
+    version = AgendaVersion(
+        event=event, number=3, published_at=PUBLISHED_AT, first_published_at=PUBLISHED_AT, sequences={}
+    )
+    return InForce(version=version, event=event, recipients=recipients, texts={"invitation/en.txt": "Dear"})
+
+
+def _read(folder: Path) -> tuple[Event, dict[str, Recipient]]:
+    path = folder / "agenda/mine.toml"
+    event = agenda_reading.read(path, today=PUBLISHED_AT.date()).event
+    lists = [
+        (path.parent / each.file, Role(each.role) if each.role else None) for each in event.recipient_lists
+    ]
+    sessions = [each.key for each in (*event.sessions, *event.called_off)]
+    roster = recipient_reading.read_all(lists, sessions=sessions)
+    return event, {each.address: each for each in roster.recipients}
+
+
+@pytest.mark.parametrize("count", [1, 2, len(RECIPIENTS)])
+def test_files_are_read_to_the_identical_event_and_people(tmp_path: Path, count: int) -> None:
+    event = editing.cancel_session(CONFERENCE, "session-3", is_known=True)
+    event = event.model_copy(update={"recipient_lists": LISTS})
+    found = _in_force(event, tuple(RECIPIENTS[:count]))
+    exporting.write(tmp_path, exporting.files(found, "mine.toml", Parts()))
+
+    assert _read(tmp_path) == (event, {each.address: each for each in found.recipients})
+    assert (tmp_path / "templates/invitation/en.txt").read_text() == "Dear"
+
+
+def test_a_part_alone_is_written_alone() -> None:
+    found = _in_force(CONFERENCE.model_copy(update={"recipient_lists": LISTS}))
+    agenda, lists, templates = (
+        set(exporting.files(found, "mine.toml", Parts(agenda=one == 0, lists=one == 1, templates=one == 2)))
+        for one in range(3)
+    )
+
+    assert agenda == {"agenda/mine.toml"}
+    assert lists == {"recipients/a.csv", "recipients/b.csv", "agenda/beside.csv"}
+    assert templates == {"templates/invitation/en.txt"}
+
+
+@pytest.mark.parametrize("file", ["../../up.csv", "/etc/list.csv", "..\\x.csv", "../a/../../b.csv"])
+def test_nothing_is_written_outside_of_the_folder(file: str) -> None:
+    event = CONFERENCE.model_copy(update={"recipient_lists": (RecipientList(file=file),)})
+
+    with pytest.raises(ConvenorError, match="lies outside"):
+        exporting.files(_in_force(event), "mine.toml", Parts())
+
+
+def test_what_says_something_else_is_in_the_way(tmp_path: Path) -> None:
+    written = {"agenda/mine.toml": "new", "agenda/same.toml": "same"}
+    exporting.write(tmp_path, {"agenda/mine.toml": "old", "agenda/same.toml": "same"})
+
+    assert exporting.in_the_way(tmp_path, written) == ["agenda/mine.toml"]
+
+
+# ── which is newer ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Errand]:
+    """The example, applied from a file of its own."""
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable.name, raising=False)
+    monkeypatch.setenv("CONVENOR_DATABASE_URL", f"sqlite:///{tmp_path}/convenor.db")
+    monkeypatch.setenv("CONVENOR_SECRET_KEY", "k" * 32)
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "agenda").mkdir()
+    (tmp_path / "recipients").mkdir()
+    file = tmp_path / "agenda/mine.toml"
+    file.write_text(EXAMPLE.read_text("utf-8"), "utf-8")
+    for name in ("delegations.csv", "practitioners.csv"):
+        (tmp_path / "recipients" / name).write_bytes((ROOT / "recipients" / name).read_bytes())
+    with errand(file) as this:
+        found, latest = this.read()
+        this.publish(found, this.difference(found, latest).seen)
+        yield this
+
+
+def _publish_on_the_desk(this: Errand) -> None:
+    event, profile = this.event_key(), this.profile
+    drafting = Drafting(
+        database=this.database, event=event, now=this.now, by="Maria", sender=this.sender,
+        texts=this.read()[0].texts, profile=profile,
+    )  # fmt: skip
+    seen = drafting.edit(
+        "1.0", lambda event: editing.change_session(event, "opening", {"start": "09:20"})
+    ).seen
+    drafting.publish(seen)
+
+
+def _notes(this: Errand) -> tuple[str, ...]:
+    return open_event(this.file, this.settings, this.database, this.now).notes
+
+
+def test_it_is_said_which_is_newer_and_the_files_can_follow(this: Errand, tmp_path: Path) -> None:
+    assert _notes(this) == ()
+    _publish_on_the_desk(this)
+    (note,) = _notes(this)
+    assert "the desk has published version 2 since" in note
+    assert "`convenor export" in note
+    assert "has changed" not in note
+
+    exporting.write(tmp_path, exporting.files(this.in_force(), this.file.name, Parts(templates=False)))
+    assert _notes(this) == ()
+    found, latest = this.read()
+    assert not this.difference(found, latest).anything
+
+    this.file.write_text(this.file.read_text().replace('title = "Lunch break"', 'title = "Lunch"'))
+    (note,) = _notes(this)
+    assert "has changed, and the desk has published version 2 besides" in note
+
+
+def test_a_file_that_has_changed_is_said_to_have(this: Errand) -> None:
+    this.file.write_text(this.file.read_text().replace('title = "Lunch break"', 'title = "Lunch"'))
+    (note,) = _notes(this)
+
+    assert "has changed since version 1 was published" in note
+
+
+def test_lists_that_differ_are_said_to(this: Errand) -> None:
+    path = this.file.parent.parent / "recipients/delegations.csv"
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
+    (note,) = _notes(this)
+
+    assert "the lists of" in note
+
+
+def test_a_draft_is_exported_where_it_is_asked_for(this: Errand) -> None:
+    with this.database.reading() as transaction:
+        listed = tuple(member.recipient for member in people.roster(transaction, this.event_key()))
+    found, _ = this.read()
+    assert isinstance(found, Proposal)
+    drafting = Drafting(
+        database=this.database, event=this.event_key(), now=this.now, by="Maria", sender=this.sender,
+        texts=found.texts, profile=this.profile,
+    )  # fmt: skip
+    drafting.edit("1.0", lambda event: editing.change_session(event, "opening", {"start": "09:20"}))
+
+    assert this.in_force().event == found.event
+    assert set(this.in_force().recipients) == set(listed)
+    drafted = this.in_force(draft=True)
+    assert drafted.event.session("opening").starts_at != found.event.session("opening").starts_at
+    assert drafted.heading.startswith("A draft on version 1")

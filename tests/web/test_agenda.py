@@ -1,0 +1,262 @@
+"""The agenda's pages: edited in place, published with its consequences seen, compared."""
+
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from mailer.outbox import audit
+from mailer.outbox.schema import Role
+from tests.outbox.world import statements
+from tests.web.agendas import CONFERENCE, full
+from tests.web.desk import Desk, open_desk
+from tests.web.test_door import OURS, _signed_in
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "{{7*7}}",
+    "{x}",
+    '"><img src=x onerror=alert(1)>',
+    "javascript:alert(1)",
+)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with open_desk(tmp_path) as desk:
+        desk.publish(CONFERENCE)
+        desk.work()
+        yield desk
+
+
+def _post(browser: TestClient, path: str, **given: Any) -> Any:
+    return browser.post(path, data=given, headers=OURS)
+
+
+def test_the_day_is_drawn_with_every_session_as_a_link(desk: Desk) -> None:
+    page = desk.browser().get("/agenda").text
+
+    assert re.findall(r'href="/agenda/sessions/([^"]+)" id="s-\1"', page) == [
+        s.key for s in CONFERENCE.sessions
+    ]
+    assert "Wednesday, 10 March 2027" in page
+
+
+def test_an_edit_is_kept_marked_and_undone(desk: Desk) -> None:
+    browser = desk.browser()
+    kept = _post(browser, "/agenda/sessions/opening", seen="1.0", start="09:30", room="Small Hall")
+
+    assert (kept.status_code, kept.headers["location"]) == (303, "/agenda?day=1#s-opening")
+    page = browser.get("/agenda").text
+    assert "was 09:15–10:00" in page
+    assert page.count('class="ghost"') == 1
+    assert _post(browser, "/agenda/undo", seen="1.1").status_code == 303
+    assert "was 09:15" not in browser.get("/agenda").text
+
+
+def test_a_form_that_is_refused_comes_back_filled_with_every_problem(desk: Desk) -> None:
+    before = desk.dump()
+    shown = _post(
+        desk.browser(), "/agenda/sessions/opening", seen="1.0", title="", start="25:00", chair="Ana"
+    )
+
+    assert shown.status_code == 422
+    assert re.findall(r'id="w-(\w+)">([^<]+)<', shown.text) == [
+        ("title", "is missing"),
+        ("start", "&#39;25:00&#39; is not a time of day, 00:00 to 23:59"),
+    ]
+    assert 'value="25:00"' in shown.text
+    assert 'value="Ana"' in shown.text
+    assert desk.dump() == before
+
+
+def test_the_second_of_two_organisers_is_told_and_their_form_is_still_there(desk: Desk) -> None:
+    _post(desk.browser(), "/agenda/sessions/opening", seen="1.0", start="09:30", title="Welcome")
+    shown = _post(desk.browser(), "/agenda/sessions/opening", seen="1.0", start="09:45", title="Welcome")
+
+    assert shown.status_code == 409
+    assert "Somebody else has changed the agenda while you were looking" in shown.text
+    assert 'value="09:45"' in shown.text
+    assert re.findall(r"Now in the draft: <bdi>([^<]+)", shown.text) == ["09:30"]
+    (seen,) = set(re.findall(r'name="seen" value="([^"]+)"', shown.text))
+    assert _post(desk.browser(), "/agenda/sessions/opening", seen=seen, start="09:45").status_code == 303
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_whatever_is_typed_is_shown_as_text(desk: Desk, text: str) -> None:
+    browser = desk.browser()
+    _post(browser, "/agenda/sessions/session-1", seen="1.0", title=text, room=text, chair=text, points=text)
+    pages = [
+        browser.get(path).text
+        for path in (
+            "/agenda",
+            "/agenda/sessions/session-1",
+            "/agenda/publish",
+            "/agenda/publish/letter.html",
+        )
+    ]
+
+    for page in pages:
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+        assert 'href="javascript:' not in page
+        assert html.escape(text) in page.replace("&#34;", "&quot;").replace("&#39;", "&#x27;")
+
+
+def test_a_session_is_added_cancelled_and_reinstated(desk: Desk) -> None:
+    browser = desk.browser()
+    added = _post(browser, "/agenda/new", seen="1.0", title="Side event", start="18:00", end="19:00", day="1")
+    assert added.headers["location"] == "/agenda?day=1#s-side-event"
+    _post(browser, "/agenda/sessions/session-3/cancel", seen="1.1")
+    page = browser.get("/agenda").text
+    assert "<em>new</em>" in page
+    assert "<em>cancelled</em>" in page
+    assert "This session is cancelled" in browser.get("/agenda/sessions/session-3").text
+    _post(browser, "/agenda/sessions/session-3/reinstate", seen="1.2")
+    _post(browser, "/agenda/sessions/side-event/cancel", seen="1.3")
+    assert "nothing differs" in browser.get("/agenda").text
+
+
+def test_the_event_itself_is_changed(desk: Desk) -> None:
+    given = {"seen": "1.0", "title": "Rivers", "venue.city": "1020 Vienna"}
+    assert _post(desk.browser(), "/agenda/event", **given).status_code == 303
+    page = desk.browser().get("/agenda").text
+    assert "Rivers" in page
+    assert "1020 Vienna" in page
+
+
+def test_publishing_shows_the_difference_and_the_letters_and_does_it(desk: Desk) -> None:
+    browser = desk.browser()
+    _post(browser, "/agenda/event", seen="1.0", date="2027-03-11")
+    page = browser.get("/agenda/publish").text
+    assert "sent anew, and asked" in page
+    assert "2027-03-10 08:45" in page
+    assert browser.get("/agenda/publish/letter.html").headers["content-security-policy"].startswith("sandbox")
+    people = browser.get("/agenda/publish/people?anchor=event&effect=request")
+    assert (people.status_code, people.text.count("<li><bdi>")) == (200, 5)
+    (seen,) = set(re.findall(r'name="seen" value="([^"]+)"', page))
+
+    assert _post(browser, "/agenda/publish", seen=seen).status_code == 303
+    assert "Version 2, in force" in browser.get("/agenda").text
+    desk.clock.move(minutes=11)
+    before = desk.tray.count()
+    desk.work()
+    assert desk.tray.count() - before == 5
+
+
+def test_publishing_is_refused_with_the_new_difference_when_somebody_was_first(desk: Desk) -> None:
+    browser = desk.browser()
+    _post(browser, "/agenda/sessions/opening", seen="1.0", start="09:30")
+    desk.publish(CONFERENCE.model_copy(update={"title": "From a file"}))
+    refused = _post(browser, "/agenda/publish", seen="1.1")
+
+    assert refused.status_code == 409
+    assert "nothing was published" in refused.text
+    page = browser.get("/agenda").text
+    assert "1 edit begun on version 1 is kept" in page
+    _post(browser, "/agenda/carry-over", seen="2.0")
+    assert "was 09:15–10:00" in browser.get("/agenda").text
+
+
+def test_versions_are_listed_looked_at_and_compared(desk: Desk) -> None:
+    browser = desk.browser()
+    _post(browser, "/agenda/sessions/opening", seen="1.0", start="09:30")
+    _post(browser, "/agenda/publish", seen="1.1")
+    listed = browser.get("/agenda/versions").text
+
+    assert re.findall(r"<bdi>demo</bdi>|from files", listed) == ["<bdi>demo</bdi>", "from files"]
+    assert "09:15–10:00" in browser.get("/agenda/versions/1").text
+    assert browser.get("/agenda/compare?old=1&new=2").headers["location"] == "/agenda/versions/2/since/1"
+    compared = browser.get("/agenda/versions/2/since/1").text
+    assert "<del>2027-03-10 09:15</del>" in compared
+    assert "<ins>2027-03-10 09:30</ins>" in compared
+    for path in (
+        "/agenda/versions/3",
+        "/agenda/versions/0",
+        "/agenda/versions/99999999999999999999",
+        "/agenda/versions/x",
+    ):
+        assert browser.get(path).status_code == 404, path
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/agenda/sessions/nothing", "/agenda/sessions/nothing/cancel", "/agenda/sessions/a%00b"],
+)
+def test_what_is_not_there_is_not_found(desk: Desk, path: str) -> None:
+    assert _post(desk.browser(), path, seen="1.0").status_code == 404
+
+
+@pytest.mark.parametrize("seen", ["", "1", "x" * 1000, "1.0\x00", "-1.-1"])
+def test_a_number_nobody_saw_is_told(desk: Desk, seen: str) -> None:
+    assert _post(desk.browser(), "/agenda/sessions/opening", seen=seen, start="09:30").status_code == 409
+
+
+CHANGING = [
+    "/agenda/sessions/opening", "/agenda/sessions/opening/cancel", "/agenda/sessions/opening/reinstate", "/agenda/new",
+    "/agenda/event", "/agenda/undo", "/agenda/carry-over", "/agenda/give-up", "/agenda/publish",
+]  # fmt: skip
+
+
+def test_a_viewer_may_look_and_change_nothing(tmp_path: Path) -> None:
+    with open_desk(tmp_path, is_demo=False) as real:
+        real.publish(CONFERENCE)
+        browser = _signed_in(real, Role.VIEWER)
+        for path in ("/agenda", "/agenda/sessions/opening", "/agenda/publish", "/agenda/versions"):
+            page = browser.get(path)
+            assert page.status_code == 200, path
+            assert "Keep in the draft" not in page.text
+            assert "<button" not in page.text
+        for path in CHANGING:
+            assert _post(browser, path, seen="1.0").status_code == 403, path
+        with real.database.reading() as transaction:
+            refused = [deed for deed in audit.deeds(transaction) if deed.did == "was refused"]
+        assert len(refused) == len(CHANGING)
+
+
+@pytest.mark.parametrize("path", CHANGING)
+def test_a_form_of_a_foreign_page_changes_nothing(desk: Desk, path: str) -> None:
+    before = desk.dump()
+
+    assert desk.browser().post(path, data={"seen": "1.0"}).status_code == 403
+    assert (
+        desk.browser().post(path, data={"seen": "1.0"}, headers={"Sec-Fetch-Site": "cross-site"}).status_code
+        == 403
+    )
+    assert desk.dump() == before
+
+
+def test_looking_changes_nothing(desk: Desk) -> None:
+    _post(desk.browser(), "/agenda/sessions/opening", seen="1.0", start="09:30")
+    before = desk.dump()
+    for path in (
+        "/agenda",
+        "/agenda/new",
+        "/agenda/event",
+        *CHANGING,
+        "/agenda/versions",
+        "/agenda/versions/1",
+    ):
+        desk.browser().get(path)
+
+    assert desk.dump() == before
+
+
+@pytest.mark.parametrize("on_one_day", [False, True])
+def test_five_hundred_sessions_make_no_large_page(tmp_path: Path, on_one_day: bool) -> None:
+    with open_desk(tmp_path) as desk:
+        desk.publish(full(500, on_one_day))
+        page = desk.browser().get("/agenda")
+
+        assert page.text.count("<foreignObject") == (500 if on_one_day else 96)
+        assert len(page.content) < 200_000
+        assert statements(desk.database, lambda _: desk.browser().get("/agenda")) < 12
+
+
+def test_before_anything_is_published_there_is_no_agenda(tmp_path: Path) -> None:
+    with open_desk(tmp_path) as empty:
+        assert empty.browser().get("/agenda").status_code == 404

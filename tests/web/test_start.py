@@ -1,0 +1,183 @@
+"""`/start`: a newcomer is led from nothing to the first letter."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from mailer.delivery.outcome import Outcome
+from mailer.delivery.relay import Relay
+from mailer.outbox import audit
+from mailer.outbox.letter import Happening
+from mailer.outbox.roles import Role
+from mailer.settings import EXAMPLE, ROOT
+from mailer.starting import Setup
+from tests.test_starting import BASICS, LIST
+from tests.web.desk import Desk, open_desk
+from tests.web.test_door import OURS, _signed_in
+
+RELAY = Relay(host="mail.ministry.example", port=25)
+FORM = {name: getattr(BASICS, name) for name in BASICS.__dataclass_fields__}
+
+
+def _with_setup(desk: Desk, tmp_path: Path, event: str = "", **setup: object) -> Desk:
+    made = Setup(
+        path=tmp_path / "project" / "agenda" / "mine.toml", shown="agenda/mine.toml", example=EXAMPLE,
+        templates=ROOT / "templates", **setup,  # type: ignore[arg-type]
+    )  # fmt: skip
+    made.path.parent.parent.mkdir(exist_ok=True)
+    return replace(desk, office=replace(desk.office, event=event, setup=made))
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Iterator[Desk]:
+    """A desk without an event."""
+    with open_desk(tmp_path, is_demo=False) as desk:
+        yield _with_setup(desk, tmp_path)
+
+
+def _agenda(desk: Desk) -> Path:
+    assert desk.office.setup
+    return desk.office.setup.path
+
+
+def _newcomer(desk: Desk) -> TestClient:
+    browser = _signed_in(desk, Role.ADMINISTRATOR)
+    browser.headers.update(OURS)
+    return browser
+
+
+def test_whoever_comes_is_led_to_the_start_and_only_with_an_account(new: Desk) -> None:
+    assert new.browser().get("/start").headers["location"] == "/sign-in?to=/start"
+    newcomer = _newcomer(new)
+
+    assert newcomer.get("/").headers["location"] == "/start"
+    page = newcomer.get("/start").text
+    assert "agenda/mine.toml" in page
+    assert all(f'name="{name}"' in page for name in FORM)
+
+
+def test_the_form_makes_an_event(new: Desk) -> None:
+    newcomer = _newcomer(new)
+
+    made = newcomer.post("/start/form", data={**FORM, "like": "empty"}, files={"people": ("x.csv", LIST)})
+
+    assert (made.status_code, made.headers["location"]) == (303, "/start")
+    assert 'date = "2037-03-10"' in _agenda(new).read_text("utf-8")
+    assert "It is begun" in newcomer.get("/start").text
+    with new.database.reading() as transaction:
+        (deed, *_) = audit.deeds(transaction)
+    assert (deed.did, deed.what, deed.event) == ("began an event", "agenda/mine.toml", "mine")
+
+
+def test_what_is_wrong_is_told_all_at_once_and_the_form_comes_back_filled(new: Desk) -> None:
+    answer = _newcomer(new).post("/start/form", data={**FORM, "date": "2037-02-31", "timezone": "<b>"})
+
+    assert answer.status_code == 422
+    assert "event.date" in answer.text
+    assert "event.timezone" in answer.text
+    assert "&lt;b&gt;" in answer.text
+    assert "<b>" not in answer.text
+    assert 'value="office@secretariat.example"' in answer.text
+    assert not _agenda(new).exists()
+
+
+def test_a_file_is_checked_and_kept_as_it_is(new: Desk) -> None:
+    text = (
+        EXAMPLE.read_text("utf-8")
+        .replace("example = true", "")
+        .replace("in 45 days, on a Wednesday", "2037-03-10")
+    )
+    lists = [("lists", (f"{name}.csv", (ROOT / "recipients" / f"{name}.csv").read_bytes()))
+             for name in ("delegations", "practitioners")]  # fmt: skip
+    agenda = ("agenda", ("anything.toml", text.encode()))
+
+    alone = _newcomer(new).post("/start/file", files=[agenda])
+    assert alone.status_code == 422
+    assert "delegations.csv" in alone.text
+    made = new.browser("https://127.0.0.1:8400")
+    made = _again(new).post("/start/file", files=[agenda, *lists])
+
+    assert made.status_code == 303
+    assert _agenda(new).read_text("utf-8") == text
+
+
+def _again(desk: Desk) -> TestClient:
+    browser = desk.browser("https://127.0.0.1:8400")
+    browser.headers.update(OURS)
+    given = {"name": "administrator", "password": "correct horse battery"}
+    assert browser.post("/sign-in", data=given).status_code == 303
+    return browser
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[event", b"[event]\nkey = 1", b"\x00" * 100])
+def test_what_is_no_agenda_is_refused(new: Desk, content: bytes) -> None:
+    answer = _newcomer(new).post("/start/file", files={"agenda": ("x.toml", content)})
+
+    assert answer.status_code == 422
+    assert "Nothing was kept" in answer.text
+    assert not _agenda(new).exists()
+
+
+@pytest.mark.parametrize("path", ["/start/form", "/start/file"])
+def test_an_approver_begins_nothing(new: Desk, path: str) -> None:
+    approver = _signed_in(new, Role.APPROVER)
+
+    assert approver.get("/start").status_code == 403
+    assert approver.post(path, data=FORM, headers=OURS).status_code == 403
+    assert not _agenda(new).exists()
+
+
+def test_two_who_begin_at_once_do_not_write_over_each_other(new: Desk) -> None:
+    newcomer = _newcomer(new)
+    newcomer.post("/start/form", data=FORM)
+    before = _agenda(new).read_bytes()
+
+    answer = newcomer.post("/start/form", data={**FORM, "title": "Another"})
+
+    assert answer.status_code == 409
+    assert 'value="Another"' in answer.text
+    assert _agenda(new).read_bytes() == before
+
+
+def _tests(taken: list[str], happening: Happening) -> object:
+    def send(address: str) -> tuple[Outcome, str]:
+        taken.append(address)
+        return Outcome(
+            happening=happening, reply="250 ok" if happening is Happening.ACCEPTED else "550 no"
+        ), str(RELAY)
+
+    return send
+
+
+def test_the_checklist_tells_what_is_left_and_the_test_letter_is_one_of_it(tmp_path: Path) -> None:
+    with open_desk(tmp_path, is_demo=False) as desk:
+        desk.publish()
+        taken: list[str] = []
+        real = _with_setup(
+            desk, tmp_path, desk.office.event, relay=RELAY, send_test=_tests(taken, Happening.ACCEPTED)
+        )
+        organiser = _newcomer(real)
+
+        before = organiser.get("/start").text
+        assert "v=spf1 a:mail.ministry.example ~all" in before
+        assert "5 people" not in before
+        answer = organiser.post("/start/test", data={"address": " me@ministry.example "})
+
+        assert taken == ["me@ministry.example"]
+        assert "250 ok" in answer.text
+        assert answer.text.count(">done<") == before.count(">done<") + 1
+
+
+def test_a_test_letter_that_is_refused_is_told_in_the_servers_words(tmp_path: Path) -> None:
+    with open_desk(tmp_path, is_demo=False) as desk:
+        desk.publish()
+        real = _with_setup(
+            desk, tmp_path, desk.office.event, relay=RELAY, send_test=_tests([], Happening.REFUSED)
+        )
+        answer = _newcomer(real).post("/start/test", data={"address": "me@ministry.example"})
+
+        assert answer.status_code == 422
+        assert "550 no" in answer.text
