@@ -2,6 +2,7 @@
 
 import json
 import signal
+import urllib.request
 from datetime import date
 
 from mailer import dossier
@@ -34,6 +35,17 @@ def test_every_invitation_lies_in_the_tray_and_a_second_start_sends_nothing_agai
     assert again.end(signal.SIGTERM) == 0
     assert project.copies() == letters
     assert set(letters.values()) == {1}
+
+
+def test_whoever_listens_does_not_keep_the_service_from_ending(project: Project) -> None:
+    service = project.start()
+    service.wait_until_ready()
+    with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/live", timeout=30) as line:
+        assert line.readline() == b"event: changed\n"
+        service.process.send_signal(signal.SIGINT)
+        while line.readline():
+            pass
+    assert service.process.wait(timeout=20) == 0
 
 
 def test_killed_in_the_middle_and_started_again_each_letter_is_there_once(project: Project) -> None:
