@@ -6,6 +6,7 @@ Joins what the outbox keeps with planning and composition, for the desk. What ma
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from weakref import WeakKeyDictionary
 
 from mailer.agenda.model import OF_ITSELF, AgendaVersion, Event, Mailing
 from mailer.agenda.rules import EVENT
@@ -14,7 +15,6 @@ from mailer.composition.composing import Composed, Sender, compose
 from mailer.composition.wording import PARTS, Wording
 from mailer.delivery.envelope import Parcel
 from mailer.errors import BadInput, ConvenorError
-from mailer.lately import Lately
 from mailer.outbox import agendas, audit, editions, people
 from mailer.outbox.database import Database, Transaction
 from mailer.planning import due
@@ -27,19 +27,19 @@ from mailer.service import Service
 AT_ONCE = 25
 """People of an audience on one page."""
 
-LONG_LIST = 2_000
-"""People whose count is worth keeping for a moment."""
+MOST_COUNTED = 200
+"""Audiences whose count is kept: some are only typed and never kept."""
 
-_lately = Lately["Reach"](lambda found: found.seen >= LONG_LIST)
+_counted: WeakKeyDictionary[object, dict[object, tuple[object, "Reach"]]] = WeakKeyDictionary()
+"""What was last counted for each database, event and audience, and from which agenda, list and answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reach:
-    """Whom an audience reaches now: how many, in which languages; `seen` people were asked about."""
+    """Whom an audience reaches now: how many, in which languages, and the address of the first of them."""
 
     people: int
     languages: frozenset[str]
-    seen: int
     first: str = ""
 
 
@@ -70,21 +70,27 @@ class Mailings:
     # ── whom ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def reach(self, mailing: Mailing) -> Reach:
-        """How many the mailing would reach now. Of a long list the count may be some seconds old."""
-        key = (self.database.engine, self.event, mailing.audience, mailing.when, mailing.kind)
-        return _lately.get(key, self.now, lambda: self._reach(mailing))
-
-    def _reach(self, mailing: Mailing) -> Reach:
-        reached, languages, seen, first = 0, set[str](), 0, ""
+        """How many the mailing would reach now: counted anew when the agenda, the list or an answer has changed."""
+        key = (self.event, mailing.audience, mailing.when, mailing.kind)
         with self.database.reading() as transaction:
             version = self._version(transaction)
-            for member in people.each_listed(transaction, self.event):
-                seen += 1
-                if _is_reached(version.event, mailing, member):
-                    reached += 1
-                    first = first or member.recipient.address
-                    languages.add(member.recipient.language or version.event.language)
-        return Reach(people=reached, languages=frozenset(languages), seen=seen, first=first)
+            changed_at = people.changed_at(transaction, self.event)
+            state = version.number, changed_at, people.unsubscribed(transaction, self.event)
+            kept = _counted.setdefault(self.database.engine, {})
+            if len(kept) > MOST_COUNTED:
+                kept.clear()
+            if key not in kept or kept[key][0] != state:
+                kept[key] = state, self._reach(transaction, version, mailing)
+        return kept[key][1]
+
+    def _reach(self, transaction: Transaction, version: AgendaVersion, mailing: Mailing) -> Reach:
+        reached, languages, first = 0, set[str](), ""
+        for member in people.each_listed(transaction, self.event):
+            if _is_reached(version.event, mailing, member):
+                reached += 1
+                first = first or member.recipient.address
+                languages.add(member.recipient.language or version.event.language)
+        return Reach(people=reached, languages=frozenset(languages), first=first)
 
     def audience(self, mailing: Mailing, after: int = 0) -> tuple[list[Member], int | None]:
         """Some of the people a mailing would reach, those whose id is above `after`; and where to go on, if there

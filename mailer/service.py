@@ -214,8 +214,9 @@ class Service:
     def _texts(self, transaction: Transaction) -> Wording:
         """The wording in force: what was chosen last, here or at the desk."""
         choice = wordings.in_force(transaction, self.event)
-        if choice is None or choice.digest == self.texts.digest:
+        if choice is None:
             agendas.keep_wording(transaction, self.texts.digest, self.texts.texts)
+        if choice is None or choice.digest == self.texts.digest:
             return self.texts
         if choice.digest not in self._wordings:
             self._wordings[choice.digest] = Wording(texts=agendas.wording(transaction, choice.digest))

@@ -362,7 +362,6 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.agenda",
         "mailer.composition",
         "mailer.delivery.envelope",
-        "mailer.lately",
         "mailer.outbox",
         "mailer.planning",
         "mailer.recipients",
