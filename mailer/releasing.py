@@ -19,7 +19,8 @@ from mailer.outbox.approvals import Approval as Approved
 from mailer.outbox.database import Database, Transaction
 from mailer.planning import due
 
-_known: WeakKeyDictionary[object, dict[str, tuple[int, Mapping[str, Matter]]]] = WeakKeyDictionary()
+_Edition = tuple[int, datetime | None]
+_known: WeakKeyDictionary[object, dict[str, tuple[_Edition, Mapping[str, Matter]]]] = WeakKeyDictionary()
 """What was last worked out for each database and event, and under which edition: the same while that is."""
 
 
@@ -70,13 +71,14 @@ def wording_in_force(c: Transaction, event: str, otherwise: Wording) -> Wording:
 def matters(c: Transaction, version: AgendaVersion, texts: Wording) -> Mapping[str, Matter]:
     """What each mailing is made of under the present edition."""
     event = version.event.key
-    edition = editions.present(c, event)
-    kept = _known.setdefault(c.engine, {})
-    if edition and kept.get(event, (0, {}))[0] == edition:
-        return kept[event][1]
+    edition = editions.begun_at(c, event)
+    known = _known.setdefault(c.engine, {})
+    kept = known.get(event)
+    if kept and kept[0] == edition and edition[1]:
+        return kept[1]
     listed = (member.recipient for member in people.each_listed(c, event))
     found = approving.matters(version.event, every_mailing(version), texts, listed)
-    kept[event] = edition, found
+    known[event] = edition, found
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from mailer import outlook, standing, wallclock
+from mailer import outlook, releasing, standing, wallclock
 from tests.databases import database, database_url, postgresql_database, postgresql_server, sqlite_template
 
 __all__ = ["database", "database_url", "postgresql_database", "postgresql_server", "sqlite_template"]
@@ -29,6 +29,7 @@ def _nothing_counted() -> None:
     standing._lately.forget()
     standing._known.clear()
     outlook._lately.forget()
+    releasing._known.clear()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -44,6 +44,13 @@ def present(c: Connection, event: str) -> int:
     return c.scalar(select(func.max(edition.c.number)).where(edition.c.event == event)) or 0
 
 
+def begun_at(c: Connection, event: str) -> tuple[int, datetime | None]:
+    """The present edition with its moment: another edition that takes the number of one that was not kept differs."""
+    query = select(edition.c.number, edition.c.at).where(edition.c.event == event)
+    row = c.execute(query.order_by(edition.c.number.desc()).limit(1)).first()
+    return (row.number, row.at) if row else (0, None)
+
+
 def last_editor(c: Connection, event: str, kind: str) -> str:
     """Who last changed what letters of this kind are made of; nobody where that is not known."""
     parts = (AGENDA, RECIPIENTS, wording_of(kind), wording_of("layout"))
