@@ -181,7 +181,7 @@ def _look_at_the_hours(document: Mapping[str, Any], sound: Container[str], clock
         path = f"session[{index}]"
         if path not in sound and isinstance(row, dict):
             for name in ("start", "end"):
-                if isinstance(text := row.get(name), str) and not _TIME.fullmatch(text):
+                if isinstance(text := row.get(name), str) and text.strip() and not _TIME.fullmatch(text):
                     clock.instant(text, f"{path}.{name}", 1)
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from itertools import pairwise
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from mailer.outbox import audit, incoming, pauses, people
 from mailer.outbox.database import Database
 from mailer.outbox.letter import Happening
 from mailer.outbox.pulse import pulse
 from mailer.outbox.schema import IncomingState
+from mailer.outbox.schema import incoming as rows
 from tests.outbox.world import DIGEST, EVENT, NOW, claim, later, list_people, tell, told, write_letters
 
 H = Happening
@@ -42,7 +43,7 @@ def test_each_change_is_seen_and_looking_is_none(database: Database) -> None:
         lambda c: pauses.pause(c, EVENT, "", "", NOW),
         lambda c: pauses.resume(c, EVENT),
         lambda c: incoming.keep(c, "m", "1", b"x", NOW),
-        lambda c: incoming.end(c, 1, IncomingState.OPEN, "unknown"),
+        lambda c: incoming.end(c, c.execute(select(rows.c.id)).scalar_one(), IncomingState.OPEN, "unknown"),
         lambda c: audit.note(c, NOW, "maria", "decided"),
     ]
     for act in acts:

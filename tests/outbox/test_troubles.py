@@ -1,19 +1,23 @@
 """Addresses that were reported as wrong, as a page shows them, on both databases."""
 
+from sqlalchemy import func, select
+
 from mailer.outbox import flags, incoming, people, troubles
 from mailer.outbox.database import Database
 from mailer.outbox.schema import Trouble
+from mailer.outbox.schema import incoming as rows
 from tests.outbox.world import EVENT, NOW, later, list_people, person
 
 
 def test_the_last_to_be_reported_comes_first_with_the_words_of_its_last_report(database: Database) -> None:
     with database.writing() as c:
-        ids = list_people(c, 3)
+        ids, mails = list_people(c, 3), list[int]()
         for number, (whose, words) in enumerate(((0, "no"), (1, "never"), (0, "still no")), start=1):
             incoming.keep(c, "m", str(number), str(number).encode(), NOW)
+            mails.append(c.execute(select(func.max(rows.c.id))).scalar_one())
             incoming.note_trouble(
                 c,
-                number,
+                mails[-1],
                 ids[whose],
                 later(seconds=number),
                 trouble=Trouble.HARD,
@@ -22,8 +26,8 @@ def test_the_last_to_be_reported_comes_first_with_the_words_of_its_last_report(d
             )
         found = troubles.wrong(c, EVENT)
         assert [(each.address, each.incoming_id, each.words) for each in found] == [
-            (person(0).address, 3, "still no"),
-            (person(1).address, 2, "never"),
+            (person(0).address, mails[2], "still no"),
+            (person(1).address, mails[1], "never"),
         ]
         assert [each.address for each in troubles.wrong(c, EVENT, limit=1)] == [person(0).address]
         assert troubles.count_wrong(c, EVENT) == 2
