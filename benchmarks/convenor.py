@@ -165,6 +165,9 @@ def carry(order: turns.Order) -> None:
     """
     database = open_database(_url(order))
     with _opened(order, database) as parts:
+        parts.service.choose_wording(
+            parts.service.texts, "the bench", utc_now()
+        )  # what is published says others
         _warm_up(parts)
         if turns.await_go():
             began = time.perf_counter()
