@@ -6,7 +6,7 @@ approval is known to be stale at once, long before anybody has looked what the c
 
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, or_, select, text
+from sqlalchemy import Connection, insert, or_, select, text
 
 from mailer.outbox.schema import edition
 
@@ -41,7 +41,7 @@ def raised(
 
 def present(c: Connection, event: str) -> int:
     """The number of the present edition, 0 while there is none."""
-    return c.scalar(select(func.max(edition.c.number)).where(edition.c.event == event)) or 0
+    return begun_at(c, event)[0]
 
 
 def begun_at(c: Connection, event: str) -> tuple[int, datetime | None]:

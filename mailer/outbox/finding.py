@@ -6,7 +6,7 @@ function works in its caller's transaction.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,7 +64,8 @@ def words_in(text: str) -> list[str]:
 
 def keep(c: Connection, event: str, said: Sequence[tuple[int, Recipient]]) -> None:
     """Have these people, by their ids, be found by what is said of them now, and nothing else."""
-    forget(c, [whose for whose, _ in said])
+    for chunk in chunks(whose for whose, _ in said):
+        c.execute(delete(person_word).where(person_word.c.recipient_id.in_(chunk)))
     add(c, event, said)
 
 
@@ -72,12 +73,6 @@ def add(c: Connection, event: str, said: Sequence[tuple[int, Recipient]]) -> Non
     """As `keep`, of people who were found by nothing before."""
     for some in chunks(said):
         many(c, _KEEP, [(event, word, whose) for whose, each in some for word in sorted(words_of(each))])
-
-
-def forget(c: Connection, ids: Iterable[int]) -> None:
-    """Have these people be found no more."""
-    for chunk in chunks(ids):
-        c.execute(delete(person_word).where(person_word.c.recipient_id.in_(chunk)))
 
 
 def found(
