@@ -54,7 +54,7 @@ def matters(
     agenda = event.model_dump_json(exclude=_NOT_OF_A_MAILING)
     return {
         mailing.key: Matter(
-            agenda=_digest((agenda, mailing.model_dump_json())),
+            agenda=_digest((agenda, _said_of(mailing))),
             wording=_wording(texts, mailing),
             recipients=hashlib.sha256(b"".join(sorted(people[mailing.key]))).hexdigest(),
         )
@@ -69,6 +69,11 @@ def refusal(policy: Approval, by: str, editor: str) -> str:
     if policy is Approval.FOUR_EYES and by.casefold() == editor.casefold():
         return f"{editor} has changed it last: somebody else is to approve it"
     return ""
+
+
+def _said_of(mailing: Mailing) -> str:
+    """What the agenda says of it; one without files says what it said before there were any."""
+    return mailing.model_dump_json(exclude=set() if mailing.attachments else {"attachments"})
 
 
 def _wording(texts: Wording, mailing: Mailing) -> str:

@@ -27,7 +27,7 @@ from mailer.exporting import InForce
 from mailer.holding import Hold
 from mailer.mending import Mending, is_about_entries
 from mailer.opening import key_in, read_dossier, shown
-from mailer.outbox import agendas, audit, drafts, flags, people
+from mailer.outbox import agendas, attachments, audit, drafts, flags, people
 from mailer.outbox.database import Database, open_database
 from mailer.outlook import Outlook, outlook
 from mailer.parts import TEMPLATES, send_by_hand, sender_of, utc_now
@@ -113,7 +113,11 @@ class Errand:
                 drafts.document(transaction, event, edits[-1].number) if draft and edits else latest.event
             )
             listed = tuple(member.recipient for member in people.roster(transaction, event))
-        return InForce(version=latest, event=drafted, recipients=listed, texts=wording.load(TEMPLATES).texts)
+            contents = attachments.contents(transaction, (each.digest for each in drafted.attachments))
+        return InForce(
+            version=latest, event=drafted, recipients=listed, texts=wording.load(TEMPLATES).texts,
+            contents=contents,
+        )  # fmt: skip
 
     def publishing(self) -> Publishing:
         """What publishing would do, at this moment."""
@@ -149,7 +153,13 @@ class Errand:
             database=self.database, event=found.event.key, sender=self.sender, texts=found.texts
         )
         version, _ = service.publish(
-            found.event, found.recipients, utc_now(), seen=seen, by=by_hand(), takes_files=True
+            found.event,
+            found.recipients,
+            utc_now(),
+            seen=seen,
+            by=by_hand(),
+            takes_files=True,
+            contents=found.contents,
         )
         return version
 
@@ -311,7 +321,7 @@ class Errand:
         return compose(
             version=version, mailing=mailing, anchor=occasion.anchor, recipient=recipient,
             due_at=occasion.due_at, dated_at=occasion.due_at, texts=found.texts, sender=self.sender,
-            handle=handle,
+            handle=handle, contents=found.contents,
         )  # fmt: skip
 
 

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from mailer.agenda import writing
@@ -16,12 +16,15 @@ from mailer.recipients.model import Recipient
 
 @dataclass(frozen=True, kw_only=True)
 class InForce:
-    """One state of an event: a version, or what a draft has made of it, and everybody on its list."""
+    """One state of an event: a version, or what a draft has made of it, and everybody on its list. `contents` are those
+    of the files that it attaches, by SHA-256.
+    """
 
     version: AgendaVersion
     event: Event
     recipients: tuple[Recipient, ...]
     texts: Mapping[str, str]
+    contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     @property
     def heading(self) -> str:
@@ -40,45 +43,61 @@ class Parts:
     templates: bool = True
 
 
-def files(found: InForce, name: str, parts: Parts) -> dict[str, str]:
-    """Text by path below the folder: `agenda/` holds the agenda under `name`, the lists lie where it says.
+Written = str | bytes
+"""What a file says: text, or octets where others made it."""
+
+
+def files(found: InForce, name: str, parts: Parts) -> dict[str, Written]:
+    """By path below the folder: `agenda/` holds the agenda under `name`, the lists and what it attaches lie where it
+    says.
 
     Raises:
-        ConvenorError: it names a list that would lie outside the folder, or one list twice.
+        ConvenorError: it names a list that would lie outside the folder, or one path for two files.
     """
-    written: dict[str, str] = {}
+    written: dict[str, Written] = {}
     places = [_inside(each) for each in found.event.recipient_lists]
     if parts.agenda:
         # an example counts its date from the day of its first publication, as its files are read
         tables = writing.document(found.event, today=found.version.first_published_at.date())
         written[f"agenda/{name}"] = writing.text(tables, heading=found.heading)
+        for each in found.event.attachments:
+            _put(written, f"agenda/{each.file}", found.contents[each.digest])
     if parts.lists:
         for place, people in zip(places, _shared_out(found), strict=True):
-            written[place] = lists.text(people)
+            _put(written, place, lists.text(people))
     if parts.templates:
         written |= {f"templates/{path}": text for path, text in found.texts.items()}
     return written
 
 
-def in_the_way(folder: Path, written: Mapping[str, str]) -> list[str]:
+def _put(written: dict[str, Written], path: str, said: Written) -> None:
+    if written.setdefault(path, said) != said:
+        raise ConvenorError(f"{path} would be two files: give one of them another name")
+
+
+def in_the_way(folder: Path, written: Mapping[str, Written]) -> list[str]:
     """Files that are there already and say something else."""
-    return [path for path, text in written.items() if _said(folder / path) not in {None, text}]
+    return [path for path, said in written.items() if _there(folder / path) not in {None, _octets(said)}]
 
 
-def write(folder: Path, written: Mapping[str, str]) -> None:
+def write(folder: Path, written: Mapping[str, Written]) -> None:
     """Write the files. Raises ConvenorError where that cannot be done."""
-    for path, text in written.items():
+    for path, said in written.items():
         try:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(text, "utf-8", newline="")
+            (folder / path).write_bytes(_octets(said))
         except OSError as error:
             raise ConvenorError(f"{folder / path} cannot be written: {error.strerror}") from None
 
 
-def _said(path: Path) -> str | None:
-    """What a file says; None where there is none."""
+def _octets(said: Written) -> bytes:
+    return said.encode() if isinstance(said, str) else said
+
+
+def _there(path: Path) -> bytes | None:
+    """What a file holds; None where there is none."""
     try:
-        return path.read_bytes().decode("utf-8", "replace")
+        return path.read_bytes()
     except OSError:
         return None
 

@@ -15,7 +15,7 @@ from mailer.composition.composing import Composed, Sender, compose
 from mailer.composition.wording import PARTS, Wording
 from mailer.delivery.envelope import Parcel
 from mailer.errors import BadInput, ConvenorError
-from mailer.outbox import agendas, audit, editions, people
+from mailer.outbox import agendas, attachments, audit, editions, people
 from mailer.outbox.database import Database, Transaction
 from mailer.planning import due
 from mailer.planning.due import Member, Occasion
@@ -129,12 +129,14 @@ class Mailings:
         with self.database.reading() as transaction:
             version = self._version(transaction)
             links = people.links_of(transaction, self.event, reader.address)
+            contents = attachments.contents(transaction, (each.digest for each in mailing.attachments))
         if language:
             reader = reader.model_copy(update={"language": language})
         occasion = self._occasion(version, mailing, reader, anchor)
         return compose(
             version=version, mailing=mailing, anchor=occasion.anchor, recipient=reader, due_at=occasion.due_at,
             dated_at=occasion.due_at, texts=texts, sender=self.sender, handle=links[0] if links else None,
+            contents=contents,
         )  # fmt: skip
 
     def test_letter(self, mailing: Mailing, address: str, texts: Wording, language: str = "") -> Parcel:

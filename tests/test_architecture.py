@@ -354,6 +354,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.errors",
     ),
     "mailer.linting": (
+        "mailer.agenda.attachments",
         "mailer.agenda.model",
         "mailer.composition",
         "mailer.recipients.model",

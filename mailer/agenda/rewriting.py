@@ -36,7 +36,7 @@ def rewritten(event: Event, key: str, changed: Mapping[str, object]) -> Event:
     number = [each.key for each in event.mailings].index(key) if _has(event, key) else -1
     if number < 0:
         raise KeyError(key)
-    written = {**event.mailings[number].model_dump(), **changed}
+    written = {**dict(event.mailings[number]), **changed}
     try:
         table = MailingTable.model_validate(written)
     except ValidationError as error:
@@ -55,7 +55,7 @@ def rewritten(event: Event, key: str, changed: Mapping[str, object]) -> Event:
     if found:
         raise BadInput(found)
     mailings = list(event.mailings)
-    mailings[number] = Mailing(**table.model_dump())
+    mailings[number] = Mailing(**dict(table))
     return event.model_copy(update={"mailings": tuple(mailings)})
 
 
@@ -64,7 +64,7 @@ def _has(event: Event, key: str) -> bool:
 
 
 def _table(mailing: Mailing) -> MailingTable:
-    return MailingTable.model_construct(**mailing.model_dump())
+    return MailingTable.model_construct(**dict(mailing))
 
 
 def _said(message: str) -> str:

@@ -20,6 +20,7 @@ from mailer.web.office import Office
 from mailer.web.organiser import (
     account,
     agenda,
+    attachments,
     film,
     handing_in,
     inbox,
@@ -51,6 +52,7 @@ def create_app(office: Office) -> FastAPI:
         handing_in,
         people,
         mailings,
+        attachments,
         outbox,
         replies,
         inbox,

@@ -29,7 +29,7 @@ from mailer.releasing import Releasing, every_mailing
 from mailer.standing import standing
 from mailer.web import pages
 from mailer.web.office import Office
-from mailer.web.organiser import caught, door
+from mailer.web.organiser import attachments, caught, door
 from mailer.web.organiser.frame import framed
 from mailer.web.organiser.tray import LETTER_POLICY
 
@@ -272,6 +272,7 @@ def _page(
         languages=wording.languages_of(texts, mailing.kind),
         sight=sight,
         findings=_lint(office, version, mailing, look, reach.languages),
+        files=attachments.on(office, mailing.key),
         may_try=office.post is not None,
         can_judge=linting.has_rspamd() and not look.judge,
         **people,
