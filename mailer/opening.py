@@ -192,8 +192,9 @@ class Notes:
         with self._database.reading() as transaction:
             latest = agendas.latest(transaction, self._event)
             changed_at = people.changed_at(transaction, self._event)
-        named = (*latest.event.recipient_lists, *latest.event.attachments) if latest else ()
-        files = (self._path, *(self._path.parent / each.file for each in named))
+        lists, attached = (latest.event.recipient_lists, latest.event.attachments) if latest else ((), ())
+        named = (*(each.file for each in lists), *(each.file for each in attached))
+        files = (self._path, *(self._path.parent / each for each in named))
         written = tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
         return (*written, latest.number if latest else 0, changed_at)
 

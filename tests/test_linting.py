@@ -110,7 +110,7 @@ def test_the_whole_letters_size_is_said_and_a_heavy_one_is_doubtful() -> None:
     assert not said(100_000).is_doubtful
     heavy = said(800_000)
     assert heavy.is_doubtful
-    assert heavy.says.startswith("the letter has 1.1 MB, above 1.0 MB: a link")
+    assert heavy.says.startswith("the letter has 1.1 MB, above 1 MB: a link")
     assert not any(
         each.about == "Attachments" for each in lint(VERSION, INVITATION, TEXTS, (), letter(), PRACTITIONER)
     )

@@ -29,7 +29,9 @@ def megabytes(size: int) -> str:
     """`12 kB`, `1.5 MB`: as people say it, in powers of ten."""
     if size < 1000:
         return f"{size} bytes"
-    return f"{size / 1000:.0f} kB" if size < 1_000_000 else f"{size / 1_000_000:.1f} MB"
+    if size < 1_000_000:
+        return f"{size / 1000:.0f} kB"
+    return f"{size / 1_000_000:.1f}".removesuffix(".0") + " MB"
 
 
 WHOLE_EVENT = f"all files of an event are {megabytes(LARGEST_OF_AN_EVENT)} at most"

@@ -63,9 +63,7 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         "'programme.pdf'", "'setup.exe'", "'empty.pdf'", "'a\\u202eb.pdf'",
     ]  # fmt: skip
     assert _wrong() == ["choose a file: nothing came"]
-    assert _wrong(HandedIn(given="a.pdf", content=bytes(LARGEST)), PROGRAMME)[0].startswith(
-        "these are 7.0 MB"
-    )
+    assert _wrong(HandedIn(given="a.pdf", content=bytes(LARGEST)), PROGRAMME)[0].startswith("these are 7 MB")
 
 
 def test_the_difference_names_the_files() -> None:

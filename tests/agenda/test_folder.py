@@ -59,7 +59,7 @@ def test_everything_that_is_wrong_is_told_at_once_with_its_line(tmp_path: Path) 
         for what in (
             "'gone.pdf' is not there",
             "'empty.pdf' is empty",
-            "'large.pdf' is larger than the 7.0 MB that a letter may carry",
+            "'large.pdf' is larger than the 7 MB that a letter may carry",
             "'folder.pdf' is not a file",
             "'out.pdf' leads out of the folder of the agenda file",
         )
@@ -72,7 +72,7 @@ def test_everything_that_is_wrong_is_told_at_once_with_its_line(tmp_path: Path) 
         (("../secret.pdf",), "'../secret.pdf' lies outside"),
         (("setup.exe",), "'setup.exe' is of a kind (.exe)"),
         (("a/x.pdf", "b/x.pdf"), "these 'x.pdf' is the name of two of them"),
-        (("big-1.pdf", "big-2.pdf"), "these are 8.0 MB in all"),
+        (("big-1.pdf", "big-2.pdf"), "these are 8 MB in all"),
         (tuple(f"{n}.pdf" for n in range(6)), "holds 6, more than 5"),
     ],
 )

