@@ -1,5 +1,6 @@
 """What is in force, written back as files, is read to the same event and people; which is newer is said rightly."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from mailer.drafting import Drafting
 from mailer.errand import Errand, errand
 from mailer.errors import ConvenorError
 from mailer.exporting import InForce, Parts
-from mailer.opening import open_event
+from mailer.opening import Notes, open_event
 from mailer.outbox import people
 from mailer.recipients import reading as recipient_reading
 from mailer.recipients.model import Recipient, Role
@@ -248,6 +249,25 @@ def test_a_file_is_applied_changed_on_the_desk_and_exported_without_drift(
     assert not this.difference(found, latest).anything
     again = exporting.files(this.in_force(), this.file.name, Parts(templates=False))
     assert exporting.in_the_way(tmp_path, again) == []
+
+
+def test_a_running_service_sees_that_a_file_has_changed(this: Errand, tmp_path: Path) -> None:
+    plan = tmp_path / "agenda/plan.pdf"
+    plan.write_bytes(b"%PDF plan")
+    text = this.file.read_text()
+    this.file.write_text(
+        text.replace('kind = "invitation"\n', 'kind = "invitation"\nattachments = ["plan.pdf"]\n')
+    )
+    found, latest = this.read()
+    this.publish(found, this.difference(found, latest).seen)
+    opened = open_event(this.file, this.settings, this.database, this.now)
+    notes = Notes(this.file, this.settings, this.database, opened)
+    assert notes(this.now) == ()
+
+    plan.write_bytes(b"%PDF another plan")
+    os.utime(plan, ns=(1, 1))
+    (note,) = notes(this.now)
+    assert "has changed since version 2" in note
 
 
 def test_files_are_rehearsed_and_previewed_as_they_lie_there(this: Errand, tmp_path: Path) -> None:
