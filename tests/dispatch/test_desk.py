@@ -479,6 +479,10 @@ def test_a_carrier_is_told_a_file_once_and_composes_no_more_than_it_can_hold(
     monkeypatch.setattr(Carrier, "_compose", composed)
     with desk_of(service, over(tray[1], 1), carriers=2) as desk:
         assert desk.work().sent == 30
+        renamed = event.model_copy(update={"title": "The same file in another version"})
+        service.publish(renamed, crowd(36), PUBLISHED_AT)
+        service.plan(PUBLISHED_AT)
+        assert desk.work().sent == 6
 
     assert sum(bool(order.letters) for order in told) > 2
     carried = [order.contents for order in told if order.contents]
