@@ -362,6 +362,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.agenda",
         "mailer.composition",
         "mailer.delivery.envelope",
+        "mailer.drafting",
         "mailer.outbox",
         "mailer.planning",
         "mailer.recipients",

@@ -116,6 +116,7 @@ def _page(office: Office, found: Outcome, *, status: int = 200, is_overtaken: bo
         changes=changes_of(draft),
         consequences=consequences,
         at_once=at_once,
+        courses=found.courses,
         untold=difference.consequences.untold,
         letters=difference.consequences.letters,
         due_at=difference.consequences.due_at,
