@@ -5,6 +5,7 @@ at once, with the name of its field. Nothing is kept here.
 """
 
 from collections.abc import Collection, Mapping
+from datetime import date
 from typing import Any
 
 from mailer.agenda import checking, editing, writing
@@ -66,8 +67,15 @@ BEGINNINGS: Mapping[MailingKind, Written] = {
 }
 """What a new mailing of each kind begins with: usual, sound for any event, and all of it to be changed."""
 
-_ANY = {"title": "-", "kind": MailingKind.PRACTICAL.value, "calendar": CalendarPart.NONE.value}
-"""What stands in for a value that has no meaning at all, while the others are looked at."""
+_ANY = {
+    "title": "-",
+    "kind": MailingKind.PRACTICAL.value,
+    "audience": "everyone",
+    "when": "1 hour before each session starts",
+    "useful_until": "the event ends",
+    "calendar": CalendarPart.NONE.value,
+}
+"""What stands in for a value that is wrong while the others are looked at, and leaves them every freedom."""
 
 
 def begun(kind: MailingKind) -> Mailing:
@@ -137,24 +145,27 @@ def _placed(event: Event, number: int, written: Written, *, is_new: bool) -> Eve
     tables = writing.document(event, today=since)
     table = {name: value for name, value in written.items() if value not in (None, "")}
     tables["mailing"][number : number if is_new else number + 1] = [table]
-    place = f"mailing[{number}]"
     try:
-        return editing.read_again(tables, place, since)
+        return editing.read_again(tables, _place(number), since)
     except BadInput as error:
-        stand_in = {each.field: _ANY[each.field] for each in error.problems if each.field in _ANY}
-        if not stand_in:
-            raise
-        # What has no meaning at all hides what is wrong with the others: those are looked at, too.
-        tables["mailing"][number] = {**table, **stand_in}
-        try:
-            editing.read_again(tables, place, since)
-        except BadInput as further:
-            raise BadInput([*error.problems, *_not_in(error.problems, further.problems)]) from None
-        raise
+        raise BadInput([*error.problems, *_hidden_by(error.problems, tables, number, since)]) from None
 
 
-def _not_in(told: Collection[Problem], further: Collection[Problem]) -> list[Problem]:
-    return [each for each in further if each not in told]
+def _hidden_by(
+    told: Collection[Problem], tables: writing.Document, number: int, since: date
+) -> list[Problem]:
+    """What is wrong with the other fields: a value without any meaning hides it."""
+    wrong = {each.field for each in told}
+    tables["mailing"][number] |= {name: value for name, value in _ANY.items() if name in wrong}
+    try:
+        editing.read_again(tables, _place(number), since)
+    except BadInput as further:
+        return [each for each in further.problems if each.field and each.field not in wrong]
+    return []
+
+
+def _place(number: int) -> str:
+    return f"mailing[{number}]"
 
 
 def _table(event: Event, number: int) -> dict[str, Any]:

@@ -179,7 +179,7 @@ def test_a_draft_is_carried_over_to_a_newer_version_field_by_field() -> None:
 def test_edits_of_mailings_are_carried_over_field_by_field() -> None:
     draft = rewriting.rewritten(EVENT, "reminder", {"title": "Please answer"})
     draft = rewriting.taken_out(draft, "practical")
-    draft = rewriting.added(draft, "thanks", rewriting.BEGINNINGS[MailingKind.REPORT] | {"kind": "report"})
+    draft = rewriting.added(draft, "thanks", {**rewriting.BEGINNINGS[MailingKind.REPORT], "kind": "report"})
     latest = rewriting.rewritten(EVENT, "reminder", {"title": "Elsewhere", "audience": "role = speaker"})
     latest = rewriting.taken_out(latest, "agenda")
     carried = editing.carry_over(EVENT, draft, latest)

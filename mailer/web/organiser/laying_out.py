@@ -166,8 +166,9 @@ def _add_looks(router: APIRouter, office: Office) -> None:
             "organiser/mailings/hours.html",
             status=422 if wrong else 200,
             mailing=mailing,
-            wrong=wrong,
-            hours=hours_of(version, mailing, office.clock(), is_in_force=False),
+            hours={"wrong": wrong}
+            if wrong
+            else hours_of(version, mailing, office.clock(), is_in_force=False),
         )
 
 
