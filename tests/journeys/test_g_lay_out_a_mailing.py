@@ -47,7 +47,7 @@ def test_a_mailing_is_begun_translated_published_and_leaves(desk: Desk, page: Pa
     page.get_by_label("Audience").fill("role = friend")
     expect(page.locator("#whom-list")).to_contain_text("there is no role")
     page.get_by_label("Audience").fill("language = fr")
-    page.get_by_label("When").fill("as soon as published")
+    page.locator("#f-when").fill("as soon as published")
     expect(page.locator("#whom-list")).to_contain_text("1 person now")
     expect(page.locator("#whom-list")).to_contain_text(FOCAL_POINT.address)
     expect(page.locator("#hours-list")).to_contain_text("leaves at once when it is published")

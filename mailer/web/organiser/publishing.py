@@ -117,6 +117,7 @@ def _page(office: Office, found: Outcome, *, status: int = 200, is_overtaken: bo
         consequences=consequences,
         at_once=at_once,
         courses=found.courses,
+        now=office.clock(),
         untold=difference.consequences.untold,
         letters=difference.consequences.letters,
         due_at=difference.consequences.due_at,
