@@ -4,14 +4,14 @@ Joins files, database and composition for the command line. What is printed is l
 """
 
 import getpass
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from mailer import publishing, wallclock
+from mailer import exporting, publishing, wallclock
 from mailer.accounts import Accounts
 from mailer.agenda import reading as agenda_reading
 from mailer.agenda.model import AgendaVersion, Event, Mailing
@@ -23,7 +23,7 @@ from mailer.delivery.outcome import Outcome
 from mailer.delivery.profiles import TRAY, Profile
 from mailer.dossier import Dossier
 from mailer.errors import BadInput, ConvenorError, Problem
-from mailer.exporting import InForce
+from mailer.exporting import TEMPLATES_ALONE, InForce
 from mailer.holding import Hold
 from mailer.mending import Mending, is_about_entries
 from mailer.opening import key_in, read_dossier, shown
@@ -113,7 +113,17 @@ class Errand:
                 drafts.document(transaction, event, edits[-1].number) if draft and edits else latest.event
             )
             listed = tuple(member.recipient for member in people.roster(transaction, event))
-        return InForce(version=latest, event=drafted, recipients=listed, texts=wording.load(TEMPLATES).texts)
+        return InForce(version=latest, event=drafted, recipients=listed, texts=self.wording())
+
+    def export(self, folder: Path, written: Mapping[str, str]) -> None:
+        """Write what `exporting` made of what is in force. What is the templates folder's then is in force from there.
+
+        Raises:
+            ConvenorError: a file cannot be written.
+        """
+        exporting.write(folder, written)
+        if (folder / "templates").resolve() == TEMPLATES.resolve() and not self.wording_differs():
+            self._service().choose_wording(self.wording(), by_hand(), self.now, from_files=True)
 
     def publishing(self) -> Publishing:
         """What publishing would do, at this moment."""
@@ -157,28 +167,20 @@ class Errand:
         """The event's mailings, to be approved. Raises ConvenorError when nothing is published."""
         return Releasing(database=self.database, event=self.event_key())
 
-    def export_wording(self, folder: Path) -> tuple[str, ...]:
-        """Write the wording in force into the folder of templates; the files that were another before.
+    def wording(self) -> Wording:
+        """What letters are written with. Raises ConvenorError when nothing of the event is published."""
+        return self._service().wording()
 
-        Raises:
-            ConvenorError: nothing of the event is published, or a file cannot be written.
-        """
-        service = self._service(Wording(texts={}))
-        texts = service.wording()
-        try:
-            there = wording.load(folder) if folder.is_dir() else Wording(texts={})
-            changed = texts.differs(there.texts)
-            for path in changed:
-                wording.write(folder, path, texts.texts.get(path))
-        except OSError as error:
-            raise ConvenorError(f"{folder} cannot be written: {error.strerror}") from None
-        if folder.resolve() == TEMPLATES.resolve():
-            service.choose_wording(texts, by_hand(), self.now, from_files=True)
+    def export_wording(self) -> tuple[str, ...]:
+        """Write the wording in force into the templates folder; the files that were others. Raises as `export`."""
+        changed = self.wording_differs()
+        self.export(TEMPLATES.parent, exporting.files(self.in_force(), self.file.name, TEMPLATES_ALONE))
         return changed
 
     def wording_differs(self) -> tuple[str, ...]:
-        """The files of the folder that are others than the wording in force."""
-        return self._service(Wording(texts={})).wording().differs(wording.load(TEMPLATES).texts)
+        """The files of the templates folder that are others than the wording in force."""
+        there = wording.load(TEMPLATES).texts if wording.files(TEMPLATES) else {}
+        return self.wording().differs(there)
 
     def take_wording(self) -> tuple[str, ...]:
         """Put the wording of the folder in force in the place of the desk's; the files that differ.
@@ -190,13 +192,12 @@ class Errand:
         problems = wording.check(texts)
         if any(not problem.warning for problem in problems):
             raise BadInput(problems)
-        service = self._service(texts)
-        changed = texts.differs(service.wording().texts)
-        service.choose_wording(texts, by_hand(), self.now, from_files=True)
+        changed = texts.differs(self.wording().texts)
+        self._service().choose_wording(texts, by_hand(), self.now, from_files=True)
         return changed
 
-    def _service(self, texts: Wording) -> Service:
-        return Service(database=self.database, event=self.event_key(), sender=self.sender, texts=texts)
+    def _service(self) -> Service:
+        return Service.of_what_is_kept(self.database, self.event_key(), self.sender)
 
     def plan(self) -> tuple[list[Planned], ZoneInfo, list[Problem]]:
         """Every occasion of the timetable in the order of time, the venue's zone, and what comes too late."""

@@ -182,7 +182,13 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.service",
         "mailer.errors",
     ),
-    "mailer.exporting": ("mailer.agenda", "mailer.recipients", "mailer.errors"),
+    "mailer.exporting": (
+        "mailer.agenda",
+        "mailer.composition.wording",
+        "mailer.recipients.model",
+        "mailer.recipients.writing",
+        "mailer.errors",
+    ),
     "mailer.approving": (
         "mailer.agenda.model",
         "mailer.composition.wording",
@@ -218,9 +224,10 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
     "mailer.attention": ("mailer.outbox",),
     "mailer.answer_sheet": (
         "mailer.agenda",
+        "mailer.listing",
         "mailer.outbox",
         "mailer.planning.due",
-        "mailer.recipients.cells",
+        "mailer.recipients.writing",
     ),
     "mailer.correcting": (
         "mailer.composition.links",
