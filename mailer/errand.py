@@ -11,14 +11,13 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from mailer import exporting, publishing, wallclock
+from mailer import exporting, mailings, publishing, wallclock
 from mailer.accounts import Accounts
 from mailer.agenda import reading as agenda_reading
 from mailer.agenda.model import AgendaVersion, Event, Mailing
 from mailer.composition import wording
-from mailer.composition.composing import Composed, Sender, compose
+from mailer.composition.composing import Composed, Sender
 from mailer.composition.wording import Wording
-from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.profiles import TRAY, Profile
 from mailer.dossier import Dossier
@@ -33,9 +32,7 @@ from mailer.outlook import Outlook, outlook
 from mailer.parts import TEMPLATES, send_by_hand, sender_of, utc_now
 from mailer.planned import Planned
 from mailer.planning import due
-from mailer.planning.due import Occasion
 from mailer.publishing import Difference, Publishing
-from mailer.recipients.model import Recipient, Role
 from mailer.releasing import Releasing, wording_in_force
 from mailer.replies import Replies, replies
 from mailer.service import Service
@@ -244,12 +241,13 @@ class Errand:
             raise ConvenorError(f"{address} is on no list of this event")
         if is_about_entries(mailing_key):
             return self.mending(found).letter(version, mailing_key, recipient, session)
-        occasion = due.occasion(
-            version, mailing, _anchor(version.event, mailing, session), recipient.timezone
-        )
+        anchor = _anchor(version.event, mailing, session)
         with self.database.reading() as transaction:
             links = people.links_of(transaction, version.event.key, recipient.address)
-        return self._compose(version, found, mailing, recipient, occasion, links[0] if links else None)
+        handle = links[0] if links else None
+        return mailings.letter(
+            version, mailing, recipient, found.texts, self.sender, self.now, anchor=anchor, handle=handle
+        )
 
     def revoke_links(self, address: str) -> int:
         """Take the links of one person out of force; the generation of those that come.
@@ -267,22 +265,15 @@ class Errand:
         return generation
 
     def send_test(self, address: str) -> tuple[Outcome, str]:
-        """Send the first mailing's letter to `address` as to an invented reader; the outcome, and through what.
-
-        It is in no outbox and in no count; its personal links lead nowhere.
+        """Send a test letter of the first mailing, published or not; the outcome, and through what.
 
         Raises:
             ConvenorError: there is no mailing, no token to sign in with, or no line to the mail server.
         """
         found, latest = self.read()
         version = found.version(latest, self.now)
-        if not version.event.mailings:
-            raise ConvenorError(f"{shown(self.file)} has no mailing whose letter could be sent")
-        mailing = version.event.mailings[0]
-        reader = Recipient(address=address, given_name="Test", family_name="Reader", role=Role.FOCAL_POINT)
-        occasion = due.occasion(version, mailing, _anchor(version.event, mailing, None), None)
-        composed = self._compose(version, found, mailing, reader, occasion)
-        parcel = Parcel(0, self.sender.return_path_of(0) or composed.return_path, address, composed.raw)
+        mailing = mailings.first(version)
+        parcel = mailings.letter_to_try(version, mailing, address, found.texts, self.sender, self.now)
         return send_by_hand(self.settings, parcel)
 
     def rehearsal_version(self) -> tuple[Dossier, AgendaVersion]:
@@ -299,21 +290,6 @@ class Errand:
             return found, found.version(None, EXAMPLE_BEGINS_ON)
         midnight = datetime.combine(self.now.astimezone(found.event.zone), time(), tzinfo=found.event.zone)
         return found, found.version(None, midnight.astimezone(UTC))
-
-    def _compose(
-        self,
-        version: AgendaVersion,
-        found: Dossier,
-        mailing: Mailing,
-        recipient: Recipient,
-        occasion: Occasion,
-        handle: str | None = None,
-    ) -> Composed:
-        return compose(
-            version=version, mailing=mailing, anchor=occasion.anchor, recipient=recipient,
-            due_at=occasion.due_at, dated_at=occasion.due_at, texts=found.texts, sender=self.sender,
-            handle=handle,
-        )  # fmt: skip
 
 
 def by_hand() -> str:

@@ -6,10 +6,9 @@ from datetime import datetime
 
 from mailer.composition.composing import Sender
 from mailer.composition.wording import Wording
-from mailer.delivery.envelope import Parcel
-from mailer.delivery.outcome import Outcome
 from mailer.delivery.profiles import TRAY, Profile
 from mailer.delivery.tray import Tray
+from mailer.mailings import Post
 from mailer.outbox.database import Database
 from mailer.starting import Setup
 
@@ -36,4 +35,4 @@ class Office:
     is_demo: bool = False
     setup: Setup | None = None
     texts: Wording = field(default_factory=lambda: Wording(texts={}))
-    post: Callable[[Parcel], tuple[Outcome, str]] | None = None
+    post: Post | None = None

@@ -24,7 +24,6 @@ from mailer.outbox.letter import Happening
 from mailer.outbox.schema import Role
 from mailer.planning import due, shifting
 from mailer.recipients import audience
-from mailer.recipients.cells import address_in
 from mailer.releasing import Releasing, every_mailing
 from mailer.standing import standing
 from mailer.web import pages
@@ -466,9 +465,8 @@ def _add_approving(router: APIRouter, office: Office) -> None:
         if office.post is None:
             raise HTTPException(404)
         try:
-            parcel = this.test_letter(mailing, address_in(address), this.texts(), language)
-            outcome, through = office.post(parcel)
-        except (ConvenorError, ValueError) as error:
+            outcome, through = this.send_test(address, office.post, mailing=mailing, language=language)
+        except ConvenorError as error:
             return refused(key, 422, str(error))
         if outcome.happening is not Happening.ACCEPTED:
             return refused(key, 422, f"{through} says: {outcome.reply}")
