@@ -8,7 +8,7 @@ from mailer.composition.composing import Sender
 from mailer.composition.wording import Wording
 from mailer.delivery.profiles import TRAY, Profile
 from mailer.delivery.tray import Tray
-from mailer.mailings import Post
+from mailer.mailings import Mailings, Post
 from mailer.outbox.database import Database
 from mailer.starting import Setup
 
@@ -36,3 +36,7 @@ class Office:
     setup: Setup | None = None
     texts: Wording = field(default_factory=lambda: Wording(texts={}))
     post: Post | None = None
+
+    def mailings(self, by: str = "") -> Mailings:
+        """The event's mailings at this moment, in the hands of `by`."""
+        return Mailings(database=self.database, event=self.event, sender=self.sender, now=self.clock(), by=by)

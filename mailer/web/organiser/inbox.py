@@ -19,6 +19,7 @@ from mailer.outbox.schema import Forward, IncomingState, Role
 from mailer.web.office import Office
 from mailer.web.organiser import door, telling
 from mailer.web.organiser.frame import framed
+from mailer.web.organiser.telling import sentence
 from mailer.web.organiser.tray import published
 
 PAGE = 50
@@ -137,7 +138,7 @@ def _add_mails(router: APIRouter, office: Office) -> None:
                 office.database, office.event, number, office.clock(), accept_as=accept_as, by=by
             )
         except ConvenorError as error:
-            return shown(number, status=422, problem=_sentence(error), address=address)
+            return shown(number, status=422, problem=sentence(error), address=address)
         return RedirectResponse(f"/inbox/{number}", 303)
 
     def _mail(transaction: Transaction, number: int) -> Incoming:
@@ -169,8 +170,3 @@ def _add_export(router: APIRouter, office: Office) -> None:
             media_type="text/csv; charset=utf-8",
             headers=headers,
         )
-
-
-def _sentence(error: Exception) -> str:
-    said = str(error)
-    return f"{said[:1].upper()}{said[1:]}."

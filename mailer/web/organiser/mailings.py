@@ -28,9 +28,9 @@ from mailer.releasing import Releasing, every_mailing
 from mailer.standing import standing
 from mailer.web import pages
 from mailer.web.office import Office
-from mailer.web.organiser import caught, door
+from mailer.web.organiser import door
 from mailer.web.organiser.frame import framed
-from mailer.web.organiser.tray import LETTER_POLICY
+from mailer.web.organiser.letter import IN_A_FRAME, in_a_frame
 
 Key = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Language = Annotated[str, Path(pattern=r"^[a-z]{2,3}(-[a-z0-9]{2,8})*$")]
@@ -41,7 +41,6 @@ Light = Literal["", "light", "dark"]
 
 _MOST_OCCASIONS = 8
 _DARK = re.compile(r"@media\s*\(\s*prefers-color-scheme\s*:\s*dark\s*\)")
-_FRAME = {"Content-Security-Policy": LETTER_POLICY, "X-Frame-Options": "SAMEORIGIN"}
 
 
 def routes(office: Office) -> APIRouter:
@@ -54,9 +53,7 @@ def routes(office: Office) -> APIRouter:
 
 
 def _mailings(office: Office, by: str = "") -> Mailings:
-    return Mailings(
-        database=office.database, event=office.event, sender=office.sender, now=office.clock(), by=by
-    )
+    return office.mailings(by)
 
 
 def _releasing(office: Office) -> Releasing:
@@ -198,10 +195,10 @@ def _add_looking(router: APIRouter, office: Office) -> None:
 def _framed_letter(letter: Composed, light: str, part: str) -> HTMLResponse:
     if part == "text":
         return framed_text(letter)
-    source = caught.for_the_frame(letter.html)
+    source = letter.html
     if light:
         source = _DARK.sub("@media all" if light == "dark" else "@media not all", source)
-    return HTMLResponse(source, headers=_FRAME)
+    return in_a_frame(source)
 
 
 def framed_text(letter: Composed) -> HTMLResponse:
@@ -217,7 +214,7 @@ def _refused(found: list[str]) -> HTMLResponse:
 def _bare(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """A page for the frame alone, which may do as little as a letter."""
     values.setdefault("direction", direction_of(values.get("language", "en")))
-    return pages.page(template, status=status, headers=_FRAME, **values)
+    return pages.page(template, status=status, headers=IN_A_FRAME, **values)
 
 
 _SAID = {

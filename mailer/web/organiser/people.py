@@ -154,11 +154,11 @@ def _add_person(router: APIRouter, office: Office) -> None:
     def correct(number: Number, form: Annotated[PersonForm, Form()]) -> Response:
         by = door.must(office, MayDo.ORGANISER, "correct a person")
         typed, seen = form.model_dump(exclude={"seen"}), form.seen
-        said, problems = read_one(typed, sessions=_sessions(office))
+        said, problems = read_one(typed, sessions=sessions_of(office))
         if said is None:
             return _page(office, number, 422, typed=typed, problems=problems)
         try:
-            now_at = _listing(office, by.name).correct(number, seen, said)
+            now_at = listing_of(office, by.name).correct(number, seen, said)
         except Overtaken as error:
             return _page(office, number, 409, typed=typed, told=str(error))
         except Unknown:
@@ -171,25 +171,26 @@ def _add_person(router: APIRouter, office: Office) -> None:
     @router.post("/people/{number}/off")
     def take_off(number: Number, seen: Revision) -> Response:
         by = door.must(office, MayDo.ORGANISER, "take somebody off the list")
-        return _done(office, number, lambda: _listing(office, by.name).take_off(number, seen))
+        return _done(office, number, lambda: listing_of(office, by.name).take_off(number, seen))
 
     @router.post("/people/{number}/back")
     def put_back(number: Number, seen: Revision) -> Response:
         by = door.must(office, MayDo.ORGANISER, "put somebody back on the list")
-        return _done(office, number, lambda: _listing(office, by.name).put_back(number, seen))
+        return _done(office, number, lambda: listing_of(office, by.name).put_back(number, seen))
 
     @router.post("/people/{number}/clear")
     def clear(number: Number) -> Response:
         by = door.must(office, MayDo.ORGANISER, "clear an address")
-        return _done(office, number, lambda: _listing(office, by.name).clear(number))
+        return _done(office, number, lambda: listing_of(office, by.name).clear(number))
 
     @router.post("/people/{number}/revoke")
     def revoke(number: Number) -> Response:
         by = door.must(office, MayDo.ORGANISER, "revoke somebody's links")
-        return _done(office, number, lambda: _listing(office, by.name).revoke(number))
+        return _done(office, number, lambda: listing_of(office, by.name).revoke(number))
 
 
-def _listing(office: Office, who: str) -> Listing:
+def listing_of(office: Office, who: str) -> Listing:
+    """The event's list in the hands of `who`."""
     return Listing(
         database=office.database,
         event=office.event,
@@ -245,7 +246,8 @@ def _titles(version: AgendaVersion | None) -> Mapping[str, str]:
     return mailings | sessions | {f"at {EVENT}": "the whole event"}
 
 
-def _sessions(office: Office) -> list[str] | None:
+def sessions_of(office: Office) -> list[str] | None:
+    """The keys of the sessions that may be chosen; None while nothing is published."""
     with office.database.reading() as transaction:
         version = agendas.latest(transaction, office.event)
     return [each.key for each in version.event.sessions] if version else None
@@ -260,7 +262,7 @@ def _add_export(router: APIRouter, office: Office) -> None:
         """The whole list as a file that spreadsheets open, and that is read to the same list again."""
         by = door.must(office, MayDo.ORGANISER, "export the people")
         return StreamingResponse(
-            _listing(office, by.name).export(),
+            listing_of(office, by.name).export(),
             media_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{office.event}-people.csv"'},
         )

@@ -11,7 +11,6 @@ from mailer import starting
 from mailer.accounts import Accounts
 from mailer.agenda.model import Event
 from mailer.errors import BadInput, ConvenorError, Problem
-from mailer.mailings import Mailings
 from mailer.outbox import agendas, audit, people
 from mailer.outbox.letter import Happening
 from mailer.outbox.roles import Role
@@ -71,7 +70,7 @@ def routes(office: Office) -> APIRouter:
         if event is None or office.post is None:
             raise HTTPException(404)
         try:
-            outcome, through = _mailings(office, by.name).send_test(address, office.post)
+            outcome, through = office.mailings(by.name).send_test(address, office.post)
         except ConvenorError as error:
             return _checklist(office, setup, event, status=422, problem=str(error), address=address)
         accepted, said = outcome.happening is Happening.ACCEPTED, f"{through}: {outcome.reply}"
@@ -79,12 +78,6 @@ def routes(office: Office) -> APIRouter:
                           told=said if accepted else "", address=address)  # fmt: skip
 
     return router
-
-
-def _mailings(office: Office, by: str = "") -> Mailings:
-    return Mailings(
-        database=office.database, event=office.event, sender=office.sender, now=office.clock(), by=by
-    )
 
 
 def _published(office: Office) -> Event | None:
@@ -170,7 +163,7 @@ def _checklist(
         is_reachable=setup.is_reachable,
         people=listed,
         codes=any(each.has_totp for each in every if each.role is Role.ADMINISTRATOR and not each.closed_at),
-        tested=_mailings(office).tested(),
+        tested=office.mailings().tested(),
     )
     found = starting.steps(facts)
     return framed(
