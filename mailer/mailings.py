@@ -158,7 +158,7 @@ class Mailings:
             raise ConvenorError(str(error)) from None
         mailing = mailing or first(version)
         outcome, through = post(
-            letter_to_try(version, mailing, address, texts, self.sender, self.now, language)
+            letter_to_try(version, mailing, address, texts, self.sender, self.now, language=language)
         )
         did = TESTED if outcome.happening is Happening.ACCEPTED else "sent a test letter in vain"
         with self.database.writing() as transaction:
@@ -272,6 +272,7 @@ def letter_to_try(
     texts: Wording,
     sender: Sender,
     now: datetime,
+    *,
     language: str = "",
 ) -> Parcel:
     """The letter to an invented reader at `address`: it is in no outbox and in no count, and its links lead nowhere."""

@@ -21,6 +21,7 @@ from mailer.recipients import reading as recipient_reading
 from mailer.recipients.model import Recipient, Role
 from mailer.settings import EXAMPLE, ROOT, VARIABLES
 from tests.conference import PUBLISHED_AT, RECIPIENTS
+from tests.databases import empty_sqlite
 from tests.web.agendas import CONFERENCE
 
 WORDS = Wording(texts={"invitation/en.txt": "Dear"})
@@ -119,7 +120,7 @@ def this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Errand]:
     """The example, applied from a file of its own."""
     for variable in VARIABLES:
         monkeypatch.delenv(variable.name, raising=False)
-    monkeypatch.setenv("CONVENOR_DATABASE_URL", f"sqlite:///{tmp_path}/convenor.db")
+    monkeypatch.setenv("CONVENOR_DATABASE_URL", empty_sqlite(tmp_path))
     monkeypatch.setenv("CONVENOR_SECRET_KEY", "k" * 32)
     monkeypatch.chdir(ROOT)
     (tmp_path / "agenda").mkdir()

@@ -24,6 +24,7 @@ from mailer.outbox.database import open_database
 from mailer.parts import TEMPLATES
 from mailer.service import Service
 from mailer.settings import EXAMPLE, ROOT, VARIABLES
+from tests.databases import empty_sqlite
 
 PATH = "invitation/en.txt"
 OTHER = "report/en.txt"
@@ -81,7 +82,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("published")
     copytree(TEMPLATES, place / "templates", ignore=ignore_patterns("fr.*", "ar.*"))
     texts, latest = wording.load(place / "templates"), None
-    with closing(open_database(f"sqlite:///{place}/convenor.db")) as database:
+    with closing(open_database(empty_sqlite(place))) as database:
         found = dossier.read(EXAMPLE, today=date(2027, 1, 4), templates=place / "templates")
         sender = Sender(signer=Signer(b"k" * 32), base_url="https://conference.example")
         service = Service(database=database, event=found.event.key, sender=sender, texts=texts)

@@ -1,6 +1,5 @@
 """A desk to ask, the application served on loopback, and a real Chromium to look at it."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,9 +21,8 @@ ARGUMENTS = [
 
 
 @pytest.fixture
-def empty_desk(tmp_path: Path, sqlite_template: Path) -> Iterator[Desk]:
+def empty_desk(tmp_path: Path) -> Iterator[Desk]:
     """Nothing is published."""
-    shutil.copy(sqlite_template, tmp_path / "convenor.db")
     with open_desk(tmp_path) as desk:
         yield desk
 

@@ -26,6 +26,7 @@ from mailer.settings import ROOT
 from mailer.web.app import create_app
 from mailer.web.office import Office
 from tests.conference import EVENT, PRACTITIONER, PUBLISHED_AT, RECIPIENTS
+from tests.databases import empty_sqlite
 
 BASE_URL = "https://conference.example"
 LOCAL = "http://127.0.0.1:8400"
@@ -96,7 +97,7 @@ def open_desk(
     folder: Path, *, event: str = EVENT.key, base_url: str = BASE_URL, is_demo: bool = True
 ) -> Iterator[Desk]:
     """An office in which nothing is published yet; whoever sits at it needs no account, if it `is_demo`."""
-    database, tray = open_database(f"sqlite:///{folder}/convenor.db"), Tray(folder / "tray.db")
+    database, tray = open_database(empty_sqlite(folder)), Tray(folder / "tray.db")
     clock = Clock(PUBLISHED_AT)
     sender = Sender(signer=Signer(b"a secret key for the tests alone"), base_url=base_url)
     texts = wording.load(ROOT / "templates")
