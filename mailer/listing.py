@@ -16,7 +16,7 @@ from mailer.outbox.database import Database, Transaction
 from mailer.outbox.people import Listed, RosterChange
 from mailer.planning import due
 from mailer.planning.due import Member, Occasion
-from mailer.recipients import writing
+from mailer.recipients import cells, writing
 from mailer.recipients.model import Recipient
 from mailer.recipients.reading import Reading
 
@@ -61,6 +61,28 @@ class Listing:
                 self._note(transaction, "corrected", what)
             found = people.links_of(transaction, self.event, said.address)
             return people.number_of(transaction, found[0]) if found else number
+
+    def readdress(self, number: int, written: str) -> None:
+        """Have the list name somebody at the address that was `written`, and say all else of them as it does.
+
+        Raises:
+            Overtaken: they are on the list no more.
+            Unknown: there is no such person.
+            ConvenorError: it is no address, or theirs already, or somebody else's.
+        """
+        try:
+            address = cells.address_in(cells.clean(written))
+        except ValueError as error:
+            said = str(error)
+            raise ConvenorError(f"it {said}" if said.startswith(("has ", "holds ")) else said) from None
+        with self.database.reading() as transaction:
+            found = people.somebody(transaction, self.event, number)
+        if found is None:
+            raise Unknown("there is nobody here")
+        if address.lower() == found.member.recipient.address.lower():
+            raise ConvenorError(f"{address} is the address that stands in the list")
+        said_now = found.member.recipient.model_copy(update={"address": address})
+        self.correct(number, found.revision, said_now)
 
     def take_off(self, number: int, seen: int) -> None:
         """Take somebody off the list: what was not sent is withdrawn, what their calendar holds is cancelled.

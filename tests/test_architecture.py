@@ -229,12 +229,6 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.planning.due",
         "mailer.recipients.writing",
     ),
-    "mailer.correcting": (
-        "mailer.composition.links",
-        "mailer.outbox",
-        "mailer.recipients.cells",
-        "mailer.errors",
-    ),
     "mailer.lately": ("mailer.errors",),
     "mailer.standing": (
         "mailer.agenda",
@@ -395,7 +389,6 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.answer_sheet",
         "mailer.attention",
         "mailer.collecting",
-        "mailer.correcting",
         "mailer.holding",
         "mailer.service",
         "mailer.settling",

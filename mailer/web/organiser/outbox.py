@@ -9,7 +9,6 @@ from fastapi import APIRouter, Form, HTTPException, Path, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from mailer.composition.composing import Composed
-from mailer.correcting import correct_address
 from mailer.delivery.tray import CaughtLetter
 from mailer.errors import ConvenorError, UnsafeLetter, WordingError
 from mailer.holding import Hold
@@ -27,6 +26,7 @@ from mailer.web.organiser import caught, counting, door, telling
 from mailer.web.organiser.caught import OpenedLetter
 from mailer.web.organiser.frame import framed
 from mailer.web.organiser.letter import as_file, in_a_frame
+from mailer.web.organiser.people import listing_of
 from mailer.web.organiser.telling import sentence
 from mailer.web.organiser.tray import View, Width, published
 
@@ -295,15 +295,7 @@ def _add_letters(router: APIRouter, office: Office, service: Service) -> None:
         if case.reader is None:
             raise HTTPException(404)
         try:
-            correct_address(
-                office.database,
-                office.sender.signer,
-                office.event,
-                case.reader.recipient.address,
-                address,
-                office.clock(),
-                by=by,
-            )
+            listing_of(office, by).readdress(case.reader.id, address)
         except ConvenorError as error:
             return shown(number, status=422, problem=sentence(error), field="address", written=address)
         return RedirectResponse(f"/outbox/{number}", 303)
