@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from mailer.accounts import Accounts, Passwords, strong
 from mailer.composition.composing import Sender
 from mailer.composition.wording import Wording
 from mailer.delivery.profiles import TRAY, Profile
@@ -36,6 +37,12 @@ class Office:
     setup: Setup | None = None
     texts: Wording = field(default_factory=lambda: Wording(texts={}))
     post: Post | None = None
+    passwords: Passwords = field(default_factory=strong)
+
+    @property
+    def accounts(self) -> Accounts:
+        """Who may use the pages."""
+        return Accounts(database=self.database, passwords=self.passwords)
 
     def mailings(self, by: str = "") -> Mailings:
         """The event's mailings at this moment, in the hands of `by`."""

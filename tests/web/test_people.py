@@ -283,15 +283,9 @@ def test_the_pages_are_for_everybody(calm_desk: Desk, chromium: Browser, width: 
         pytest.skip(reason)
     with (
         serve(calm_desk.office, reserve(0)) as address,
-        chromium.new_context(
-            base_url=address, bypass_csp=True, viewport={"width": width, "height": 900}
-        ) as context,
+        chromium.new_context(base_url=address, bypass_csp=True) as context,
     ):
         page = context.new_page()
         for path in (*PATHS, "/people/import"):
-            for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)
-                page.goto(path)
-                page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
-                assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-                assert axe.judge(page) == [], (path, scheme)
+            page.goto(path)
+            assert axe.violations(page, (width,)) == {}, path

@@ -8,7 +8,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData, UploadFile
 
 from mailer import starting
-from mailer.accounts import Accounts
 from mailer.agenda.model import Event
 from mailer.errors import BadInput, ConvenorError, Problem
 from mailer.outbox import agendas, audit, people
@@ -156,7 +155,7 @@ def _checklist(
 ) -> HTMLResponse:
     with office.database.reading() as transaction:
         listed = people.counts(transaction, office.event).asked
-    every = Accounts(database=office.database).every()
+    every = office.accounts.every()
     facts = Facts(
         organiser=event.organiser,
         relay=setup.relay,
