@@ -3,12 +3,15 @@
 `convenor check` and `convenor apply` read them to the identical event and people, so that neither files nor desk drift.
 """
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from mailer.agenda import writing
 from mailer.agenda.model import AgendaVersion, Event, RecipientList
+from mailer.composition import wording
+from mailer.composition.wording import Wording
 from mailer.errors import ConvenorError
 from mailer.recipients import writing as lists
 from mailer.recipients.model import Recipient
@@ -23,7 +26,7 @@ class InForce:
     version: AgendaVersion
     event: Event
     recipients: tuple[Recipient, ...]
-    texts: Mapping[str, str]
+    texts: Wording
     contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     @property
@@ -41,6 +44,9 @@ class Parts:
     agenda: bool = True
     lists: bool = True
     templates: bool = True
+
+
+TEMPLATES_ALONE = Parts(agenda=False, lists=False)
 
 
 Written = str | bytes
@@ -64,9 +70,9 @@ def files(found: InForce, name: str, parts: Parts) -> dict[str, Written]:
             _put(written, f"agenda/{each.file}", found.contents[each.digest])
     if parts.lists:
         for place, people in zip(places, _shared_out(found), strict=True):
-            _put(written, place, lists.text(people))
+            _put(written, place, "".join(lists.of_people(people)))
     if parts.templates:
-        written |= {f"templates/{path}": text for path, text in found.texts.items()}
+        written |= {f"templates/{path}": text for path, text in found.texts.texts.items()}
     return written
 
 
@@ -76,18 +82,43 @@ def _put(written: dict[str, Written], path: str, said: Written) -> None:
 
 
 def in_the_way(folder: Path, written: Mapping[str, Written]) -> list[str]:
-    """Files that are there already and say something else."""
-    return [path for path, said in written.items() if _there(folder / path) not in {None, _octets(said)}]
+    """Files that are there already and say something else, and templates that are not in force any more."""
+    other = [path for path, said in written.items() if _there(folder / path) not in {None, _octets(said)}]
+    return other + _gone(folder, written)
 
 
 def write(folder: Path, written: Mapping[str, Written]) -> None:
-    """Write the files. Raises ConvenorError where that cannot be done."""
-    for path, said in written.items():
+    """Write the files, each whole or not at all; take out templates that are not in force any more.
+
+    Raises:
+        ConvenorError: that cannot be done.
+    """
+    for path in (*written, *_gone(folder, written)):
         try:
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(_octets(said))
+            _write((folder / path).resolve(), written.get(path))
         except OSError as error:
             raise ConvenorError(f"{folder / path} cannot be written: {error.strerror}") from None
+
+
+def _write(path: Path, said: Written | None) -> None:
+    """Who may read a file that was there stays as it was."""
+    if said is None:
+        path.unlink()
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_bytes(_octets(said))
+    if path.exists():
+        shutil.copymode(path, beside)
+    beside.replace(path)
+
+
+def _gone(folder: Path, written: Mapping[str, Written]) -> list[str]:
+    """Templates that are there and not written, if any are written."""
+    if not any(path.startswith("templates/") for path in written):
+        return []
+    there = (path.relative_to(folder).as_posix() for path in wording.files(folder / "templates"))
+    return [path for path in there if path not in written]
 
 
 def _octets(said: Written) -> bytes:

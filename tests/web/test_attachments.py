@@ -73,7 +73,8 @@ def test_a_file_goes_into_the_draft_and_with_letters_once_that_is_published(desk
     seen = drafting_of(desk.office, "Maria").look().seen
     assert browser.post("/agenda/publish", data={"seen": seen}, headers=OURS).status_code == 303
     page = _text(browser.get("/mailings/invitation").text)
-    assert "in the draft" not in page
+    assert "programme.pdf 13 kB" in page
+    assert "kB in the draft" not in page
     assert "2 files; the whole letter has" in page
 
 
