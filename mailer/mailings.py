@@ -4,7 +4,7 @@ Joins what the outbox keeps with planning and composition, for the desk. What a 
 `agenda.rewriting`'s, what may leave `releasing`'s.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from weakref import WeakKeyDictionary
@@ -16,13 +16,16 @@ from mailer.composition import wording
 from mailer.composition.composing import Composed, Sender, compose
 from mailer.composition.wording import FALLBACK, PARTS, Wording
 from mailer.delivery.envelope import Parcel
+from mailer.delivery.outcome import Outcome
 from mailer.drafting import Draft
 from mailer.errors import BadInput, ConvenorError
 from mailer.outbox import agendas, audit, occasions, people
 from mailer.outbox.database import Database, Transaction
+from mailer.outbox.letter import Happening
 from mailer.planning import due
 from mailer.planning.due import Member, Occasion
 from mailer.recipients import audience
+from mailer.recipients.cells import address_in
 from mailer.recipients.model import Recipient, Role
 from mailer.releasing import wording_in_force
 from mailer.service import Service
@@ -32,6 +35,12 @@ AT_ONCE = 25
 
 MOST_COUNTED = 200
 """Audiences whose count is kept: some are only typed and never kept."""
+
+Post = Callable[[Parcel], tuple[Outcome, str]]
+"""Sends one letter that is in no outbox; the outcome, and through what."""
+
+TESTED = "sent a test letter"
+_THROUGH = " through "
 
 _counted: WeakKeyDictionary[object, dict[object, tuple[object, "Reach"]]] = WeakKeyDictionary()
 """What was last counted for each database, event and audience, and from which agenda, list and answers."""
@@ -196,39 +205,52 @@ class Mailings:
             links = people.links_of(transaction, self.event, reader.address)
         if language:
             reader = reader.model_copy(update={"language": language})
-        occasion = self._occasion(version, mailing, reader, anchor)
-        return compose(
-            version=version, mailing=mailing, anchor=occasion.anchor, recipient=reader, due_at=occasion.due_at,
-            dated_at=occasion.due_at, texts=texts, sender=self.sender, handle=links[0] if links else None,
-        )  # fmt: skip
+        handle = links[0] if links else None
+        return letter(version, mailing, reader, texts, self.sender, self.now, anchor=anchor, handle=handle)
 
-    def test_letter(
-        self, version: AgendaVersion, mailing: Mailing, address: str, texts: Wording, language: str = ""
-    ) -> Parcel:
-        """The mailing's letter to an invented reader at `address`; it is in no outbox, and its links lead nowhere."""
-        reader = Recipient(
-            address=address,
-            given_name="Test",
-            family_name="Reader",
-            role=Role.FOCAL_POINT,
-            language=language or None,
+    def send_test(
+        self,
+        address: str,
+        post: Post,
+        *,
+        version: AgendaVersion | None = None,
+        mailing: Mailing | None = None,
+        language: str = "",
+    ) -> tuple[Outcome, str]:
+        """Send a test letter of the mailing, or of the first, and note it; the outcome, and through what.
+
+        `version` is another than the one in force, as for a draft.
+
+        Raises:
+            ConvenorError: it is no address, there is no letter to send, or no way to send it.
+        """
+        version, texts = version or self._in_force(), self.texts()
+        try:
+            address = address_in(address.strip())
+        except ValueError as error:
+            raise ConvenorError(str(error)) from None
+        mailing = mailing or first(version)
+        outcome, through = post(
+            letter_to_try(version, mailing, address, texts, self.sender, self.now, language=language)
         )
-        composed = self.letter(version, mailing, reader, texts)
+        did = TESTED if outcome.happening is Happening.ACCEPTED else "sent a test letter in vain"
         with self.database.writing() as transaction:
-            audit.note(
-                transaction, self.now, self.by, "sent a test", f"{mailing.key} to {address}", event=self.event
-            )
-        return Parcel(0, self.sender.return_path_of(0) or composed.return_path, address, composed.raw)
+            what = f"{mailing.key} to {address}{_THROUGH}{through}"
+            audit.note(transaction, self.now, self.by, did, what, event=self.event)
+        return outcome, through
 
-    def _occasion(self, version: AgendaVersion, mailing: Mailing, reader: Recipient, anchor: str) -> Occasion:
-        if mailing.kind in OF_ITSELF:
-            return Occasion(
-                due_at=self.now, mailing=mailing.key, anchor=EVENT, useful_until=version.event.ends_at
-            )
-        anchors = list(due.anchors(version.event, mailing.rule))
-        if not due.stands(version.event, mailing) or not anchors:
-            raise ConvenorError(f"'{mailing.key}' hangs on a session that the agenda does not hold")
-        return due.occasion(version, mailing, anchor if anchor in anchors else anchors[0], reader.timezone)
+    def _in_force(self) -> AgendaVersion:
+        with self.database.reading() as transaction:
+            version = agendas.latest(transaction, self.event)
+        if version is None:
+            raise ConvenorError("nothing of this event is published yet")
+        return version
+
+    def tested(self) -> str:
+        """What the last test letter went through that was accepted; nothing if there was none."""
+        with self.database.reading() as transaction:
+            last = audit.last(transaction, TESTED, event=self.event)
+        return last.what.rpartition(_THROUGH)[2] if last else ""
 
     # ── in which words ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -316,6 +338,67 @@ def needed(event: Event, languages: Collection[str], language: str) -> str:
     if language == FALLBACK:
         return "letters are written in it when there is no other"
     return "" if len(languages) > 1 else "it is the only one"
+
+
+def letter(
+    version: AgendaVersion,
+    mailing: Mailing,
+    reader: Recipient,
+    texts: Wording,
+    sender: Sender,
+    now: datetime,
+    *,
+    anchor: str = "",
+    handle: str | None = None,
+) -> Composed:
+    """The letter somebody would get, by the delivery function: about `anchor`, or the first session it can be about.
+
+    Raises:
+        WordingError: a template cannot be rendered for this reader.
+        ConvenorError: the letter hangs on a session that is not there.
+    """
+    occasion = _occasion(version, mailing, reader, anchor, now)
+    return compose(
+        version=version, mailing=mailing, anchor=occasion.anchor, recipient=reader, due_at=occasion.due_at,
+        dated_at=occasion.due_at, texts=texts, sender=sender, handle=handle,
+    )  # fmt: skip
+
+
+def letter_to_try(
+    version: AgendaVersion,
+    mailing: Mailing,
+    address: str,
+    texts: Wording,
+    sender: Sender,
+    now: datetime,
+    *,
+    language: str = "",
+) -> Parcel:
+    """The letter to an invented reader at `address`: it is in no outbox and in no count, and its links lead nowhere."""
+    reader = Recipient(
+        address=address, given_name="Test", family_name="Reader", role=Role.FOCAL_POINT,
+        language=language or None,
+    )  # fmt: skip
+    composed = letter(version, mailing, reader, texts, sender, now)
+    return Parcel(0, sender.return_path_of(0) or composed.return_path, address, composed.raw)
+
+
+def first(version: AgendaVersion) -> Mailing:
+    """The one of which a test letter is sent. Raises ConvenorError where the agenda has none."""
+    if not version.event.mailings:
+        raise ConvenorError("the agenda has no mailing whose letter could be sent")
+    return version.event.mailings[0]
+
+
+def _occasion(
+    version: AgendaVersion, mailing: Mailing, reader: Recipient, anchor: str, now: datetime
+) -> Occasion:
+    if mailing.kind in OF_ITSELF:
+        return Occasion(due_at=now, mailing=mailing.key, anchor=EVENT, useful_until=version.event.ends_at)
+    anchors = list(due.anchors(version.event, mailing.rule))
+    if not due.stands(version.event, mailing) or not anchors:
+        raise ConvenorError(f"'{mailing.key}' hangs on a session that the agenda does not hold")
+    return due.occasion(version, mailing, anchor if anchor in anchors else anchors[0], reader.timezone)
 
 
 def _anchors(event: Event, mailing: Mailing) -> tuple[str, ...]:

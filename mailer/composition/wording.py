@@ -82,10 +82,8 @@ def load(folder: Path) -> Wording:
         BadInput: there is no such folder, it holds no letter, or a file in it is not UTF-8 or too large.
     """
     texts, problems = {}, []
-    for path in sorted(folder.rglob("*")):
+    for path in files(folder):
         name = path.relative_to(folder).as_posix()
-        if path.suffix not in {".txt", ".html"} or not path.is_file():
-            continue
         if path.stat().st_size > LONGEST_PART:
             problems.append(Problem(file=name, message=f"is larger than {LONGEST_PART // 1024} kB"))
             continue
@@ -100,20 +98,9 @@ def load(folder: Path) -> Wording:
     return Wording(texts=texts)
 
 
-def write(folder: Path, path: str, text: str | None) -> None:
-    """One text back into the templates folder, whole or not at all; nothing of it where there is no text any more.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    file = folder / path
-    if text is None:
-        file.unlink(missing_ok=True)
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    written = file.with_name(f".{file.name}.new")
-    written.write_text(text, encoding="utf-8", newline="")
-    written.replace(file)
+def files(folder: Path) -> list[Path]:
+    """The templates in the folder, in alphabetical order; whatever else lies there is none."""
+    return [path for path in sorted(folder.rglob("*")) if path.suffix in {".txt", ".html"} and path.is_file()]
 
 
 def languages_of(wording: Wording, kind: MailingKind) -> tuple[str, ...]:

@@ -25,15 +25,14 @@ from mailer.mailings import Drafted, Mailings, drafted, every_drafted
 from mailer.outbox.letter import Happening
 from mailer.outbox.schema import Role
 from mailer.planning import due, shifting
-from mailer.recipients.cells import address_in
 from mailer.releasing import Releasing
 from mailer.standing import standing
 from mailer.web import pages
 from mailer.web.office import Office
-from mailer.web.organiser import caught, door
+from mailer.web.organiser import door
 from mailer.web.organiser.agenda import looked
 from mailer.web.organiser.frame import framed
-from mailer.web.organiser.tray import LETTER_POLICY
+from mailer.web.organiser.letter import IN_A_FRAME, in_a_frame
 
 Key = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Text = Annotated[str, Form(max_length=60_000)]
@@ -43,7 +42,6 @@ Light = Literal["", "light", "dark"]
 
 _MOST_OCCASIONS = 8
 _DARK = re.compile(r"@media\s*\(\s*prefers-color-scheme\s*:\s*dark\s*\)")
-_FRAME = {"Content-Security-Policy": LETTER_POLICY, "X-Frame-Options": "SAMEORIGIN"}
 
 
 def routes(office: Office) -> APIRouter:
@@ -54,9 +52,7 @@ def routes(office: Office) -> APIRouter:
 
 
 def mailings_of(office: Office, by: str = "") -> Mailings:
-    return Mailings(
-        database=office.database, event=office.event, sender=office.sender, now=office.clock(), by=by
-    )
+    return office.mailings(by)
 
 
 def found_in(office: Office, draft: Draft, key: str) -> Drafted:
@@ -188,10 +184,10 @@ def _add_looking(router: APIRouter, office: Office) -> None:
 def _framed_letter(letter: Composed, light: str, part: str) -> HTMLResponse:
     if part == "text":
         return framed_text(letter)
-    source = caught.for_the_frame(letter.html)
+    source = letter.html
     if light:
         source = _DARK.sub("@media all" if light == "dark" else "@media not all", source)
-    return HTMLResponse(source, headers=_FRAME)
+    return in_a_frame(source)
 
 
 def framed_text(letter: Composed) -> HTMLResponse:
@@ -207,7 +203,7 @@ def _refused(found: list[str]) -> HTMLResponse:
 def _bare(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """A page for the frame alone, which may do as little as a letter."""
     values.setdefault("direction", direction_of(values.get("language", "en")))
-    return pages.page(template, status=status, headers=_FRAME, **values)
+    return pages.page(template, status=status, headers=IN_A_FRAME, **values)
 
 
 SAID = {
@@ -365,11 +361,10 @@ def _add_approving(router: APIRouter, office: Office) -> None:
         if office.post is None:
             raise HTTPException(404)
         try:
-            parcel = this.test_letter(
-                shown.version, shown.mailing, address_in(address), this.texts(), language
+            outcome, through = this.send_test(
+                address, office.post, version=shown.version, mailing=shown.mailing, language=language
             )
-            outcome, through = office.post(parcel)
-        except (ConvenorError, ValueError) as error:
+        except ConvenorError as error:
             return refused(key, 422, str(error))
         if outcome.happening is not Happening.ACCEPTED:
             return refused(key, 422, f"{through} says: {outcome.reply}")
