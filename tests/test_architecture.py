@@ -363,6 +363,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.composition",
         "mailer.delivery.envelope",
         "mailer.delivery.outcome",
+        "mailer.drafting",
         "mailer.outbox",
         "mailer.planning",
         "mailer.recipients",

@@ -23,6 +23,7 @@ from mailer.web.organiser import (
     film,
     handing_in,
     inbox,
+    laying_out,
     live,
     mailings,
     outbox,
@@ -34,6 +35,7 @@ from mailer.web.organiser import (
     timetable,
     tray,
     versions,
+    wordings,
 )
 from mailer.web.organiser.door import Door
 
@@ -49,7 +51,9 @@ def create_app(office: Office) -> FastAPI:
         versions,
         handing_in,
         people,
+        laying_out,
         mailings,
+        wordings,
         outbox,
         replies,
         inbox,
