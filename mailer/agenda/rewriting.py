@@ -9,11 +9,10 @@ from datetime import date
 from typing import Any
 
 from mailer.agenda import checking, editing, writing
-from mailer.agenda.document import MailingTable
 from mailer.agenda.model import UNASKED, CalendarPart, Event, Mailing, MailingKind
 from mailer.errors import BadInput, Problem
 
-FIELDS = tuple(name for name in MailingTable.model_fields if name != "key")
+FIELDS = ("title", "kind", "audience", "when", "useful_until", "calendar", "again_when_moved")
 """What may be said of a mailing in a form; its key is its name for ever."""
 
 Written = Mapping[str, Any]
@@ -91,7 +90,7 @@ def rewritten(event: Event, key: str, written: Written) -> Event:
         KeyError: the event has no such mailing that can be changed.
     """
     number = _number(event, key)
-    return _placed(event, number, {**_table(event, number), **written, "key": key}, is_new=False)
+    return _placed(event, number, {**dict(event.mailings[number]), **written, "key": key}, is_new=False)
 
 
 def added(event: Event, key: str, written: Written) -> Event:
@@ -115,7 +114,7 @@ def put_back(event: Event, published: Event, key: str, written: Written) -> Even
     number = _number(published, key)
     before = {each.key for each in published.mailings[:number]}
     place = max((at + 1 for at, each in enumerate(event.mailings) if each.key in before), default=0)
-    return _placed(event, place, {**_table(published, number), **written, "key": key}, is_new=True)
+    return _placed(event, place, {**dict(published.mailings[number]), **written, "key": key}, is_new=True)
 
 
 def tried(event: Event, mailing: Mailing, written: Written) -> tuple[Mailing, list[Problem]]:
@@ -166,10 +165,6 @@ def _hidden_by(
 
 def _place(number: int) -> str:
     return f"mailing[{number}]"
-
-
-def _table(event: Event, number: int) -> dict[str, Any]:
-    return {name: getattr(event.mailings[number], name) for name in FIELDS}
 
 
 def _number(event: Event, key: str) -> int:
