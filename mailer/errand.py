@@ -272,7 +272,7 @@ class Errand:
         """
         found, latest = self.read()
         version = found.version(latest, self.now)
-        mailing = mailings.first(version)
+        mailing = mailings.first_mailing(version)
         parcel = mailings.letter_to_try(version, mailing, address, found.texts, self.sender, self.now)
         return send_by_hand(self.settings, parcel)
 

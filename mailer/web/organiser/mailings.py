@@ -21,7 +21,7 @@ from mailer.composition.placeholders import direction_of
 from mailer.composition.wording import PARTS
 from mailer.drafting import Draft
 from mailer.errors import ConvenorError, Problem
-from mailer.mailings import Drafted, Mailings, drafted, every_drafted
+from mailer.mailings import Drafted, drafted, every_drafted
 from mailer.outbox.letter import Happening
 from mailer.outbox.schema import Role
 from mailer.planning import due, shifting
@@ -49,10 +49,6 @@ def routes(office: Office) -> APIRouter:
     _add_looking(router, office)
     _add_approving(router, office)
     return router
-
-
-def mailings_of(office: Office, by: str = "") -> Mailings:
-    return office.mailings(by)
 
 
 def found_in(office: Office, draft: Draft, key: str) -> Drafted:
@@ -142,7 +138,7 @@ def _add_looking(router: APIRouter, office: Office) -> None:
     ) -> HTMLResponse:
         """The letter one person would get, for the frame on the mailing's page and nowhere else."""
         door.must(office, Role.VIEWER, "see a letter")
-        shown, this = found(office, key), mailings_of(office)
+        shown, this = found(office, key), office.mailings()
         try:
             letter = this.letter(
                 shown.version, shown.mailing, this.reader(to), this.texts(), language=language
@@ -166,7 +162,7 @@ def _add_looking(router: APIRouter, office: Office) -> None:
     ) -> HTMLResponse:
         """The same, in words that are not kept: those in the form."""
         door.must(office, Role.ORGANISER, "try a wording")
-        shown, this = found(office, key), mailings_of(office)
+        shown, this = found(office, key), office.mailings()
         kind, written = shown.mailing.kind, {"subject.txt": subject, "txt": text, "html": html}
         changed = {f"{kind}/{language}.{name}": written[name] for name in PARTS}
         if phrases:
@@ -231,7 +227,7 @@ def page(
     is_overtaken: bool = False,
 ) -> HTMLResponse:
     """One mailing's page. `written` is what somebody has typed, and not kept yet."""
-    this, now = mailings_of(office), office.clock()
+    this, now = office.mailings(), office.clock()
     version, mailing = shown.version, shown.mailing
     texts, whom = this.texts(), people_of(office, version, mailing, look.after)
     reach = whom["reach"]
@@ -279,7 +275,7 @@ def people_of(
     office: Office, version: AgendaVersion, mailing: Mailing, after: int = 0, *, is_trial: bool = False
 ) -> dict[str, Any]:
     """What the list of those it reaches is made from. On `is_trial`, nobody can go on in it: nothing of it is kept."""
-    this = mailings_of(office)
+    this = office.mailings()
     members, more = this.audience(version, mailing, after)
     reach = this.reach(version, mailing)
     return {
@@ -317,7 +313,7 @@ def hours_of(version: AgendaVersion, mailing: Mailing, now: datetime, *, is_in_f
 def _lint(
     office: Office, version: AgendaVersion, mailing: Mailing, look: Look, languages: frozenset[str]
 ) -> list[linting.Finding]:
-    this = mailings_of(office)
+    this = office.mailings()
     try:
         reader, texts = this.reader(look.to), this.texts()
         letter = this.letter(version, mailing, reader, texts, language=look.language)
@@ -357,12 +353,12 @@ def _add_approving(router: APIRouter, office: Office) -> None:
     @router.post("/mailings/{key}/test")
     def test(key: Key, address: Short = "", language: Short = "") -> Response:
         by = door.must(office, Role.ORGANISER, "send a test")
-        shown, this = found(office, key), mailings_of(office, by.name)
+        shown, this = found(office, key), office.mailings(by.name)
         if office.post is None:
             raise HTTPException(404)
         try:
             outcome, through = this.send_test(
-                address, office.post, version=shown.version, mailing=shown.mailing, language=language
+                shown.version, shown.mailing, address, office.post, language=language
             )
         except ConvenorError as error:
             return refused(key, 422, str(error))

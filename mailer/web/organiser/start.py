@@ -8,8 +8,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData, UploadFile
 
 from mailer import starting
-from mailer.agenda.model import Event
+from mailer.agenda.model import AgendaVersion, Event
 from mailer.errors import BadInput, ConvenorError, Problem
+from mailer.mailings import first_mailing
 from mailer.outbox import agendas, audit, people
 from mailer.outbox.letter import Happening
 from mailer.outbox.roles import Role
@@ -36,9 +37,9 @@ def routes(office: Office) -> APIRouter:
     @router.get("/start")
     def start() -> HTMLResponse:
         door.must(office, Role.ADMINISTRATOR, "begin an event")
-        event = _published(office)
-        if event and not event.example:
-            return _checklist(office, setup, event)
+        version = _published(office)
+        if version and not version.event.example:
+            return _checklist(office, setup, version.event)
         if setup.path.exists():
             return framed(office, "organiser/start_opening.html", path=setup.shown, relay=setup.relay)
         return _forms(office, setup)
@@ -65,11 +66,14 @@ def routes(office: Office) -> APIRouter:
     @router.post("/start/test")
     def test(address: Annotated[str, Form(max_length=LONGEST)] = "") -> Response:
         by = door.must(office, Role.ORGANISER, "send a test letter")
-        event = _published(office)
-        if event is None or office.post is None:
+        version = _published(office)
+        if version is None or office.post is None:
             raise HTTPException(404)
+        event = version.event
         try:
-            outcome, through = office.mailings(by.name).send_test(address, office.post)
+            outcome, through = office.mailings(by.name).send_test(
+                version, first_mailing(version), address, office.post
+            )
         except ConvenorError as error:
             return _checklist(office, setup, event, status=422, problem=str(error), address=address)
         accepted, said = outcome.happening is Happening.ACCEPTED, f"{through}: {outcome.reply}"
@@ -79,10 +83,9 @@ def routes(office: Office) -> APIRouter:
     return router
 
 
-def _published(office: Office) -> Event | None:
+def _published(office: Office) -> AgendaVersion | None:
     with office.database.reading() as transaction:
-        version = agendas.latest(transaction, office.event)
-    return version.event if version else None
+        return agendas.latest(transaction, office.event)
 
 
 async def _form(request: Request) -> FormData:
