@@ -312,6 +312,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
     "mailer.errand": (
         "mailer.accounts",
         "mailer.calendars",
+        "mailer.approving",
         "mailer.mending",
         "mailer.agenda",
         "mailer.recipients",
