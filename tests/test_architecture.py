@@ -179,6 +179,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.delivery.profiles",
         "mailer.dossier",
         "mailer.publishing",
+        "mailer.releasing",
         "mailer.service",
         "mailer.errors",
     ),
