@@ -129,7 +129,7 @@ def _add_looking(router: APIRouter, office: Office) -> None:
     def whom(
         key: Key,
         audience_text: Annotated[str, Query(alias="audience", max_length=2_000)] = "",
-        after: int = 0,
+        after: Annotated[int, Query(ge=0, le=2**62)] = 0,
     ) -> HTMLResponse:
         """The count and the list for an audience as it stands in the form, kept or not."""
         door.must(office, Role.VIEWER, "see an audience")
@@ -243,13 +243,15 @@ def _page(
     refusal: str = "",
     overtaken: str = "",
 ) -> HTMLResponse:
-    this, now, event = _mailings(office), office.clock(), version.event
-    texts = this.texts()
+    this, now = _mailings(office), office.clock()
+    # first of all: whatever is read later is no older, so that nobody approves what they were not shown
+    sight = _releasing(office).sight(mailing.key, now)
+    version, mailing = _found(office, mailing.key)
+    event, texts = version.event, this.texts()
     people = _people(office, mailing, look.after)
     reach = people["reach"]
     look = look if look.to or not reach.first else _as(look, reach.first)
     is_own = mailing.kind in OF_ITSELF
-    sight = _releasing(office).sight(mailing.key, now)
     return framed(
         office,
         "organiser/mailings/one.html",
@@ -442,7 +444,7 @@ def _add_approving(router: APIRouter, office: Office) -> None:
 
     @router.post("/mailings/{key}/approve")
     def approve(key: Key, seen: Short = "") -> Response:
-        by = door.must(office, Role.APPROVER, "approve a mailing")
+        by = door.must_be_a_person(office, Role.APPROVER, "approve a mailing")
         try:
             _releasing(office).approve(key, by.name, office.clock(), seen=seen)
         except ConvenorError as error:
