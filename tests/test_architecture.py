@@ -312,8 +312,8 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
     ),
     "mailer.errand": (
         "mailer.accounts",
-        "mailer.calendars",
         "mailer.approving",
+        "mailer.calendars",
         "mailer.mending",
         "mailer.agenda",
         "mailer.recipients",

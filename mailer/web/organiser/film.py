@@ -1,6 +1,6 @@
 """`/rehearsal`: the film of the event's whole life, and the inbox and the calendar of one person as they fill."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ from mailer.rehearsal import Heard
 from mailer.releasing import wording_in_force
 from mailer.web.office import Office
 from mailer.web.organiser import axis as axes
-from mailer.web.organiser import door, entry
+from mailer.web.organiser import caught, door, entry
 from mailer.web.organiser.entry import CardOfEntry
 from mailer.web.organiser.frame import framed
 

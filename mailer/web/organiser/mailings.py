@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from mailer import linting
+from mailer.accounts import Visitor
 from mailer.agenda import rewriting
 from mailer.agenda.model import OF_ITSELF, AgendaVersion, CalendarPart, Mailing, MailingKind
 from mailer.composition import wording
@@ -158,14 +159,14 @@ def _add_looking(router: APIRouter, office: Office) -> None:
         part: Part = "html",
     ) -> HTMLResponse:
         """The letter one person would get, for the frame on the mailing's page and nowhere else."""
-        door.must(office, Role.VIEWER, "see a letter")
+        by = door.must(office, Role.VIEWER, "see a letter")
         _, mailing = _found(office, key)
         this = _mailings(office)
         try:
             letter = this.letter(mailing, this.reader(to), this.texts(), language=language)
         except ConvenorError as error:
             return _refused([str(error)])
-        return _framed_letter(letter, light, part)
+        return _framed_letter(by, letter, light, part)
 
     @router.post("/mailings/{key}/letter.html")
     def tried(
@@ -180,7 +181,7 @@ def _add_looking(router: APIRouter, office: Office) -> None:
         html: Text = "",
     ) -> HTMLResponse:
         """The same, in words that are not kept: those in the form."""
-        door.must(office, Role.ORGANISER, "try a wording")
+        by = door.must(office, Role.ORGANISER, "try a wording")
         _, mailing = _found(office, key)
         this = _mailings(office)
         written = {"subject.txt": subject, "txt": text, "html": html}
@@ -193,22 +194,20 @@ def _add_looking(router: APIRouter, office: Office) -> None:
             letter = this.letter(mailing, this.reader(to), texts, language=language)
         except ConvenorError as error:
             return _refused([str(error)])
-        return _framed_letter(letter, light, part)
+        return _framed_letter(by, letter, light, part)
 
 
-def _framed_letter(letter: Composed, light: str, part: str) -> HTMLResponse:
+def _framed_letter(by: Visitor, letter: Composed, light: str, part: str) -> HTMLResponse:
     if part == "text":
-        return framed_text(letter)
-    source = caught.for_the_frame(letter.html)
+        return framed_text(letter, caught.text_as_seen_by(by, letter.text))
+    source = caught.for_the_frame(caught.text_as_seen_by(by, letter.html))
     if light:
         source = _DARK.sub("@media all" if light == "dark" else "@media not all", source)
     return HTMLResponse(source, headers=_FRAME)
 
 
-def framed_text(letter: Composed) -> HTMLResponse:
-    return _bare(
-        "organiser/mailings/text.html", subject=letter.subject, text=letter.text, language=letter.language
-    )
+def framed_text(letter: Composed, text: str) -> HTMLResponse:
+    return _bare("organiser/mailings/text.html", subject=letter.subject, text=text, language=letter.language)
 
 
 def _refused(found: list[str]) -> HTMLResponse:

@@ -85,12 +85,13 @@ def routes(office: Office) -> APIRouter:
     @router.get("/agenda/publish/letter.html")
     def letter() -> HTMLResponse:
         """The sample's HTML part, for the frame on the page and nowhere else."""
-        door.must(office, Role.VIEWER, "see what publishing would do")
+        by = door.must(office, Role.VIEWER, "see what publishing would do")
         sample = outcome().sample
         if sample is None:
             raise HTTPException(404)
         headers = {"Content-Security-Policy": LETTER_POLICY, "X-Frame-Options": "SAMEORIGIN"}
-        return HTMLResponse(caught.for_the_frame(sample.html), headers=headers)
+        source = caught.text_as_seen_by(by, sample.html)
+        return HTMLResponse(caught.for_the_frame(source), headers=headers)
 
     return router
 
