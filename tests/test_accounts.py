@@ -1,22 +1,39 @@
 """Who may use the pages: what lets somebody in, and what keeps them out."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Event as Signal
 from threading import Lock, Thread
+from typing import Literal
 
 import pyotp
 import pytest
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import VerificationError
+from argon2.profiles import RFC_9106_LOW_MEMORY
 from sqlalchemy import select, update
 
 from mailer import accounts as module
-from mailer.accounts import FREE_TRIES, SIGNED_IN_FOR, WELCOME_FOR, Accounts, NotLetIn, Visitor
+from mailer.accounts import (
+    FREE_TRIES,
+    SIGNED_IN_FOR,
+    WELCOME_FOR,
+    Accounts,
+    NotLetIn,
+    Passwords,
+    Visitor,
+    strong,
+)
 from mailer.errors import ConvenorError
 from mailer.outbox import audit
 from mailer.outbox.accounts import Account
 from mailer.outbox.database import Database
 from mailer.outbox.roles import Role
 from mailer.outbox.schema import account, api_token, sign_in
+from mailer.web.office import Office
 from tests.conference import PUBLISHED_AT
+from tests.passwords import QUICK
 
 NOW = PUBLISHED_AT
 PASSWORD = "correct horse battery"
@@ -24,7 +41,7 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture
 def accounts(database: Database) -> Accounts:
-    return Accounts(database=database)
+    return Accounts(database=database, passwords=QUICK)
 
 
 def _join(
@@ -135,19 +152,26 @@ def test_whatever_is_wrong_the_answer_is_the_same(accounts: Accounts, name: str,
         accounts.sign_in(name, password, "", NOW)
 
 
-def test_an_unknown_name_costs_as_much_as_a_known_one(
-    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_password_costs_whoever_guesses_it_what_the_standard_asks_for(database: Database) -> None:
+    kept = strong().kept(PASSWORD)
+
+    assert extract_parameters(kept) == extract_parameters(strong().nobodys) == RFC_9106_LOW_MEMORY
+    assert strong().is_right(kept, PASSWORD)
+    assert not strong().is_right(kept, PASSWORD.upper())
+    assert Accounts(database=database).passwords is strong()
+    assert Office.__dataclass_fields__["passwords"].default_factory is strong
+
+
+def test_an_unknown_name_costs_as_much_as_a_known_one(accounts: Accounts) -> None:
     _join(accounts)
     asked: list[str] = []
-    hasher = module._hasher
 
-    class Counting:
-        def verify(self, hashed: str, password: str) -> bool:
-            asked.append(hashed)
-            return hasher.verify(hashed, password)
+    class Counting(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - argon2's name
+            asked.append(str(hash))
+            return super().verify(hash, password)
 
-    monkeypatch.setattr(module, "_hasher", Counting())
+    accounts = replace(accounts, passwords=Passwords(Counting(time_cost=1, memory_cost=8, parallelism=1)))
     for name in ("nobody", "maria huber"):
         with pytest.raises(NotLetIn):
             accounts.sign_in(name, "wrong", "", NOW)
@@ -357,37 +381,43 @@ def test_a_wrong_password_for_ones_own_account_stands_in_the_audit(accounts: Acc
     assert _deeds(accounts)[-2:] == [("maria huber", "gave a wrong password", "for their own account")] * 2
 
 
-def test_nobody_else_waits_while_a_password_is_tried(
-    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class _Meanwhile(Passwords):
+    """Knows every password, and something happens while it looks."""
+
+    def __init__(self, happens: Callable[[], None]) -> None:
+        super().__init__(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        self._happens = happens
+
+    def is_right(self, kept: str, password: str) -> bool:
+        self._happens()
+        return True
+
+
+def test_nobody_else_waits_while_a_password_is_tried(accounts: Accounts) -> None:
     """It takes a tenth of a second, in which letters leave."""
     mine, session = _join(accounts)
 
-    def tried(hashed: str, password: str) -> bool:
+    def write() -> None:
         with accounts.database.writing() as transaction:
             audit.note(transaction, NOW, "Convenor", "wrote meanwhile")
-        return True
 
-    monkeypatch.setattr(module, "_is_password", tried)
+    accounts = replace(accounts, passwords=_Meanwhile(write))
     accounts.change_password(mine, PASSWORD, "another long password", NOW, session)
     accounts.end_codes(mine, PASSWORD, NOW)
 
     assert [deed[1] for deed in _deeds(accounts)].count("wrote meanwhile") == 2
 
 
-def test_a_password_that_changed_while_it_was_tried_is_wrong(
-    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_password_that_changed_while_it_was_tried_is_wrong(accounts: Accounts) -> None:
     mine, session = _join(accounts)
 
-    def tried(hashed: str, password: str) -> bool:
-        monkeypatch.undo()
+    def change() -> None:
         accounts.set_password("maria huber", "set by somebody else", NOW, "convenor")
-        return True
 
-    monkeypatch.setattr(module, "_is_password", tried)
     with pytest.raises(NotLetIn):
-        accounts.change_password(mine, PASSWORD, "another long password", NOW, session)
+        replace(accounts, passwords=_Meanwhile(change)).change_password(
+            mine, PASSWORD, "another long password", NOW, session
+        )
     assert accounts.sign_in("maria huber", "set by somebody else", "", NOW)
 
 
@@ -473,23 +503,21 @@ def test_a_password_is_not_the_name(accounts: Accounts) -> None:
         accounts.join(token, "maria theresia", "Maria Theresia", NOW)
 
 
-def test_never_so_many_passwords_are_tried_at_once_that_memory_runs_out(
-    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_never_so_many_passwords_are_tried_at_once_that_memory_runs_out(accounts: Accounts) -> None:
     _join(accounts)
     here, most, lock = [0], [0], Lock()
 
-    class Slow:
-        def verify(self, hashed: str, password: str) -> bool:
+    class Slow(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - argon2's name
             with lock:
                 here[0] += 1
                 most[0] = max(most[0], here[0])
             Signal().wait(0.02)
             with lock:
                 here[0] -= 1
-            return False
+            raise VerificationError
 
-    monkeypatch.setattr(module, "_hasher", Slow())
+    accounts = replace(accounts, passwords=Passwords(Slow(time_cost=1, memory_cost=8, parallelism=1)))
     threads = [Thread(target=_fail, args=(accounts, 1, NOW)) for _ in range(6)]
     for each in threads:
         each.start()

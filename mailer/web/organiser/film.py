@@ -19,9 +19,10 @@ from mailer.rehearsal import Heard
 from mailer.releasing import wording_in_force
 from mailer.web.office import Office
 from mailer.web.organiser import axis as axes
-from mailer.web.organiser import caught, door, entry
+from mailer.web.organiser import door, entry
 from mailer.web.organiser.entry import CardOfEntry
 from mailer.web.organiser.frame import framed
+from mailer.web.organiser.letter import text_as_seen_by
 
 MOST_NAMED = 60
 """Readers of one scene that are named; the others are counted."""
@@ -150,7 +151,7 @@ def _desk(
 
     lived = projector.life((office.event, version.number, texts.digest, member.id, member.recipient), live)
     had = [
-        replace(letter, text=caught.text_as_seen_by(door.visitor(), letter.text))
+        replace(letter, text=text_as_seen_by(door.visitor(), letter.text))
         for letter in lived
         if letter.due_at <= now
     ]

@@ -13,10 +13,10 @@ from mailer.drafting import NotToBePublished, Outcome, Overtaken
 from mailer.outbox.schema import Role
 from mailer.planning.entries import Effect
 from mailer.web.office import Office
-from mailer.web.organiser import caught, door
+from mailer.web.organiser import door
 from mailer.web.organiser.agenda import Posted, changes_of, drafting_of, looked
 from mailer.web.organiser.frame import framed
-from mailer.web.organiser.tray import LETTER_POLICY
+from mailer.web.organiser.letter import in_a_frame
 
 AT_ONCE = 100
 """Addresses on one page."""
@@ -89,9 +89,7 @@ def routes(office: Office) -> APIRouter:
         sample = outcome().sample
         if sample is None:
             raise HTTPException(404)
-        headers = {"Content-Security-Policy": LETTER_POLICY, "X-Frame-Options": "SAMEORIGIN"}
-        source = caught.text_as_seen_by(by, sample.html)
-        return HTMLResponse(caught.for_the_frame(source), headers=headers)
+        return in_a_frame(sample.html, by)
 
     return router
 
@@ -117,6 +115,8 @@ def _page(office: Office, found: Outcome, *, status: int = 200, is_overtaken: bo
         changes=changes_of(draft),
         consequences=consequences,
         at_once=at_once,
+        courses=found.courses,
+        now=office.clock(),
         untold=difference.consequences.untold,
         letters=difference.consequences.letters,
         due_at=difference.consequences.due_at,
