@@ -20,6 +20,7 @@ from mailer.outbox.database import Database, Transaction
 from mailer.outbox.drafts import Edit
 from mailer.publishing import Course, Difference, Publishing
 from mailer.recipients.model import Recipient
+from mailer.releasing import wording_in_force
 from mailer.service import Service
 
 
@@ -173,7 +174,9 @@ class Drafting:
             NotToBePublished: what stands against it.
         """
         outcome = self.outcome()
-        if outcome.draft.seen == seen and not outcome.is_sound:
+        if outcome.draft.seen != seen:
+            raise Overtaken(outcome.draft)
+        if not outcome.is_sound:
             raise NotToBePublished([each for each in outcome.problems if not each.warning])
         service = Service(database=self.database, event=self.event, sender=self.sender, texts=self.texts)
         with self.database.writing() as transaction:
@@ -217,7 +220,8 @@ class Drafting:
 
     def _proposal(self, transaction: Transaction, draft: Draft) -> Proposal:
         listed = tuple(self._listed(transaction))
-        return Proposal(event=draft.event, recipients=listed, texts=self.texts)
+        texts = wording_in_force(transaction, self.event, self.texts)
+        return Proposal(event=draft.event, recipients=listed, texts=texts)
 
     def _problems(self, publishing: Publishing, draft: Draft, proposal: Proposal) -> Sequence[Problem]:
         try:

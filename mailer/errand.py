@@ -11,7 +11,7 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from mailer import exporting, mailings, publishing, wallclock
+from mailer import approving, exporting, mailings, publishing, wallclock
 from mailer.accounts import Accounts
 from mailer.agenda import reading as agenda_reading
 from mailer.agenda.model import AgendaVersion, Event, Mailing
@@ -295,7 +295,7 @@ class Errand:
 def by_hand() -> str:
     """Who acts at the command line: the system's name of the person, where it has one."""
     try:
-        return f"{getpass.getuser()} (command line)"
+        return approving.by_hand(getpass.getuser())
     except (OSError, KeyError, ImportError):
         return "the command line"
 
