@@ -356,6 +356,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.errors",
     ),
     "mailer.linting": (
+        "mailer.agenda.attachments",
         "mailer.agenda.model",
         "mailer.composition",
         "mailer.recipients.model",

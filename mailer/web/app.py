@@ -20,6 +20,7 @@ from mailer.web.office import Office
 from mailer.web.organiser import (
     account,
     agenda,
+    attachments,
     film,
     handing_in,
     inbox,
@@ -53,6 +54,7 @@ def create_app(office: Office) -> FastAPI:
         people,
         laying_out,
         mailings,
+        attachments,
         wordings,
         outbox,
         replies,

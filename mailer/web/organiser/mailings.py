@@ -30,7 +30,7 @@ from mailer.releasing import Releasing
 from mailer.standing import standing
 from mailer.web import pages
 from mailer.web.office import Office
-from mailer.web.organiser import door
+from mailer.web.organiser import attachments, door
 from mailer.web.organiser.agenda import looked
 from mailer.web.organiser.frame import framed
 from mailer.web.organiser.letter import IN_A_FRAME, in_a_frame, text_as_seen_by
@@ -255,6 +255,7 @@ def page(
         languages=wording.languages_of(texts, mailing.kind),
         sight=sight,
         findings=_lint(office, version, mailing, look, reach.languages),
+        files=attachments.on(office, mailing.key),
         may_try=office.post is not None,
         can_judge=linting.has_rspamd() and not look.judge,
         **whom,
