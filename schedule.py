@@ -11,7 +11,7 @@ from mailer import terminal, wallclock
 from mailer.agenda.model import MailingKind
 from mailer.clock import SteadyClock
 from mailer.composition.wording import languages_of
-from mailer.errand import Errand
+from mailer.errand import errand_with
 from mailer.errors import ConvenorError
 from mailer.heartbeat import Heartbeat
 from mailer.opening import Notes, is_there, open_event, setup_of
@@ -38,7 +38,8 @@ def main(arguments: list[str]) -> int:
         if not path.exists():
             sender = sender_of(settings, database, "")
             nothing = Office(
-                database=database, event="", sender=sender, tray=None, clock=utc_now, setup=setup_of(path, settings)
+                database=database, event="", sender=sender, tray=None, clock=utc_now,
+                setup=setup_of(path, settings, hands=partial(errand_with, path, settings, database)),
             )  # fmt: skip
             await_event(nothing, listener, lambda: is_there(path, settings, database), stop)
             if stop.is_set():
@@ -48,13 +49,12 @@ def main(arguments: list[str]) -> int:
             opened.publish_if_first(parts.service, utc_now())
             notes = Notes(path, settings, database, opened)
             sender = parts.service.sender
-            errand = partial(Errand, file=path, settings=settings, database=database, sender=sender)
             office = Office(
                 database=database, event=opened.event, sender=sender, tray=parts.tray,
                 clock=utc_now, notes=lambda: notes(utc_now()), profile=parts.relay.profile,
                 languages=languages_of(opened.texts, MailingKind.INVITATION),
                 is_demo=opened.is_example and parts.tray is not None, texts=opened.texts,
-                setup=setup_of(path, settings, lambda address: errand(now=utc_now()).send_test(address)),
+                setup=setup_of(path, settings, lambda a: errand_with(path, settings, database).send_test(a)),
                 post=partial(send_by_hand, settings),
             )  # fmt: skip
             heartbeat = Heartbeat(parts, clock)

@@ -173,7 +173,7 @@ class Accounts:
             NotLetIn: the link makes no account any more.
             ConvenorError: the name is taken or none, or the password too short; all of it in one text of lines.
         """
-        key = _key(name)
+        key, called = _key(name), " ".join(name.split())
         _refuse(key, password)
         hashed = _hashed(password)
         with self.database.writing() as transaction:
@@ -184,12 +184,12 @@ class Accounts:
                 or not rows.use_welcome(transaction, digest(token), now)
             ):
                 raise NotLetIn("this link has been used, or is too old")
-            account = rows.add(transaction, key, found[0], hashed, now)
+            account = rows.add(transaction, key, found[0], hashed, now, called=called)
             if account is None:
-                raise ConvenorError(f"there is an account named {key} already")
+                raise ConvenorError(f"there is an account named {called} already")
             session = secrets.token_urlsafe(32)
             rows.begin(transaction, digest(session), account.id, now)
-            audit.note(transaction, now, key, "joined", f"as {found[0]}")
+            audit.note(transaction, now, called, "joined", f"as {found[0]}")
         return session
 
     # ── one's own account ────────────────────────────────────────────────────────────────────────────────────
@@ -201,7 +201,7 @@ class Accounts:
             NotLetIn: the old password is wrong.
             ConvenorError: the new one is too short.
         """
-        _refuse(account.name, new)
+        _refuse(_key(account.name), new)
         hashed = _hashed(new)
         with self.database.writing() as transaction:
             self._prove(transaction, account, old)
@@ -251,7 +251,7 @@ class Accounts:
 
     @staticmethod
     def _prove(transaction: Transaction, account: Account, password: str) -> None:
-        found = rows.secrets_of(transaction, account.name)
+        found = rows.secrets_of(transaction, _key(account.name))
         if not found or not _is_password(found.password, password):
             raise NotLetIn("the password is wrong")
 
@@ -315,6 +315,7 @@ def address_of_secret(secret: str, name: str) -> str:
 
 
 def _key(name: str) -> str:
+    """By what an account is known, however its name is written."""
     return " ".join(name.casefold().split())
 
 

@@ -4,12 +4,13 @@ What an edit makes of an agenda is `agenda.editing`'s; what publishing would do 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from mailer.agenda import editing
-from mailer.agenda.changes import Change, differences, in_words
-from mailer.agenda.model import AgendaVersion, Event
+from mailer.agenda.changes import Change, differences, in_words, on_the_clock_of
+from mailer.agenda.model import OF_ITSELF, AgendaVersion, Event
+from mailer.composition import wording
 from mailer.composition.composing import Composed, Sender
 from mailer.composition.wording import Wording
 from mailer.delivery.profiles import Profile
@@ -18,8 +19,10 @@ from mailer.errors import BadInput, ConvenorError, Problem
 from mailer.outbox import agendas, audit, drafts, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.drafts import Edit
+from mailer.planned import Planned
 from mailer.publishing import Difference, Publishing
 from mailer.recipients.model import Recipient
+from mailer.releasing import wording_in_force
 from mailer.service import Service
 
 
@@ -49,6 +52,22 @@ class Draft:
     def changes(self) -> list[Change]:
         return differences(self.version.event, self.event)
 
+    @property
+    def calls_off(self) -> bool:
+        """Whether publishing it would call the whole conference off."""
+        return self.event.cancelled and not self.version.event.cancelled
+
+    @property
+    def reinstates(self) -> bool:
+        """Whether by publishing it the conference would take place after all."""
+        return self.version.event.cancelled and not self.event.cancelled
+
+    @property
+    def clock_moves_by(self) -> timedelta:
+        """By how much later every session takes place for its hour being told in another time zone."""
+        was = self.version.event
+        return on_the_clock_of(was, self.event.timezone).starts_at - was.starts_at
+
     def is_known(self, key: str) -> bool:
         """Whether a session was ever published: then it is cancelled and not taken out."""
         return key in self.version.sequences
@@ -68,12 +87,15 @@ class NotToBePublished(BadInput):
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What publishing the draft would do, and what stands against it."""
+    """What publishing the draft would do, and what stands against it. `unsent` is what is still to come by the version
+    in force and would not leave any more, where the conference is called off.
+    """
 
     draft: Draft
     difference: Difference
     sample: Composed | None
     problems: tuple[Problem, ...]
+    unsent: tuple[Planned, ...] = ()
 
     @property
     def is_sound(self) -> bool:
@@ -147,11 +169,17 @@ class Drafting:
                 audit.note(transaction, self.now, self.by, "gave up edits", what, event=self.event)
             return self._draft(transaction)
 
-    def outcome(self) -> Outcome:
-        """What publishing the draft now would do. Raises ConvenorError while nothing is published."""
+    def outcome(self, change: Callable[[Event], Event] = lambda event: event) -> Outcome:
+        """What publishing the draft now would do, with `change` made to it; nothing is kept of that.
+
+        Raises:
+            ConvenorError: nothing is published yet.
+        """
         with self.database.reading() as transaction:
             draft = self._draft(transaction)
+            draft = replace(draft, event=change(draft.event))
             proposal = self._proposal(transaction, draft)
+            problems = self._unwritten(transaction, draft)
         publishing = Publishing(
             database=self.database, sender=self.sender, profile=self.profile, now=self.now
         )
@@ -160,7 +188,11 @@ class Drafting:
             draft=draft,
             difference=difference,
             sample=publishing.sample(proposal, draft.version, difference),
-            problems=tuple(_named(each, draft.event) for each in self._problems(publishing, draft, proposal)),
+            problems=tuple(
+                _named(each, draft.event)
+                for each in (*problems, *self._problems(publishing, draft, proposal))
+            ),
+            unsent=self._unsent(publishing, draft, proposal) if draft.calls_off else (),
         )
 
     def publish(self, seen: str) -> AgendaVersion:
@@ -216,6 +248,22 @@ class Drafting:
     def _proposal(self, transaction: Transaction, draft: Draft) -> Proposal:
         listed = tuple(self._listed(transaction))
         return Proposal(event=draft.event, recipients=listed, texts=self.texts)
+
+    def _unwritten(self, transaction: Transaction, draft: Draft) -> list[Problem]:
+        """Kinds of letters that are not written in the language that the event is to be in."""
+        if draft.event.language == draft.version.event.language:
+            return []
+        texts = wording_in_force(transaction, self.event, self.texts)
+        kinds = dict.fromkeys((*(each.kind for each in draft.event.mailings), *OF_ITSELF))
+        return [
+            replace(each, field=f"letters of kind {each.file.rstrip('/')}")
+            for each in wording.unwritten(texts, kinds, draft.event.language)
+        ]
+
+    def _unsent(self, publishing: Publishing, draft: Draft, proposal: Proposal) -> tuple[Planned, ...]:
+        in_force = Proposal(event=draft.version.event, recipients=proposal.recipients, texts=proposal.texts)
+        rows = publishing.planned(in_force, draft.version)
+        return tuple(each for each in rows if each.letters and each.due_at > self.now)
 
     def _problems(self, publishing: Publishing, draft: Draft, proposal: Proposal) -> Sequence[Problem]:
         try:

@@ -26,7 +26,7 @@ from mailer.parts import TEMPLATES
 from mailer.recipients.model import Recipient
 from mailer.service import Service
 from mailer.settings import EXAMPLE, ROOT, Settings
-from mailer.starting import Setup
+from mailer.starting import Hands, Setup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,13 +199,18 @@ class Notes:
 
 
 def setup_of(
-    path: Path, settings: Settings, send_test: Callable[[str], tuple[Outcome, str]] | None = None
+    path: Path,
+    settings: Settings,
+    send_test: Callable[[str], tuple[Outcome, str]] | None = None,
+    hands: Callable[[], Hands] | None = None,
 ) -> Setup:
-    """For beginning an event at this path; beside the example, at agenda/mine.toml."""
+    """For beginning an event at this path; beside the example, at agenda/mine.toml. `hands` publish it, where that is
+    not done unseen.
+    """
     own = path if path.resolve() != EXAMPLE else EXAMPLE.parent / "mine.toml"
     return Setup(
         path=own, shown=shown(own), example=EXAMPLE, templates=TEMPLATES, sender=settings.sender, relay=settings.relay,
-        return_path=settings.return_path, dkim=settings.dkim, send_test=send_test,
+        return_path=settings.return_path, dkim=settings.dkim, send_test=send_test, hands=hands,
         is_reachable=urlsplit(settings.base_url).hostname not in {"127.0.0.1", "localhost", "::1"},
     )  # fmt: skip
 

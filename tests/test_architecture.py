@@ -178,7 +178,9 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.outbox",
         "mailer.delivery.profiles",
         "mailer.dossier",
+        "mailer.planned",
         "mailer.publishing",
+        "mailer.releasing",
         "mailer.service",
         "mailer.errors",
     ),
@@ -215,6 +217,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.standing",
     ),
     "mailer.holding": ("mailer.outbox", "mailer.errors"),
+    "mailer.resending": ("mailer.outbox", "mailer.errors"),
     "mailer.attention": ("mailer.outbox",),
     "mailer.answer_sheet": (
         "mailer.agenda",
@@ -300,6 +303,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.delivery.outcome",
         "mailer.delivery.relay",
         "mailer.dossier",
+        "mailer.publishing",
         "mailer.errors",
     ),
     "mailer.film": (
@@ -382,6 +386,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.linting",
         "mailer.mailings",
         "mailer.releasing",
+        "mailer.resending",
         "mailer.agenda",
         "mailer.delegations",
         "mailer.importing",

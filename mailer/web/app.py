@@ -20,6 +20,7 @@ from mailer.web.office import Office
 from mailer.web.organiser import (
     account,
     agenda,
+    calling_off,
     film,
     handing_in,
     inbox,
@@ -46,6 +47,7 @@ def create_app(office: Office) -> FastAPI:
         start,
         timetable,
         agenda,
+        calling_off,
         publishing,
         versions,
         handing_in,

@@ -21,7 +21,7 @@ MAX_BODY_BYTES = 64 * 1024
 MAX_LIST_BYTES = 8 * 2**20 + MAX_BODY_BYTES
 """A list of people that is handed in, and the form around it."""
 
-TAKES_A_LIST = "/people/import"
+TAKE_A_LIST = frozenset({"/people/import", "/start/form", "/start/file"})
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 PUBLIC = ("/r/", "/u/", "/f/", "/e/", "/static/", "/favicon", "/health")
@@ -123,7 +123,8 @@ def _as_get(scope: Scope) -> Scope:
 
 def _most_bytes(scope: Scope) -> int:
     """How much may be carried in."""
-    return MAX_LIST_BYTES if (scope["method"], scope["path"]) == ("POST", TAKES_A_LIST) else MAX_BODY_BYTES
+    takes_a_list = scope["method"] == "POST" and scope["path"] in TAKE_A_LIST
+    return MAX_LIST_BYTES if takes_a_list else MAX_BODY_BYTES
 
 
 async def _read(receive: Receive, most: int) -> bytes | None:

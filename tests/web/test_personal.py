@@ -568,8 +568,22 @@ def test_what_is_called_off_says_so_and_takes_no_answer(desk: Desk) -> None:
     assert "This conference will not take place." in page
     assert 'name="answer"' not in page
     assert 'name="session"' not in page
+    assert "Add to calendar" not in page
+    assert ".ics" not in page
     assert browser.post(f"{path}/answer", data={"answer": "accepted"}).status_code == 409
     assert browser.post(f"{path}/sessions", data={"session": "session-1"}).status_code == 409
     assert answers(desk) == []
     feed = browser.get(f"/f/{desk.token(Purpose.FEED)}.ics").text
     assert feed.count("STATUS:CANCELLED") == feed.count("BEGIN:VEVENT") > 0
+
+
+def test_an_end_that_is_assumed_is_told_as_in_letters(desk: Desk) -> None:
+    def told() -> str:
+        page = desk.browser().get(f"/r/{desk.token()}").text
+        return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+    assert "08:45 – about 17:00" in told()
+    last = EVENT.sessions[-1].model_copy(update={"end_assumed": False})
+    desk.clock.move(minutes=1)
+    desk.publish(EVENT.model_copy(update={"sessions": (*EVENT.sessions[:-1], last)}))
+    assert "08:45–17:00" in told()
