@@ -19,8 +19,7 @@ from mailer.errors import BadInput, ConvenorError, Problem
 from mailer.outbox import agendas, audit, drafts, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.drafts import Edit
-from mailer.planned import Planned
-from mailer.publishing import Difference, Publishing
+from mailer.publishing import Course, Difference, Publishing
 from mailer.recipients.model import Recipient
 from mailer.releasing import wording_in_force
 from mailer.service import Service
@@ -87,15 +86,13 @@ class NotToBePublished(BadInput):
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What publishing the draft would do, and what stands against it. `unsent` is what is still to come by the version
-    in force and would not leave any more, where the conference is called off.
-    """
+    """What publishing the draft would do, and what stands against it."""
 
     draft: Draft
     difference: Difference
+    courses: tuple[Course, ...]
     sample: Composed | None
     problems: tuple[Problem, ...]
-    unsent: tuple[Planned, ...] = ()
 
     @property
     def is_sound(self) -> bool:
@@ -187,12 +184,12 @@ class Drafting:
         return Outcome(
             draft=draft,
             difference=difference,
+            courses=tuple(publishing.courses(proposal, draft.version)),
             sample=publishing.sample(proposal, draft.version, difference),
             problems=tuple(
                 _named(each, draft.event)
                 for each in (*problems, *self._problems(publishing, draft, proposal))
             ),
-            unsent=self._unsent(publishing, draft, proposal) if draft.calls_off else (),
         )
 
     def publish(self, seen: str) -> AgendaVersion:
@@ -259,11 +256,6 @@ class Drafting:
             replace(each, field=f"letters of kind {each.file.rstrip('/')}")
             for each in wording.unwritten(texts, kinds, draft.event.language)
         ]
-
-    def _unsent(self, publishing: Publishing, draft: Draft, proposal: Proposal) -> tuple[Planned, ...]:
-        in_force = Proposal(event=draft.version.event, recipients=proposal.recipients, texts=proposal.texts)
-        rows = publishing.planned(in_force, draft.version)
-        return tuple(each for each in rows if each.letters and each.due_at > self.now)
 
     def _problems(self, publishing: Publishing, draft: Draft, proposal: Proposal) -> Sequence[Problem]:
         try:

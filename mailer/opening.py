@@ -15,7 +15,6 @@ from mailer import dossier
 from mailer.agenda.model import AgendaVersion
 from mailer.composition import wording
 from mailer.composition.wording import Wording
-from mailer.delivery.outcome import Outcome
 from mailer.delivery.tray import IN_THE_TRAY
 from mailer.dossier import Dossier
 from mailer.errors import BadInput, ConvenorError, Problem
@@ -198,19 +197,14 @@ class Notes:
         return (*written, latest.number if latest else 0, changed_at)
 
 
-def setup_of(
-    path: Path,
-    settings: Settings,
-    send_test: Callable[[str], tuple[Outcome, str]] | None = None,
-    hands: Callable[[], Hands] | None = None,
-) -> Setup:
+def setup_of(path: Path, settings: Settings, hands: Callable[[], Hands] | None = None) -> Setup:
     """For beginning an event at this path; beside the example, at agenda/mine.toml. `hands` publish it, where that is
     not done unseen.
     """
     own = path if path.resolve() != EXAMPLE else EXAMPLE.parent / "mine.toml"
     return Setup(
         path=own, shown=shown(own), example=EXAMPLE, templates=TEMPLATES, sender=settings.sender, relay=settings.relay,
-        return_path=settings.return_path, dkim=settings.dkim, send_test=send_test, hands=hands,
+        return_path=settings.return_path, dkim=settings.dkim, hands=hands,
         is_reachable=urlsplit(settings.base_url).hostname not in {"127.0.0.1", "localhost", "::1"},
     )  # fmt: skip
 

@@ -18,7 +18,6 @@ from typing import Protocol
 from mailer import dossier
 from mailer.agenda.model import AgendaVersion, Organiser
 from mailer.composition.dkim import DkimKey, dns_record
-from mailer.delivery.outcome import Outcome
 from mailer.delivery.relay import Relay
 from mailer.dossier import Dossier
 from mailer.errors import BadInput, ConvenorError, Problem
@@ -53,7 +52,6 @@ class Hands(Protocol):
 class Setup:
     """Where a new event's file will be, `shown` as a person would type it, and what the settings say of sending.
 
-    `send_test` sends a letter to an address and gives the outcome, and through what; None while there is no event.
     `hands` publish an event for the first time; None where that is done by itself.
     """
 
@@ -66,7 +64,6 @@ class Setup:
     return_path: str = ""
     dkim: tuple[DkimKey, ...] = ()
     is_reachable: bool = False
-    send_test: Callable[[str], tuple[Outcome, str]] | None = None
     hands: Callable[[], Hands] | None = None
 
 

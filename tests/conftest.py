@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mailer import outlook, releasing, standing, wallclock
-from tests.databases import database, database_url, postgresql_database, postgresql_server, sqlite_template
+from tests.databases import database, database_url, postgresql_database, postgresql_server
 
-__all__ = ["database", "database_url", "postgresql_database", "postgresql_server", "sqlite_template"]
+__all__ = ["database", "database_url", "postgresql_database", "postgresql_server"]
 
 settings.register_profile("convenor", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("convenor")

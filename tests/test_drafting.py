@@ -165,10 +165,10 @@ def test_what_was_called_off_takes_place_after_all(desk: Desk) -> None:
 
 def test_what_would_still_have_come_is_told_when_it_is_called_off(desk: Desk) -> None:
     desk.work()
-    unsent = _drafting(desk).outcome(_called_off).unsent
+    courses = _drafting(desk).outcome(_called_off).courses
 
-    assert {each.mailing for each in unsent} == {each.key for each in CONFERENCE.mailings} - {"invitation"}
-    assert _drafting(desk).outcome(_later).unsent == ()
+    assert {each.mailing for each in courses} == {each.key for each in CONFERENCE.mailings} - {"invitation"}
+    assert not any(each.becomes for each in courses)
 
 
 def test_letters_that_no_language_has_are_told(desk: Desk) -> None:

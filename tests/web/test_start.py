@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.relay import Relay
 from mailer.errand import errand_with
@@ -247,14 +248,15 @@ def test_where_nothing_is_to_be_published_by_hand_nothing_is(new: Desk) -> None:
     assert newcomer.post("/start/publish", data={"seen": "x"}).status_code == 404
 
 
-def _tests(taken: list[str], happening: Happening) -> object:
-    def send(address: str) -> tuple[Outcome, str]:
-        taken.append(address)
-        return Outcome(
-            happening=happening, reply="250 ok" if happening is Happening.ACCEPTED else "550 no"
-        ), str(RELAY)
+def _with_server(desk: Desk, taken: list[str], happening: Happening) -> Desk:
+    """Letters to try are taken there, or refused."""
 
-    return send
+    def post(parcel: Parcel) -> tuple[Outcome, str]:
+        taken.append(parcel.recipient)
+        reply = "250 ok" if happening is Happening.ACCEPTED else "550 no"
+        return Outcome(happening=happening, reply=reply), str(RELAY)
+
+    return replace(desk, office=replace(desk.office, post=post))
 
 
 def test_the_checklist_tells_what_is_left_and_the_test_letter_is_one_of_it(tmp_path: Path) -> None:
@@ -262,7 +264,7 @@ def test_the_checklist_tells_what_is_left_and_the_test_letter_is_one_of_it(tmp_p
         desk.publish()
         taken: list[str] = []
         real = _with_setup(
-            desk, tmp_path, desk.office.event, relay=RELAY, send_test=_tests(taken, Happening.ACCEPTED)
+            _with_server(desk, taken, Happening.ACCEPTED), tmp_path, desk.office.event, relay=RELAY
         )
         organiser = _newcomer(real)
 
@@ -281,7 +283,7 @@ def test_a_test_letter_that_is_refused_is_told_in_the_servers_words(tmp_path: Pa
     with open_desk(tmp_path, is_demo=False) as desk:
         desk.publish()
         real = _with_setup(
-            desk, tmp_path, desk.office.event, relay=RELAY, send_test=_tests([], Happening.REFUSED)
+            _with_server(desk, [], Happening.REFUSED), tmp_path, desk.office.event, relay=RELAY
         )
         answer = _newcomer(real).post("/start/test", data={"address": "me@ministry.example"})
 

@@ -152,8 +152,16 @@ def differing(old: Event, new: Event, changes: list[Any]) -> list[tuple[str, str
         is_whole = each.field in {"", "cancelled"}
         what = kinds.get(each.kind, each.kind.value) if is_whole else NAMED.get(each.field, each.field)
         before, after = ("", "") if is_whole else (each.before, each.after)
+        if each.what == "mailing" and not each.field:
+            before, after = _said_of(old, each.anchor), _said_of(new, each.anchor)
         rows.append((title_of(each.anchor, new, old), what, before, after))
     return rows
+
+
+def _said_of(event: Event, mailing: str) -> str:
+    """Whom a mailing is for and when, in one line; nothing where there is none."""
+    found = next((each for each in event.mailings if each.key == mailing), None)
+    return f"{found.audience}; {found.when}" if found else ""
 
 
 def _doubts(event: Event) -> list[str]:

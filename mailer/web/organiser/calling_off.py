@@ -13,7 +13,7 @@ from mailer.web.office import Office
 from mailer.web.organiser import door
 from mailer.web.organiser.agenda import Fields, Posted, drafting_of, edited, looked
 from mailer.web.organiser.frame import framed
-from mailer.web.organiser.publishing import consequences_of, letter_page
+from mailer.web.organiser.publishing import consequences_of, sample_page
 
 
 def routes(office: Office) -> APIRouter:
@@ -36,7 +36,7 @@ def routes(office: Office) -> APIRouter:
 
     @router.get("/agenda/event/cancel/letter.html")
     def letter() -> HTMLResponse:
-        return letter_page(outcome().sample)
+        return sample_page(outcome().sample)
 
     @router.post("/agenda/event/cancel")
     def call_off(form: Posted) -> Response:
@@ -70,6 +70,7 @@ def _page(
         consequences=consequences_of(found),
         letters=consequences.letters,
         untold=consequences.untold,
+        unsent=[each for each in found.courses if each.was and not each.becomes],
         quiet=f"{minutes} minute{'' if minutes == 1 else 's'}",
         values=values or {},
         problems={each.field: each.message for each in problems if each.field},

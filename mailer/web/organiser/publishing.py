@@ -15,10 +15,10 @@ from mailer.outbox.schema import Role
 from mailer.planning.entries import Effect
 from mailer.web import moments
 from mailer.web.office import Office
-from mailer.web.organiser import caught, door
+from mailer.web.organiser import door
 from mailer.web.organiser.agenda import Posted, changes_of, drafting_of, looked
 from mailer.web.organiser.frame import framed
-from mailer.web.organiser.tray import LETTER_POLICY
+from mailer.web.organiser.letter import in_a_frame
 
 AT_ONCE = 100
 """Addresses on one page."""
@@ -87,7 +87,7 @@ def routes(office: Office) -> APIRouter:
     @router.get("/agenda/publish/letter.html")
     def letter() -> HTMLResponse:
         door.must(office, Role.VIEWER, "see what publishing would do")
-        return letter_page(outcome().sample)
+        return sample_page(outcome().sample)
 
     return router
 
@@ -107,6 +107,8 @@ def _page(office: Office, found: Outcome, *, status: int = 200, is_overtaken: bo
         moves=moments.apart(moves_by) if moves_by else "",
         first_hour=moments.hour(draft.version.event.starts_at, draft.version.event.zone),
         at_once=at_once,
+        courses=found.courses,
+        now=office.clock(),
         untold=difference.consequences.untold,
         letters=difference.consequences.letters,
         due_at=difference.consequences.due_at,
@@ -123,12 +125,11 @@ def consequences_of(found: Outcome) -> list[tuple[str, str, Consequence, list[st
     ]
 
 
-def letter_page(sample: Composed | None) -> HTMLResponse:
+def sample_page(sample: Composed | None) -> HTMLResponse:
     """A sample's HTML part, for the frame on a page and nowhere else. Raises HTTPException (404)."""
     if sample is None:
         raise HTTPException(404)
-    headers = {"Content-Security-Policy": LETTER_POLICY, "X-Frame-Options": "SAMEORIGIN"}
-    return HTMLResponse(caught.for_the_frame(sample.html), headers=headers)
+    return in_a_frame(sample.html)
 
 
 def _title(each: Consequence, *events: Event) -> str:

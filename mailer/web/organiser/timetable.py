@@ -9,7 +9,7 @@ from mailer.attention import attention
 from mailer.outlook import Outlook, outlook
 from mailer.standing import Standing, standing
 from mailer.web.office import Office
-from mailer.web.organiser import counting, picture
+from mailer.web.organiser import counting, picture, shares
 from mailer.web.organiser.frame import framed
 
 
@@ -37,6 +37,7 @@ def _shown(office: Office, template: str) -> HTMLResponse:
         standing=found,
         looks=outlook(office.database, office.profile, found, now) if found else Outlook(),
         counting=counting,
+        shares=shares,
         attention=attention(office.database, office.event, now),
         every=counting.look_again_every(found, now),
         drawings=_drawings(found, now) if found else {},
