@@ -66,14 +66,14 @@ def test_the_first_account_is_made_by_a_link_that_works_once(accounts: Accounts)
 
     accounts.join(token, "  Maria  HUBER ", PASSWORD, NOW)
 
-    assert [(each.name, each.role) for each in accounts.every()] == [("maria huber", Role.ADMINISTRATOR)]
+    assert [(each.name, each.role) for each in accounts.every()] == [("Maria HUBER", Role.ADMINISTRATOR)]
     assert accounts.welcomed(token, NOW) is None
     assert accounts.welcome_if_first(NOW) is None
     with pytest.raises(NotLetIn):
         accounts.join(token, "another", PASSWORD, NOW)
     assert _deeds(accounts) == [
         ("convenor", "invited", "a new administrator"),
-        ("maria huber", "joined", "as administrator"),
+        ("Maria HUBER", "joined", "as administrator"),
     ]
 
 
@@ -124,7 +124,7 @@ def test_a_session_holds_for_a_time_and_until_it_is_ended(accounts: Accounts) ->
     session = accounts.sign_in("Maria Huber", PASSWORD, "", NOW)
 
     assert accounts.visitor(session, NOW) == Visitor(
-        name="maria huber", role=Role.ADMINISTRATOR, account=mine
+        name="Maria Huber", role=Role.ADMINISTRATOR, account=mine
     )
     assert accounts.visitor(session, NOW + SIGNED_IN_FOR) is None
     assert accounts.visitor("invented", NOW) is None
@@ -525,3 +525,20 @@ def test_never_so_many_passwords_are_tried_at_once_that_memory_runs_out(accounts
         each.join()
 
     assert most[0] == 2
+
+
+def test_a_name_is_shown_as_it_was_written_and_known_however_it_is(accounts: Accounts) -> None:
+    mine, _ = _join(accounts, "  Ludwig  van DEN Berg ")
+    assert mine.name == "Ludwig van DEN Berg"
+    assert accounts.visitor(accounts.sign_in("LUDWIG van den berg", PASSWORD, "", NOW), NOW) is not None
+    accounts.change_password(mine, PASSWORD, "another long password", NOW)
+    accounts.set_password("ludwig van den berg", "a third long password", NOW, "Jan")
+    assert {who for who, _, _ in _deeds(accounts)} == {"convenor", "Ludwig van DEN Berg", "Jan"}
+    assert _deeds(accounts)[-1] == ("Jan", "set a password", "Ludwig van DEN Berg")
+
+
+def test_an_account_of_before_is_shown_by_the_name_that_is_kept(accounts: Accounts) -> None:
+    _join(accounts)
+    with accounts.database.writing() as transaction:
+        transaction.execute(update(account).values(called=""))
+    assert [each.name for each in accounts.every()] == ["maria huber"]

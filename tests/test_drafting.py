@@ -1,6 +1,6 @@
 """The agenda as organisers change it: kept, taken back, told of when somebody was first, published."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -112,6 +112,82 @@ def test_the_letters_foretold_are_those_that_leave(desk: Desk) -> None:
 
     assert found.difference.consequences.letters == desk.tray.count() - before > 0
     assert found.sample is not None
+
+
+def _called_off(event: Event) -> Event:
+    return editing.call_off(event, event.title)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(_called_off, id="called off"),
+        pytest.param(
+            lambda event: editing.change_event(event, {"timezone": "Europe/Lisbon"}), id="another zone"
+        ),
+        pytest.param(lambda event: editing.change_event(event, {"language": "fr"}), id="another language"),
+    ],
+)
+def test_the_letters_of_a_change_of_the_whole_are_those_foretold(
+    desk: Desk, change: Callable[[Event], Event]
+) -> None:
+    desk.work()
+    drafting, before = _drafting(desk), desk.tray.count()
+    foretold = drafting.outcome(change).difference.consequences
+    assert drafting.look().edits == ()  # to look is not to keep
+
+    drafting.edit("1.0", change)
+    drafting.publish("1.1")
+    desk.clock.move(minutes=CONFERENCE.quiet_minutes + 1)
+    desk.work()
+    assert foretold.letters == desk.tray.count() - before == len(RECIPIENTS)
+
+
+def test_what_was_called_off_takes_place_after_all(desk: Desk) -> None:
+    desk.work()
+    off = _drafting(desk).edit("1.0", _called_off)
+    assert (off.calls_off, off.reinstates, [each.what for each in off.edits]) == (
+        True, False, ["the event: cancelled"],
+    )  # fmt: skip
+    _drafting(desk).publish("1.1")
+    desk.clock.move(minutes=CONFERENCE.quiet_minutes + 1)
+    desk.work()
+
+    drafting = _drafting(desk)
+    again = drafting.edit("2.0", editing.hold_after_all)
+    assert (again.calls_off, again.reinstates) == (False, True)
+    foretold, before = drafting.outcome().difference.consequences.letters, desk.tray.count()
+    drafting.publish(again.seen)
+    desk.clock.move(minutes=CONFERENCE.quiet_minutes + 1)
+    desk.work()
+    assert foretold == desk.tray.count() - before == len(RECIPIENTS)
+
+
+def test_what_would_still_have_come_is_told_when_it_is_called_off(desk: Desk) -> None:
+    desk.work()
+    courses = _drafting(desk).outcome(_called_off).courses
+
+    assert {each.mailing for each in courses} == {each.key for each in CONFERENCE.mailings} - {"invitation"}
+    assert not any(each.becomes for each in courses)
+
+
+def test_letters_that_no_language_has_are_told(desk: Desk) -> None:
+    french = _drafting(desk).outcome(lambda event: editing.change_event(event, {"language": "fr"}))
+
+    assert ("letters of kind agenda", "is not written in this language; it will go out in en") in [
+        (each.field, each.message) for each in french.problems
+    ]
+    assert french.is_sound
+    assert _drafting(desk).outcome().problems == ()
+
+
+def test_by_how_much_another_clock_moves_it_is_told(desk: Desk) -> None:
+    draft = _drafting(desk).edit(
+        "1.0", lambda event: editing.change_event(event, {"timezone": "Asia/Kathmandu"})
+    )
+
+    assert draft.clock_moves_by == timedelta(hours=-4, minutes=-45)
+    assert [each.field for each in draft.changes] == ["timezone"]
 
 
 def test_publishing_is_refused_when_somebody_was_first(desk: Desk) -> None:

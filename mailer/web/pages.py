@@ -58,6 +58,7 @@ _TEMPLATES.filters.update(
     short=moments.short,
     exact=moments.exact,
     away=moments.away,
+    language_name=moments.language_name,
     language=moments.language_in_english,
     mailbox=parseaddr,
     urlpath=lambda address: urlsplit(address).path,
