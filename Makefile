@@ -28,7 +28,7 @@ format: .venv/.tests
 
 pictures: .venv/.tests  ## take the pictures in docs/ anew, of the present pages and letters
 	@$(BIN)/python tests/provision.py
-	@CONVENOR_PICTURES=1 $(BIN)/python -m pytest -q tests/web/test_screenshots.py tests/web/test_film.py tests/journeys
+	@CONVENOR_PICTURES=1 $(BIN)/python -m pytest -q tests/web/test_screenshots.py tests/web/test_film.py tests/web/test_attachments.py tests/journeys
 
 bench: .venv/.tests  ## measure Convenor beside what else one could use; QUICK=1 for three minutes' worth
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)

@@ -4,7 +4,7 @@ Each reader reports all of its problems; here those of all files are joined, so 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +13,7 @@ from mailer.agenda import changes
 from mailer.agenda import reading as agenda_reading
 from mailer.agenda.model import AgendaVersion, Event, Organiser
 from mailer.composition import wording
+from mailer.composition.composing import Contents
 from mailer.composition.wording import Wording
 from mailer.errors import BadInput, Problem
 from mailer.planning import due
@@ -26,11 +27,14 @@ _ROLES = f"roles: {', '.join(Role)}"
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """What may be published: an agenda, everybody on its lists, and the templates its letters are written from."""
+    """What may be published: an agenda, everybody on its lists, the templates its letters are written from, and what is
+    in the files that it attaches, by SHA-256.
+    """
 
     event: Event
     recipients: tuple[Recipient, ...]
     texts: Wording
+    contents: Contents = field(default_factory=dict, repr=False)
 
     def version(self, latest: AgendaVersion | None, now: datetime) -> AgendaVersion:
         """The version in force if it says the same, else the one that publishing would make."""
@@ -79,6 +83,7 @@ def read(path: Path, *, today: date, templates: Path, sender: tuple[str, str] | 
         event=_as_sender(agenda.event, sender),
         recipients=roster.recipients,
         texts=texts,
+        contents=agenda.contents,
         warnings=tuple(problems),
     )
 

@@ -10,16 +10,17 @@ from datetime import datetime
 from mailer.agenda import editing
 from mailer.agenda.changes import Change, differences, in_words
 from mailer.agenda.model import AgendaVersion, Event
-from mailer.composition.composing import Composed, Sender
+from mailer.composition.composing import NO_FILES, Composed, Contents, Sender
 from mailer.composition.wording import Wording
 from mailer.delivery.profiles import Profile
 from mailer.dossier import Proposal, out_of_time
 from mailer.errors import BadInput, ConvenorError, Problem
-from mailer.outbox import agendas, audit, drafts, people
+from mailer.outbox import agendas, attachments, audit, drafts, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.drafts import Edit
 from mailer.publishing import Course, Difference, Publishing
 from mailer.recipients.model import Recipient
+from mailer.releasing import wording_in_force
 from mailer.service import Service
 
 
@@ -98,8 +99,8 @@ class Drafting:
         with self.database.reading() as transaction:
             return self._draft(transaction)
 
-    def edit(self, seen: str, change: Callable[[Event], Event]) -> Draft:
-        """Keep one edit of the draft that was `seen`.
+    def edit(self, seen: str, change: Callable[[Event], Event], contents: Contents = NO_FILES) -> Draft:
+        """Keep one edit of the draft that was `seen`. `contents` are those of files that it attaches, by SHA-256.
 
         Raises:
             Overtaken: another came meanwhile.
@@ -108,6 +109,7 @@ class Drafting:
         with self.database.writing() as transaction:
             draft = self._as_seen(transaction, seen)
             changed = change(draft.event)
+            attachments.keep(transaction, contents, self.now)
             if changed != draft.event:
                 what = in_words(differences(draft.event, changed), draft.event, changed)
                 self._keep(transaction, changed, draft.version.number, what)
@@ -173,7 +175,9 @@ class Drafting:
             NotToBePublished: what stands against it.
         """
         outcome = self.outcome()
-        if outcome.draft.seen == seen and not outcome.is_sound:
+        if outcome.draft.seen != seen:
+            raise Overtaken(outcome.draft)
+        if not outcome.is_sound:
             raise NotToBePublished([each for each in outcome.problems if not each.warning])
         service = Service(database=self.database, event=self.event, sender=self.sender, texts=self.texts)
         with self.database.writing() as transaction:
@@ -217,7 +221,8 @@ class Drafting:
 
     def _proposal(self, transaction: Transaction, draft: Draft) -> Proposal:
         listed = tuple(self._listed(transaction))
-        return Proposal(event=draft.event, recipients=listed, texts=self.texts)
+        texts = wording_in_force(transaction, self.event, self.texts)
+        return Proposal(event=draft.event, recipients=listed, texts=texts)
 
     def _problems(self, publishing: Publishing, draft: Draft, proposal: Proposal) -> Sequence[Problem]:
         try:

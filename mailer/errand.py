@@ -11,7 +11,7 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from mailer import exporting, mailings, publishing, wallclock
+from mailer import approving, exporting, mailings, publishing, wallclock
 from mailer.accounts import Accounts
 from mailer.agenda import reading as agenda_reading
 from mailer.agenda.model import AgendaVersion, Event, Mailing
@@ -22,11 +22,11 @@ from mailer.delivery.outcome import Outcome
 from mailer.delivery.profiles import TRAY, Profile
 from mailer.dossier import Dossier
 from mailer.errors import BadInput, ConvenorError, Problem
-from mailer.exporting import TEMPLATES_ALONE, InForce
+from mailer.exporting import TEMPLATES_ALONE, InForce, Written
 from mailer.holding import Hold
 from mailer.mending import Mending, is_about_entries
 from mailer.opening import key_in, read_dossier, shown
-from mailer.outbox import agendas, audit, drafts, flags, people
+from mailer.outbox import agendas, attachments, audit, drafts, flags, people
 from mailer.outbox.database import Database, open_database
 from mailer.outlook import Outlook, outlook
 from mailer.parts import TEMPLATES, send_by_hand, sender_of, utc_now
@@ -110,9 +110,12 @@ class Errand:
                 drafts.document(transaction, event, edits[-1].number) if draft and edits else latest.event
             )
             listed = tuple(member.recipient for member in people.roster(transaction, event))
-        return InForce(version=latest, event=drafted, recipients=listed, texts=self.wording())
+            contents = attachments.contents(transaction, (each.digest for each in drafted.attachments))
+        return InForce(
+            version=latest, event=drafted, recipients=listed, texts=self.wording(), contents=contents
+        )
 
-    def export(self, folder: Path, written: Mapping[str, str]) -> None:
+    def export(self, folder: Path, written: Mapping[str, Written]) -> None:
         """Write what `exporting` made of what is in force. What is the templates folder's then is in force from there.
 
         Raises:
@@ -156,7 +159,13 @@ class Errand:
             database=self.database, event=found.event.key, sender=self.sender, texts=found.texts
         )
         version, _ = service.publish(
-            found.event, found.recipients, utc_now(), seen=seen, by=by_hand(), takes_files=True
+            found.event,
+            found.recipients,
+            utc_now(),
+            seen=seen,
+            by=by_hand(),
+            takes_files=True,
+            contents=found.contents,
         )
         return version
 
@@ -246,8 +255,9 @@ class Errand:
             links = people.links_of(transaction, version.event.key, recipient.address)
         handle = links[0] if links else None
         return mailings.letter(
-            version, mailing, recipient, found.texts, self.sender, self.now, anchor=anchor, handle=handle
-        )
+            version, mailing, recipient, found.texts, self.sender, self.now, anchor=anchor, handle=handle,
+            contents=found.contents,
+        )  # fmt: skip
 
     def revoke_links(self, address: str) -> int:
         """Take the links of one person out of force; the generation of those that come.
@@ -273,7 +283,9 @@ class Errand:
         found, latest = self.read()
         version = found.version(latest, self.now)
         mailing = mailings.first_mailing(version)
-        parcel = mailings.letter_to_try(version, mailing, address, found.texts, self.sender, self.now)
+        parcel = mailings.letter_to_try(
+            version, mailing, address, found.texts, self.sender, self.now, contents=found.contents
+        )
         return send_by_hand(self.settings, parcel)
 
     def rehearsal_version(self) -> tuple[Dossier, AgendaVersion]:
@@ -295,7 +307,7 @@ class Errand:
 def by_hand() -> str:
     """Who acts at the command line: the system's name of the person, where it has one."""
     try:
-        return f"{getpass.getuser()} (command line)"
+        return approving.by_hand(getpass.getuser())
     except (OSError, KeyError, ImportError):
         return "the command line"
 

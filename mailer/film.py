@@ -1,7 +1,7 @@
 """The rehearsal as a film: a published agenda played once, kept small, and looked at moment by moment.
 
-Playing is `rehearsal`'s. Of what leaves, the film keeps when, what, and whose it is; one person's life is played when
-somebody asks for it, with its letters.
+Playing is `rehearsal`'s, without the files that letters carry. Of what leaves, the film keeps when, what, and whose it
+is; one person's life is played when somebody asks for it, with its letters.
 """
 
 from collections import OrderedDict
@@ -101,7 +101,11 @@ def play(
 ) -> Film:
     """The film of these people. Raises ConvenorError as `rehearsal.rehearse`."""
     played = rehearsal.rehearse(
-        version, [each.recipient for each in members], sender=sender, texts=texts, heard=heard
+        rehearsal.without_files(version),
+        [each.recipient for each in members],
+        sender=sender,
+        texts=texts,
+        heard=heard,
     )
     numbers = {each.recipient.address: each.id for each in members}
     readers: dict[tuple[str, str, datetime], list[int]] = {}
@@ -131,7 +135,9 @@ def play(
 
 def life(version: AgendaVersion, member: Member, *, sender: Sender, texts: Wording) -> tuple[Arrived, ...]:
     """Every letter that one person gets, in order. Raises ConvenorError as `rehearsal.rehearse`."""
-    played = rehearsal.rehearse(version, [member.recipient], sender=sender, texts=texts)
+    played = rehearsal.rehearse(
+        rehearsal.without_files(version), [member.recipient], sender=sender, texts=texts
+    )
     titles = {each.mailing: each.title for each in played.occasions}
     return tuple(
         _arrived(each.due_at, titles[each.mailing], each.subject, each.raw) for each in played.letters

@@ -10,12 +10,19 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from mailer.agenda.attachments import megabytes
 from mailer.agenda.model import AgendaVersion, CalendarPart, Mailing
 from mailer.composition import wording
 from mailer.composition.composing import Composed
+from mailer.composition.links import without_tokens
 from mailer.composition.placeholders import PLACEHOLDERS
 from mailer.composition.wording import Wording
 from mailer.recipients.model import Recipient
+
+HEAVY = 1_000_000
+"""Bytes of a whole letter above which it is a burden: to mailboxes that are nearly full, to readers on the road, and to
+the mail server, once for each reader.
+"""
 
 CLIPPED_AT = 102 * 1024
 """Bytes of HTML after which some mail programs show no more."""
@@ -54,6 +61,7 @@ def lint(
         *_translations(mailing, texts, languages),
         *_placeholders(mailing, texts),
         *_size(letter),
+        *_files(mailing, letter),
         *_links(letter),
         *_calendar(version, mailing, letter, reader),
         *_spam(letter, spam),
@@ -100,10 +108,20 @@ def _size(letter: Composed) -> Iterator[Finding]:
         yield Finding(about="Subject", says=said, is_doubtful=True)
 
 
+def _files(mailing: Mailing, letter: Composed) -> Iterator[Finding]:
+    files, whole = len(mailing.attachments), megabytes(len(letter.raw))
+    if len(letter.raw) > HEAVY:
+        said = f"the letter has {whole}, above {megabytes(HEAVY)}: a link to what is attached reaches more readers"
+        yield Finding(about="Attachments", says=said, is_doubtful=True)
+    elif files:
+        said = f"{files} file{'s' if files > 1 else ''}; the whole letter has {whole}"
+        yield Finding(about="Attachments", says=said)
+
+
 def _links(letter: Composed) -> Iterator[Finding]:
     plain = {found.rstrip(".,;") for found in _LINK.findall(letter.text)}
     rich = {found.replace("&amp;", "&") for found in _HREF.findall(letter.html) if found.startswith("http")}
-    insecure = sorted(each for each in plain | rich if each.startswith("http://"))
+    insecure = sorted({without_tokens(each) for each in plain | rich if each.startswith("http://")})
     if any(urlsplit(each).hostname in {"127.0.0.1", "localhost"} for each in insecure):
         said = "links lead to this machine: set CONVENOR_BASE_URL before real letters leave"
         yield Finding(about="Links", says=said, is_doubtful=True)

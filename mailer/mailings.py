@@ -13,13 +13,13 @@ from mailer.agenda import changes
 from mailer.agenda.model import OF_ITSELF, UNASKED, AgendaVersion, Event, Mailing
 from mailer.agenda.rules import EVENT
 from mailer.composition import wording
-from mailer.composition.composing import Composed, Sender, compose
+from mailer.composition.composing import NO_FILES, Composed, Contents, Sender, compose
 from mailer.composition.wording import FALLBACK, PARTS, Wording
 from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
 from mailer.drafting import Draft
 from mailer.errors import BadInput, ConvenorError
-from mailer.outbox import agendas, audit, occasions, people
+from mailer.outbox import agendas, attachments, audit, occasions, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import Happening
 from mailer.planning import due
@@ -203,10 +203,21 @@ class Mailings:
         """
         with self.database.reading() as transaction:
             links = people.links_of(transaction, self.event, reader.address)
+        contents = self._contents(mailing)
         if language:
             reader = reader.model_copy(update={"language": language})
         handle = links[0] if links else None
-        return letter(version, mailing, reader, texts, self.sender, self.now, anchor=anchor, handle=handle)
+        return letter(
+            version,
+            mailing,
+            reader,
+            texts,
+            self.sender,
+            self.now,
+            anchor=anchor,
+            handle=handle,
+            contents=contents,
+        )
 
     def send_test(
         self, version: AgendaVersion, mailing: Mailing, address: str, post: Post, *, language: str = ""
@@ -221,14 +232,20 @@ class Mailings:
         except ValueError as error:
             raise ConvenorError(str(error)) from None
         parcel = letter_to_try(
-            version, mailing, address, self.texts(), self.sender, self.now, language=language
-        )
+            version, mailing, address, self.texts(), self.sender, self.now, language=language,
+            contents=self._contents(mailing),
+        )  # fmt: skip
         outcome, through = post(parcel)
         did = TESTED if outcome.happening is Happening.ACCEPTED else "sent a test letter in vain"
         with self.database.writing() as transaction:
             what = f"{mailing.key} to {address}{_THROUGH}{through}"
             audit.note(transaction, self.now, self.by, did, what, event=self.event)
         return outcome, through
+
+    def _contents(self, mailing: Mailing) -> Contents:
+        """What is in the files that go with its letters."""
+        with self.database.reading() as transaction:
+            return attachments.contents(transaction, (each.digest for each in mailing.attachments))
 
     def tested(self) -> str:
         """What the last test letter went through that was accepted; nothing if there was none."""
@@ -334,6 +351,7 @@ def letter(
     *,
     anchor: str = "",
     handle: str | None = None,
+    contents: Contents = NO_FILES,
 ) -> Composed:
     """The letter somebody would get, by the delivery function: about `anchor`, or the first session it can be about.
 
@@ -344,7 +362,7 @@ def letter(
     occasion = _occasion(version, mailing, reader, anchor, now)
     return compose(
         version=version, mailing=mailing, anchor=occasion.anchor, recipient=reader, due_at=occasion.due_at,
-        dated_at=occasion.due_at, texts=texts, sender=sender, handle=handle,
+        dated_at=occasion.due_at, texts=texts, sender=sender, handle=handle, contents=contents,
     )  # fmt: skip
 
 
@@ -357,13 +375,14 @@ def letter_to_try(
     now: datetime,
     *,
     language: str = "",
+    contents: Contents = NO_FILES,
 ) -> Parcel:
     """The letter to an invented reader at `address`: it is in no outbox and in no count, and its links lead nowhere."""
     reader = Recipient(
         address=address, given_name="Test", family_name="Reader", role=Role.FOCAL_POINT,
         language=language or None,
     )  # fmt: skip
-    composed = letter(version, mailing, reader, texts, sender, now)
+    composed = letter(version, mailing, reader, texts, sender, now, contents=contents)
     return Parcel(0, sender.return_path_of(0) or composed.return_path, address, composed.raw)
 
 

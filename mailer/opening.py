@@ -41,7 +41,7 @@ class Opened:
     def publish_if_first(self, service: Service, now: datetime) -> None:
         """Publish what waits; or have templates that changed since the last start be the ones in force."""
         if self.dossier:
-            service.publish(self.dossier.event, self.dossier.recipients, now)
+            service.publish(self.dossier.event, self.dossier.recipients, now, contents=self.dossier.contents)
         elif service.wording() != self.texts:
             service.choose_wording(self.texts, wordings.FROM_FILES, now, from_files=True)
 
@@ -191,8 +191,9 @@ class Notes:
         with self._database.reading() as transaction:
             latest = agendas.latest(transaction, self._event)
             changed_at = people.changed_at(transaction, self._event)
-        lists = latest.event.recipient_lists if latest else ()
-        files = (self._path, *(self._path.parent / each.file for each in lists))
+        lists, attached = (latest.event.recipient_lists, latest.event.attachments) if latest else ((), ())
+        named = (*(each.file for each in lists), *(each.file for each in attached))
+        files = (self._path, *(self._path.parent / each for each in named))
         written = tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
         return (*written, latest.number if latest else 0, changed_at)
 

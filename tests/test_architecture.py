@@ -179,6 +179,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.delivery.profiles",
         "mailer.dossier",
         "mailer.publishing",
+        "mailer.releasing",
         "mailer.service",
         "mailer.errors",
     ),
@@ -310,6 +311,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
     ),
     "mailer.errand": (
         "mailer.accounts",
+        "mailer.approving",
         "mailer.calendars",
         "mailer.mending",
         "mailer.agenda",
@@ -354,6 +356,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.errors",
     ),
     "mailer.linting": (
+        "mailer.agenda.attachments",
         "mailer.agenda.model",
         "mailer.composition",
         "mailer.recipients.model",

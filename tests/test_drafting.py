@@ -8,7 +8,7 @@ import pytest
 
 from mailer.agenda import editing
 from mailer.agenda.model import Event
-from mailer.drafting import Drafting, NotToBePublished, Overtaken
+from mailer.drafting import Drafting, NotToBePublished, Outcome, Overtaken
 from mailer.errors import BadInput, ConvenorError
 from mailer.outbox import agendas, audit, drafts, people
 from tests.conference import RECIPIENTS
@@ -201,3 +201,41 @@ def test_a_session_never_published_is_not_known(desk: Desk) -> None:
     assert added.is_known("opening")
     assert not added.is_known("new")
     assert added.event.ends_at - CONFERENCE.ends_at > timedelta()
+
+
+def test_the_sample_is_written_in_the_words_in_force(desk: Desk) -> None:
+    desk.work()
+    texts = desk.service.texts
+    subjects = [path for path in texts.texts if path.startswith("update/") and path.endswith(".subject.txt")]
+    changed = texts.with_texts({path: f"Said the desk: {texts.texts[path]}" for path in subjects})
+    desk.service.choose_wording(changed, "Maria", desk.clock())
+    _drafting(desk).edit("1.0", _later)
+
+    sample = _drafting(desk).outcome().sample
+
+    assert sample is not None
+    assert sample.subject.startswith("Said the desk: ")
+
+
+def test_what_was_not_looked_at_is_not_published(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody's edit comes while another publishes, and is taken back in the same moment."""
+    _drafting(desk).edit("1.0", _later)
+    drafting, look = _drafting(desk), Drafting.outcome
+
+    def outcome(this: Drafting) -> Outcome:
+        _drafting(desk, "Jan").edit("1.1", lambda event: editing.change_event(event, {"title": "Rivers"}))
+        found = look(this)
+        _drafting(desk, "Jan").undo("1.2")
+        return found
+
+    monkeypatch.setattr(Drafting, "outcome", outcome)
+    with pytest.raises(Overtaken):
+        drafting.publish("1.1")
+    assert _drafting(desk).look().version.number == 1
+
+
+def test_what_is_done_to_a_draft_stands_in_the_audit(desk: Desk) -> None:
+    _drafting(desk).edit("1.0", _later)
+    _drafting(desk, "Jan").undo("1.1")
+
+    assert _deeds(desk) == [("Maria", "changed the agenda's draft"), ("Jan", "took back an edit")]

@@ -11,7 +11,17 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from mailer import wallclock
-from mailer.agenda.model import AgendaVersion, Event, Mailing, Organiser, RecipientList, Session, Venue
+from mailer.agenda.attachments import megabytes
+from mailer.agenda.model import (
+    AgendaVersion,
+    Attachment,
+    Event,
+    Mailing,
+    Organiser,
+    RecipientList,
+    Session,
+    Venue,
+)
 from mailer.agenda.rules import EVENT
 
 SIGNIFICANT = ("starts_at", "ends_at", "room")
@@ -309,6 +319,8 @@ def _shown(value: object, zone: ZoneInfo) -> str:
             return value.one_line
         case Organiser():
             return f"{value.name} <{value.address}>"
+        case Attachment():
+            return f"{value.name} ({megabytes(value.size)}, {value.digest[:8]})"
         case RecipientList():
             return f"{value.file} ({value.role})" if value.role else value.file
     return str(value)

@@ -5,6 +5,7 @@ used (`rules.parse`, `recipients.audience.parse`): they were checked when the fi
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -134,6 +135,22 @@ class Session(_Frozen):
         return self.kind is not SessionKind.BREAK
 
 
+class Attachment(_Frozen):
+    """A file that goes with a mailing's letters. `file` is its path below the folder of the agenda file; the content is
+    kept elsewhere, by its SHA-256 (`digest`), and has `size` bytes.
+    """
+
+    file: str
+    media_type: str
+    size: int
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """What the reader sees: the last part of the path, composed as other systems write it (UAX 15)."""
+        return unicodedata.normalize("NFC", self.file.rpartition("/")[2])
+
+
 class Mailing(_Frozen):
     """What is sent, to which audience, when.
 
@@ -149,6 +166,7 @@ class Mailing(_Frozen):
     useful_until: str
     calendar: CalendarPart = CalendarPart.NONE
     again_when_moved: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def rule(self) -> rules.Rule:
@@ -231,6 +249,11 @@ class Event(_Frozen):
     def session(self, key: str) -> Session:
         """Raises KeyError for a key the agenda does not hold."""
         return {session.key: session for session in self.sessions}[key]
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """Those of all mailings, in their order."""
+        return tuple(each for mailing in self.mailings for each in mailing.attachments)
 
     def mailing(self, key: str) -> Mailing:
         """Raises KeyError for a key the event does not hold; those of `UNASKED` every event does."""

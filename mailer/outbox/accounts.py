@@ -4,6 +4,7 @@ What was shown is known by its digest alone. What a password or a code is worth 
 function works in its caller's transaction.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -161,6 +162,12 @@ def tokens(c: Connection) -> list[Token]:
     return [_token(row) for row in c.execute(select(api_token).order_by(api_token.c.name, api_token.c.id))]
 
 
+def tokens_of(c: Connection, made_at: Collection[datetime]) -> list[Token]:
+    """Those in force that were made at one of these moments."""
+    query = select(api_token).where(api_token.c.made_at.in_(made_at), api_token.c.revoked_at.is_(None))
+    return [_token(row) for row in c.execute(query.order_by(api_token.c.id))]
+
+
 def revoke_token(c: Connection, token_id: int, at: datetime) -> bool:
     these = (api_token.c.id == token_id, api_token.c.revoked_at.is_(None))
     return c.execute(update(api_token).where(*these).values(revoked_at=at)).rowcount > 0
@@ -182,6 +189,12 @@ def invitations(c: Connection) -> list[Invitation]:
     """Links that have not been used, the oldest first."""
     query = select(welcome).where(welcome.c.used_at.is_(None)).order_by(welcome.c.made_at)
     return [Invitation(digest=row.digest, role=row.role, made_at=row.made_at) for row in c.execute(query)]
+
+
+def invitations_of(c: Connection, made_at: Collection[datetime]) -> list[str]:
+    """The digests of unused links that were made at one of these moments."""
+    query = select(welcome.c.digest).where(welcome.c.made_at.in_(made_at), welcome.c.used_at.is_(None))
+    return list(c.scalars(query.order_by(welcome.c.digest)))
 
 
 def end_welcomes(c: Connection, role: Role, at: datetime) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from mailer.agenda.model import AgendaVersion, Approval, Event
 from mailer.errors import StoreError
-from mailer.outbox import editions, schema
+from mailer.outbox import attachments, editions, schema
 from mailer.outbox.database import insert
 
 _versions = schema.agenda_version
@@ -51,7 +51,8 @@ def publish(c: Connection, published: AgendaVersion, by: str = "") -> None:
     """Keep a version under its number, for good. `by` is whoever publishes it, where that is known.
 
     Raises:
-        StoreError: the number is taken: somebody else published since the latest version was read.
+        StoreError: the number is taken: somebody else published since the latest version was read. Or the content of
+            a file that it attaches is not kept.
     """
     row = {
         "event": published.event.key,
@@ -65,6 +66,7 @@ def publish(c: Connection, published: AgendaVersion, by: str = "") -> None:
             f"version {published.number} of '{published.event.key}' has been published by somebody else; "
             "look at what changed, then publish again"
         )
+    attachments.bind(c, published)
     needs = published.event.approval is not Approval.NONE
     editions.raised(c, published.event.key, editions.AGENDA, by, published.published_at, needs_approval=needs)
 

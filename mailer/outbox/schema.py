@@ -147,6 +147,30 @@ agenda_version = Table(
     Column("document", Text, nullable=False),
 )
 
+attachment = Table(
+    "attachment",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+"""What is in attached files, once for each content, by its SHA-256. `at`: when it came. What no version and no draft
+names goes again after a while.
+"""
+
+attached = Table(
+    "attached",
+    metadata,
+    Column("event", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("mailing", Text, primary_key=True),
+    Column("digest", Text, ForeignKey("attachment.digest", name="fk_attached_digest"), primary_key=True),
+    ForeignKeyConstraint(
+        ["event", "version"], ["agenda_version.event", "agenda_version.number"], name="fk_attached_version"
+    ),
+)
+"""Which contents the letters of a version's mailings carry: they stay as long as the version does, for good."""
+
 draft = Table(
     "draft",
     metadata,

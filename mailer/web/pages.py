@@ -72,11 +72,15 @@ _ERRORS: Mapping[int, tuple[str, str]] = {
     403: ("This is not done", "It did not come from a page of ours, or your role may not do it."),
     404: ("There is nothing here", "The address may be mistyped, or what it led to is gone."),
     405: ("This cannot be done here", "The address is right, but it is not for this."),
-    413: ("This is too much", "A page takes 64 kB at most, and a list of people 8 MB."),
+    413: (
+        "This is too much",
+        "A page takes 64 kB at most, a list of people 8 MB, and the attachments of a mailing 7 MB.",
+    ),
     421: (
         "This is not the right address",
         "Open the pages under the address that Convenor printed when it started.",
     ),
+    422: ("This form cannot be taken", "Nothing was changed. Go back: what you wrote is still there."),
     500: ("Something went wrong here", "It has been noted. Try again in a moment; no letter is lost by it."),
     503: ("The database cannot be read", "Try again in a moment; no letter is lost by it."),
 }
@@ -116,6 +120,8 @@ def error(
     title, words = _ERRORS.get(status, _ERRORS[400])
     if status == 403 and said:
         words = f"{said[0].upper()}{said[1:]}."
+    elif status == 422 and said:
+        words = f"{words} What is wrong: {said}."
     bears = {"Content-Security-Policy": DELEGATE_POLICY, **(headers or {})}
     return page("error.html", status=status, headers=bears, title=title, words=words)
 

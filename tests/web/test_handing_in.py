@@ -111,13 +111,13 @@ def test_with_refused_rows_all_or_nothing_is_chosen(desk: Desk) -> None:
 
 
 def test_what_was_not_read_to_its_end_is_never_taken(desk: Desk) -> None:
+    seen = sign(looked_at(desk, f"{HEAD}\n{NEW}\n")[1])
     where, page = looked_at(desk, f'{HEAD}\n{NEW}\n"broken\n')
     assert "could not be read to its end" in page
     assert "Take it over" not in page
     data = {"seen": "x", "without_refused": "true"}
     assert desk.browser().post(f"{where}/take", data=data, headers=OURS).status_code == 409
-    with desk.database.reading() as c:
-        data["seen"] = people.sign_of_list(c, EVENT.key)
+    data["seen"] = seen
     assert desk.browser().post(f"{where}/take", data=data, headers=OURS).status_code == 422
     assert "eva@x.example" not in addresses(desk)
 
@@ -203,3 +203,20 @@ def test_a_list_is_for_its_owner(desk: Desk) -> None:
         token = where.rpartition("/")[2]
         assert uploads.kept(c, token, EVENT.key, "demo", desk.clock()) is not None
         assert uploads.kept(c, token, EVENT.key, Role.ORGANISER, desk.clock()) is None
+
+
+def test_what_is_taken_over_is_what_was_looked_at(desk: Desk) -> None:
+    """Two windows with one list: what is chosen in the second is not what the first shows."""
+    where, first = looked_at(desk, f"{HEAD}\n{NEW}\n")
+    chosen = {"column": ["email", "given_name", "family_name", "role"], "missing": "everybody"}
+    assert desk.browser().post(where, data=chosen, headers=OURS).status_code == 303
+    before = addresses(desk)
+
+    told = desk.browser().post(f"{where}/take", data={"seen": sign(first)}, headers=OURS)
+
+    assert (told.status_code, "in another way by now" in told.text) == (409, True)
+    assert addresses(desk) == before
+    assert (
+        desk.browser().post(f"{where}/take", data={"seen": sign(told.text)}, headers=OURS).status_code == 200
+    )
+    assert addresses(desk) == ["eva@x.example"]

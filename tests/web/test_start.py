@@ -183,3 +183,23 @@ def test_a_test_letter_that_is_refused_is_told_in_the_servers_words(tmp_path: Pa
 
         assert answer.status_code == 422
         assert "550 no" in answer.text
+
+
+def test_whoever_may_not_begin_an_event_is_refused_before_anything_is_read(new: Desk) -> None:
+    viewer = _signed_in(new, Role.VIEWER)
+
+    refused = viewer.post("/start/file", files={"agenda": ("x.toml", b"\xff\xfe")}, headers=OURS)
+
+    assert refused.status_code == 403
+    with new.database.reading() as transaction:
+        assert audit.deeds(transaction)[0].did == "was refused"
+
+
+def test_a_field_that_is_too_long_is_told_and_not_cut(new: Desk) -> None:
+    newcomer = _newcomer(new)
+
+    answer = newcomer.post("/start/form", data={**FORM, "title": "x" * 2000})
+
+    assert answer.status_code == 422
+    assert "x" * 2000 in answer.text
+    assert not _agenda(new).exists()

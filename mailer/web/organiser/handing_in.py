@@ -1,5 +1,6 @@
 """`/people/import`: a list handed in, looked at, and taken over. The file is kept between the steps, for its owner."""
 
+import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,6 +70,11 @@ class Choices:
             missing=Missing(kept.get("missing", Missing.NOBODY)),
         )
 
+    @property
+    def sign(self) -> str:
+        """Names these choices: the same for the same alone."""
+        return hashlib.sha256(repr((self.columns, self.role, self.missing)).encode()).hexdigest()[:16]
+
 
 def routes(office: Office) -> APIRouter:
     router = APIRouter(include_in_schema=False)
@@ -133,10 +139,15 @@ def routes(office: Office) -> APIRouter:
     ) -> Response:
         found, by = kept(token), door.visitor()
         chosen = Choices.of(found.choices, look(found.raw, found.name))
+        list_seen, _, choices_seen = seen.rpartition(" ")
+        if choices_seen != chosen.sign:
+            return _preview(
+                office, token, found, 409, told="this list is read in another way by now: look at it again"
+            )
         reading = _read(office, found, chosen)
         try:
             done = listing_of(office, by.name).take_over(
-                reading, chosen.missing, chosen.columns, seen=seen, without_refused=without_refused
+                reading, chosen.missing, chosen.columns, seen=list_seen, without_refused=without_refused
             )
         except Overtaken as error:
             return _preview(office, token, found, 409, told=str(error))
@@ -174,7 +185,7 @@ def _preview(office: Office, token: str, found: Upload, status: int = 200, *, to
         reading = _read(office, found, chosen)
         with office.database.reading() as transaction:
             proposed = difference(transaction, office.event, reading, chosen.missing, chosen.columns)
-            sign = people.sign_of_list(transaction, office.event)
+            sign = f"{people.sign_of_list(transaction, office.event)} {chosen.sign}"
     return framed(
         office, "organiser/people/preview.html", status=status, token=token, name=found.name, look=seen,
         chosen=chosen, troubles=troubles, proposed=proposed, sign=sign, told=told, columns=COLUMNS,

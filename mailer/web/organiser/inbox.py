@@ -19,6 +19,7 @@ from mailer.outbox.schema import Forward, IncomingState, Role
 from mailer.web.office import Office
 from mailer.web.organiser import door, telling
 from mailer.web.organiser.frame import framed
+from mailer.web.organiser.letter import text_as_seen_by
 from mailer.web.organiser.telling import sentence
 from mailer.web.organiser.tray import published
 
@@ -50,12 +51,14 @@ def _add_mails(router: APIRouter, office: Office) -> None:
             mail = _mail(transaction, number)
             owner = finding.known(transaction, mail.recipient_id) if mail.recipient_id else None
             people = finding.found(transaction, office.event, who, limit=_CANDIDATES) if who else []
+        said = {**mail.said, "text": text_as_seen_by(door.visitor(), str(mail.said.get("text") or ""))}
         waits = mail.state in NEEDS_A_PERSON
         return framed(
             office,
             "organiser/mail.html",
             status=status,
             mail=mail,
+            said=said,
             waits=waits,
             owner=owner,
             people=people,
@@ -115,8 +118,8 @@ def _add_mails(router: APIRouter, office: Office) -> None:
 
     @router.get("/inbox/{number}/mail.eml")
     def source(number: Number) -> Response:
-        """The mail as it came, to be kept and not to be shown."""
-        door.must(office, Role.VIEWER, "see a mail")
+        """The mail as it came, to be kept and not to be shown: it may hold a letter of ours with all its links."""
+        door.must(office, Role.ORGANISER, "take a mail along")
         with office.database.reading() as transaction:
             _mail(transaction, number)
             found = incoming.one(transaction, number)

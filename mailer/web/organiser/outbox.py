@@ -222,7 +222,8 @@ def _add_letters(router: APIRouter, office: Office, service: Service) -> None:
         written: str = "",
     ) -> HTMLResponse:
         case = _case(office, service, number)
-        views = case.opened.views if case.opened else ()
+        opened = caught.as_seen_by(door.visitor(), case.opened) if case.opened else None
+        views = opened.views if opened else ()
         if view is not None and view not in views:
             raise HTTPException(404)
         titles, zone = published(office)
@@ -231,7 +232,7 @@ def _add_letters(router: APIRouter, office: Office, service: Service) -> None:
             "organiser/outbox_letter.html",
             status=status,
             case=case,
-            letter=case.opened,
+            letter=opened,
             view=view or next(iter(views), None),
             width=width,
             titles=titles,
@@ -253,16 +254,16 @@ def _add_letters(router: APIRouter, office: Office, service: Service) -> None:
     @router.get("/outbox/{number}/letter.html")
     def frame(number: Number) -> HTMLResponse:
         """The HTML part, for the frame on the letter's page and nowhere else."""
-        door.must(office, Role.VIEWER, "see a letter")
+        by = door.must(office, Role.VIEWER, "see a letter")
         opened = _case(office, service, number).opened
         if opened is None or opened.html is None:
             raise HTTPException(404)
-        return in_a_frame(opened.html)
+        return in_a_frame(opened.html, by)
 
     @router.get("/outbox/{number}/letter.eml")
     def source(number: Number) -> Response:
-        """The letter as it goes over the line."""
-        door.must(office, Role.VIEWER, "see a letter")
+        """The letter as it goes over the line, with all that opens its reader's page."""
+        door.must(office, Role.ORGANISER, "take a letter along")
         composed = _case(office, service, number).composed
         if composed is None:
             raise HTTPException(404)

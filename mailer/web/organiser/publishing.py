@@ -85,11 +85,11 @@ def routes(office: Office) -> APIRouter:
     @router.get("/agenda/publish/letter.html")
     def letter() -> HTMLResponse:
         """The sample's HTML part, for the frame on the page and nowhere else."""
-        door.must(office, Role.VIEWER, "see what publishing would do")
+        by = door.must(office, Role.VIEWER, "see what publishing would do")
         sample = outcome().sample
         if sample is None:
             raise HTTPException(404)
-        return in_a_frame(sample.html)
+        return in_a_frame(sample.html, by)
 
     return router
 

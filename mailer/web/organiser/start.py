@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData, UploadFile
 
 from mailer import starting
+from mailer.accounts import Visitor
 from mailer.agenda.model import AgendaVersion, Event
 from mailer.errors import BadInput, ConvenorError, Problem
 from mailer.mailings import first_mailing
@@ -20,7 +21,7 @@ from mailer.web.organiser import door
 from mailer.web.organiser.frame import framed
 
 LONGEST = 400
-"""Characters of one field."""
+"""Characters of an address."""
 
 
 def routes(office: Office) -> APIRouter:
@@ -46,22 +47,24 @@ def routes(office: Office) -> APIRouter:
 
     @router.post("/start/form")
     def from_form(form: Annotated[FormData, Depends(_form)]) -> Response:
+        by = door.must(office, Role.ADMINISTRATOR, "begin an event")
         basics = Basics(**{name: _text(form, name) for name in Basics.__dataclass_fields__})
         like = Like.EXAMPLE if form.get("like") == Like.EXAMPLE else Like.EMPTY
         lists = {f"{setup.path.stem}.csv": content for _, content in _files(form, "people")}
         example = setup.example.read_text("utf-8")
         text = starting.agenda_text(basics, like, setup.path.stem, example, lists)
-        return _begun(office, setup, text, lists, basics, like)
+        return _begun(office, setup, by, text, lists, basics=basics, like=like)
 
     @router.post("/start/file")
     def from_file(form: Annotated[FormData, Depends(_form)]) -> Response:
+        by = door.must(office, Role.ADMINISTRATOR, "begin an event")
         content = b"".join(content for _, content in _files(form, "agenda"))
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
             wrong = Problem(file=setup.path.name, message="is not UTF-8: save it as that")
             return _forms(office, setup, status=422, problems=(wrong,))
-        return _begun(office, setup, text, dict(_files(form, "lists")))
+        return _begun(office, setup, by, text, dict(_files(form, "lists")))
 
     @router.post("/start/test")
     def test(address: Annotated[str, Form(max_length=LONGEST)] = "") -> Response:
@@ -94,7 +97,7 @@ async def _form(request: Request) -> FormData:
 
 def _text(form: FormData, name: str) -> str:
     value = form.get(name, "")
-    return value.strip()[:LONGEST] if isinstance(value, str) else ""
+    return value.strip() if isinstance(value, str) else ""
 
 
 def _files(form: FormData, name: str) -> list[tuple[str, bytes]]:
@@ -107,12 +110,13 @@ def _files(form: FormData, name: str) -> list[tuple[str, bytes]]:
 def _begun(
     office: Office,
     setup: Setup,
+    by: Visitor,
     text: str,
     lists: dict[str, bytes],
+    *,
     basics: Basics | None = None,
     like: Like = Like.EXAMPLE,
 ) -> Response:
-    by = door.must(office, Role.ADMINISTRATOR, "begin an event")
     now = office.clock()
     try:
         found = starting.begin(
