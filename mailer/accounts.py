@@ -5,6 +5,7 @@ the SHA-256 is kept. Whoever tries in vain waits longer each time. Every act is 
 """
 
 import hashlib
+import hmac
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -34,7 +35,14 @@ LONGEST_NAME = 60
 FREE_TRIES = 5
 """Attempts in vain before one has to wait: two seconds then, twice as long each time."""
 
+INVITED, MADE_A_TOKEN = "invited", "made a token"
+"""How the audit tells of links and tokens; by it one knows whose they are."""
+
 _LONGEST_WAIT = timedelta(minutes=15)
+_WRONG_PASSWORD = "the password is wrong"  # noqa: S105 - no password
+_HAS_CODES = "codes are used already: end them first, which asks for your password"
+_NOBODYS_NAMES = frozenset({"convenor", "demo"})
+_NAMES_OF_MACHINES = "token "
 _SECRET = re.compile(r"[A-Z2-7]{32}")
 _STEP = 30  # seconds for which a code holds (RFC 6238 4)
 _TOKEN_BEGINS = "cnv_"  # noqa: S105 - the beginning of every token, and of none in particular
@@ -83,6 +91,11 @@ class Visitor:
     role: Role
     account: Account | None = None
 
+    @property
+    def is_person(self) -> bool:
+        """Whether it is somebody, and no machine."""
+        return self.account is not None or self is DEMO
+
     def may(self, role: Role) -> bool:
         """Whether this visitor may do what `role` may."""
         order = list(Role)
@@ -102,8 +115,11 @@ class Accounts:
 
     # ── coming in ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def sign_in(self, name: str, password: str, code: str, now: datetime) -> str:
+    def sign_in(self, name: str, password: str, code: str, now: datetime, *, mark: str = "") -> str:
         """The id of a new session, which is told once.
+
+        Whoever tried in vain waits, and so does everybody else who gives that name: but not a browser that bears the
+        account's `mark`, so that one who guesses keeps nobody out of where they have been let in before.
 
         Raises:
             NotLetIn: always the same, and after the same work, whatever was wrong.
@@ -116,8 +132,7 @@ class Accounts:
         with self.database.writing() as transaction:
             found = rows.secrets_of(transaction, key)
             is_right = is_right and found is not None and found.password == tried
-            is_locked = found is not None and found.locked_until is not None and now < found.locked_until
-            if found and not is_locked:
+            if found and (not _waits(found, now) or hmac.compare_digest(_mark(found), mark.encode())):
                 step = _step_of(found, code, now)
                 if is_right and step is not None:
                     return self._let_in(transaction, found.account, step, now)
@@ -143,11 +158,20 @@ class Accounts:
             account = rows.session(transaction, digest(session), now - SIGNED_IN_FOR)
         return Visitor(name=account.name, role=account.role, account=account) if account else None
 
+    def mark(self, session: str, now: datetime) -> str:
+        """What the browser of this session is known by from now on, until the account's password changes; it lets
+        nobody in.
+        """
+        with self.database.reading() as transaction:
+            account = rows.session(transaction, digest(session), now - SIGNED_IN_FOR)
+            found = rows.secrets_of(transaction, _key(account.name), to_change=False) if account else None
+        return _mark(found).decode() if found else ""
+
     def machine(self, token: str) -> Visitor | None:
         """Whose token this is."""
         with self.database.reading() as transaction:
             found = rows.token(transaction, digest(token))
-        return Visitor(name=f"token {found.name}", role=found.role) if found else None
+        return Visitor(name=f"{_NAMES_OF_MACHINES}{found.name}", role=found.role) if found else None
 
     def sign_out(self, session: str, now: datetime, by: str) -> None:
         with self.database.writing() as transaction:
@@ -161,7 +185,7 @@ class Accounts:
         token = secrets.token_urlsafe(32)
         with self.database.writing() as transaction:
             rows.keep_welcome(transaction, digest(token), role, now)
-            audit.note(transaction, now, by, "invited", f"a new {role}")
+            audit.note(transaction, now, by, INVITED, f"a new {role}")
         return token
 
     def welcome_if_first(self, now: datetime) -> str | None:
@@ -198,7 +222,7 @@ class Accounts:
             NotLetIn: the link makes no account any more.
             ConvenorError: the name is taken or none, or the password too short; all of it in one text of lines.
         """
-        key = _key(name)
+        key, called = _key(name), " ".join(name.split())
         _refuse(key, password)
         hashed = self.passwords.kept(password)
         with self.database.writing() as transaction:
@@ -209,12 +233,12 @@ class Accounts:
                 or not rows.use_welcome(transaction, digest(token), now)
             ):
                 raise NotLetIn("this link has been used, or is too old")
-            account = rows.add(transaction, key, found[0], hashed, now)
+            account = rows.add(transaction, key, found[0], hashed, now, called=called)
             if account is None:
-                raise ConvenorError(f"there is an account named {key} already")
+                raise ConvenorError(f"there is an account named {called} already")
             session = secrets.token_urlsafe(32)
             rows.begin(transaction, digest(session), account.id, now)
-            audit.note(transaction, now, key, "joined", f"as {found[0]}")
+            audit.note(transaction, now, called, "joined", f"as {found[0]}")
         return session
 
     # ── one's own account ────────────────────────────────────────────────────────────────────────────────────
@@ -226,10 +250,12 @@ class Accounts:
             NotLetIn: the old password is wrong.
             ConvenorError: the new one is too short.
         """
-        _refuse(account.name, new)
+        if refused := _wrong_with(_key(account.name), new):
+            raise ConvenorError(refused)
+        tried = self._proven(account, old, now)
         hashed = self.passwords.kept(new)
         with self.database.writing() as transaction:
-            self._prove(transaction, account, old)
+            _same_still(transaction, account, tried)
             rows.change(transaction, account.id, password=hashed)
             rows.end_all(transaction, account.id, now, but=digest(session))
             audit.note(transaction, now, account.name, "changed their password")
@@ -241,18 +267,22 @@ class Accounts:
             ConvenorError: the code is not that of the secret, or codes are used already.
         """
         if account.has_totp:
-            raise ConvenorError("codes are used already: end them first, which asks for your password")
+            raise ConvenorError(_HAS_CODES)
         step = _matching_step(secret, code, now)
         if step is None:
             raise ConvenorError("this is not the code of that secret: is the clock of your telephone right?")
         with self.database.writing() as transaction:
+            found = rows.secrets_of(transaction, _key(account.name))
+            if found is None or found.totp:
+                raise ConvenorError(_HAS_CODES)
             rows.change(transaction, account.id, totp=secret, totp_step=step)
             audit.note(transaction, now, account.name, "began to use codes")
 
     def end_codes(self, account: Account, password: str, now: datetime) -> None:
         """Raises NotLetIn when the password is wrong."""
+        tried = self._proven(account, password, now)
         with self.database.writing() as transaction:
-            self._prove(transaction, account, password)
+            _same_still(transaction, account, tried)
             rows.change(transaction, account.id, totp="", totp_step=0)
             audit.note(transaction, now, account.name, "gave up codes")
 
@@ -264,7 +294,8 @@ class Accounts:
         Raises:
             ConvenorError: there is no such open account, or the password will not do.
         """
-        _refuse(_key(name), new)
+        if refused := _wrong_with(_key(name), new):
+            raise ConvenorError(refused)
         hashed = self.passwords.kept(new)
         with self.database.writing() as transaction:
             found = _open(transaction, name)
@@ -274,10 +305,19 @@ class Accounts:
             also = ", without codes" if without_codes else ""
             audit.note(transaction, now, by, "set a password", f"{found.name}{also}")
 
-    def _prove(self, transaction: Transaction, account: Account, password: str) -> None:
-        found = rows.secrets_of(transaction, account.name)
-        if not found or not self.passwords.is_right(found.password, password):
-            raise NotLetIn("the password is wrong")
+    def _proven(self, account: Account, password: str, now: datetime) -> str:
+        """The hash that a password was found to be right by. It takes long, so that no transaction waits for it.
+
+        Raises:
+            NotLetIn: the password is wrong, which the audit tells.
+        """
+        with self.database.reading() as transaction:
+            found = rows.secrets_of(transaction, _key(account.name), to_change=False)
+        if found and self.passwords.is_right(found.password, password):
+            return found.password
+        with self.database.writing() as transaction:
+            audit.note(transaction, now, account.name, "gave a wrong password", "for their own account")
+        raise NotLetIn(_WRONG_PASSWORD)
 
     # ── everybody's ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -286,21 +326,32 @@ class Accounts:
             return rows.every(transaction)
 
     def give_role(self, name: str, role: Role, now: datetime, by: str) -> None:
-        """Raises ConvenorError: no such open account, or no administrator would be left."""
+        """Another role. Who was an administrator and is none any more leaves no door behind, as by `close`.
+
+        Raises:
+            ConvenorError: no such open account, or no administrator would be left.
+        """
         with self.database.writing() as transaction:
             found = _open(transaction, name)
             _leave_an_administrator(transaction, found, becomes=role)
             rows.change(transaction, found.id, role=role)
             audit.note(transaction, now, by, "gave a role", f"{found.name}: {role}")
+            if role is not Role.ADMINISTRATOR:
+                _end_what_they_gave(transaction, found, now, by)
 
     def close(self, name: str, now: datetime, by: str) -> None:
-        """The account's sessions end, and it cannot sign in again. Raises ConvenorError as `give_role`."""
+        """The account's sessions end, and it cannot sign in again; nor by a link or a token that its owner made.
+
+        Raises:
+            ConvenorError: as `give_role`.
+        """
         with self.database.writing() as transaction:
             found = _open(transaction, name)
             _leave_an_administrator(transaction, found, becomes=None)
             rows.change(transaction, found.id, closed_at=now)
             rows.end_all(transaction, found.id, now)
             audit.note(transaction, now, by, "closed an account", found.name)
+            _end_what_they_gave(transaction, found, now, by)
 
     def tokens(self) -> list[Token]:
         with self.database.reading() as transaction:
@@ -314,7 +365,7 @@ class Accounts:
         token = _TOKEN_BEGINS + secrets.token_urlsafe(32)
         with self.database.writing() as transaction:
             rows.add_token(transaction, called, digest(token), role, now)
-            audit.note(transaction, now, by, "made a token", f"{called}: {role}")
+            audit.note(transaction, now, by, MADE_A_TOKEN, f"{called}: {role}")
         return token
 
     def revoke_token(self, token_id: int, now: datetime, by: str) -> None:
@@ -339,6 +390,7 @@ def address_of_secret(secret: str, name: str) -> str:
 
 
 def _key(name: str) -> str:
+    """By what an account is known, however its name is written."""
     return " ".join(name.casefold().split())
 
 
@@ -347,12 +399,19 @@ def _refuse(name: str, password: str) -> None:
     wrong = []
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         wrong.append(f"a name has 1 to {LONGEST_NAME} characters")
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        wrong.append(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
-    elif password.casefold() == name:
-        wrong.append("the password must not be the name")
+    elif name in _NOBODYS_NAMES or name.startswith(_NAMES_OF_MACHINES):
+        wrong.append("this name stands in the audit for what no person does: choose another")
+    if refused := _wrong_with(name, password):
+        wrong.append(refused)
     if wrong:
         raise ConvenorError("\n".join(wrong))
+
+
+def _wrong_with(name: str, password: str) -> str:
+    """Why a password will not do for whoever has this name; nothing if it will."""
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        return f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
+    return "the password must not be the name" if password.casefold() == name else ""
 
 
 def _step_of(found: Secrets, code: str, now: datetime) -> int | None:
@@ -378,6 +437,35 @@ def _locked_until(failures: int, now: datetime) -> datetime | None:
     if beyond < 0:
         return None
     return now + min(_LONGEST_WAIT, timedelta(seconds=2 ** min(beyond + 1, 20)))
+
+
+def _waits(found: Secrets, now: datetime) -> bool:
+    """No longer than anybody has to: what a clock wrote down that was ahead does not count."""
+    return found.locked_until is not None and now < found.locked_until <= now + _LONGEST_WAIT
+
+
+def _mark(found: Secrets) -> bytes:
+    """Another after each change of the password."""
+    return (
+        hmac.new(found.password.encode(), b"a browser that was let in", hashlib.sha256).hexdigest().encode()
+    )
+
+
+def _same_still(transaction: Transaction, account: Account, tried: str) -> None:
+    """Raises NotLetIn: the password that was found right has been changed meanwhile."""
+    found = rows.secrets_of(transaction, _key(account.name))
+    if found is None or found.password != tried:
+        raise NotLetIn(_WRONG_PASSWORD)
+
+
+def _end_what_they_gave(transaction: Transaction, account: Account, now: datetime, by: str) -> None:
+    """Links and tokens that somebody made, and so has seen, open nothing any more."""
+    for link in rows.invitations_of(transaction, audit.moments(transaction, account.name, INVITED)):
+        rows.use_welcome(transaction, link, now)
+        audit.note(transaction, now, by, "withdrew an invitation", f"of {account.name}")
+    for token in rows.tokens_of(transaction, audit.moments(transaction, account.name, MADE_A_TOKEN)):
+        rows.revoke_token(transaction, token.id, now)
+        audit.note(transaction, now, by, "revoked a token", f"{token.name}, made by {account.name}")
 
 
 def _open(transaction: Transaction, name: str) -> Account:

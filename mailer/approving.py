@@ -18,6 +18,7 @@ from mailer.recipients.model import Recipient
 OWN_AFFAIR = {"language", "timezone"}
 """What people may choose on their page in the place of what the list says."""
 
+_BY_HAND = " (command line)"
 _NOT_OF_A_MAILING = {"mailings", "recipient_lists"}
 
 
@@ -66,9 +67,19 @@ def refusal(policy: Approval, by: str, editor: str) -> str:
     """Why `by` may not approve what `editor` changed last; nothing if they may."""
     if policy is Approval.NONE:
         return "this event asks for no approval: its mailings leave by themselves"
-    if policy is Approval.FOUR_EYES and by.casefold() == editor.casefold():
+    if policy is Approval.FOUR_EYES and _person(by) == _person(editor):
         return f"{editor} has changed it last: somebody else is to approve it"
     return ""
+
+
+def by_hand(user: str) -> str:
+    """What somebody is called who acts at the command line."""
+    return f"{user}{_BY_HAND}"
+
+
+def _person(name: str) -> str:
+    """One who has an account and the same name at the command line has two eyes all the same."""
+    return name.removesuffix(_BY_HAND).casefold()
 
 
 def _said_of(mailing: Mailing) -> str:

@@ -4,12 +4,13 @@ What an edit makes of an agenda is `agenda.editing`'s; what publishing would do 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from mailer.agenda import editing
-from mailer.agenda.changes import Change, differences, in_words
-from mailer.agenda.model import AgendaVersion, Event
+from mailer.agenda.changes import Change, differences, in_words, on_the_clock_of
+from mailer.agenda.model import OF_ITSELF, AgendaVersion, Event
+from mailer.composition import wording
 from mailer.composition.composing import NO_FILES, Composed, Contents, Sender
 from mailer.composition.wording import Wording
 from mailer.delivery.profiles import Profile
@@ -20,6 +21,7 @@ from mailer.outbox.database import Database, Transaction
 from mailer.outbox.drafts import Edit
 from mailer.publishing import Course, Difference, Publishing
 from mailer.recipients.model import Recipient
+from mailer.releasing import wording_in_force
 from mailer.service import Service
 
 
@@ -48,6 +50,22 @@ class Draft:
     @property
     def changes(self) -> list[Change]:
         return differences(self.version.event, self.event)
+
+    @property
+    def calls_off(self) -> bool:
+        """Whether publishing it would call the whole conference off."""
+        return self.event.cancelled and not self.version.event.cancelled
+
+    @property
+    def reinstates(self) -> bool:
+        """Whether by publishing it the conference would take place after all."""
+        return self.version.event.cancelled and not self.event.cancelled
+
+    @property
+    def clock_moves_by(self) -> timedelta:
+        """By how much later every session takes place for its hour being told in another time zone."""
+        was = self.version.event
+        return on_the_clock_of(was, self.event.timezone).starts_at - was.starts_at
 
     def is_known(self, key: str) -> bool:
         """Whether a session was ever published: then it is cancelled and not taken out."""
@@ -149,11 +167,17 @@ class Drafting:
                 audit.note(transaction, self.now, self.by, "gave up edits", what, event=self.event)
             return self._draft(transaction)
 
-    def outcome(self) -> Outcome:
-        """What publishing the draft now would do. Raises ConvenorError while nothing is published."""
+    def outcome(self, change: Callable[[Event], Event] = lambda event: event) -> Outcome:
+        """What publishing the draft now would do, with `change` made to it; nothing is kept of that.
+
+        Raises:
+            ConvenorError: nothing is published yet.
+        """
         with self.database.reading() as transaction:
             draft = self._draft(transaction)
+            draft = replace(draft, event=change(draft.event))
             proposal = self._proposal(transaction, draft)
+            problems = self._unwritten(transaction, draft)
         publishing = Publishing(
             database=self.database, sender=self.sender, profile=self.profile, now=self.now
         )
@@ -163,7 +187,10 @@ class Drafting:
             difference=difference,
             courses=tuple(publishing.courses(proposal, draft.version)),
             sample=publishing.sample(proposal, draft.version, difference),
-            problems=tuple(_named(each, draft.event) for each in self._problems(publishing, draft, proposal)),
+            problems=tuple(
+                _named(each, draft.event)
+                for each in (*problems, *self._problems(publishing, draft, proposal))
+            ),
         )
 
     def publish(self, seen: str) -> AgendaVersion:
@@ -174,7 +201,9 @@ class Drafting:
             NotToBePublished: what stands against it.
         """
         outcome = self.outcome()
-        if outcome.draft.seen == seen and not outcome.is_sound:
+        if outcome.draft.seen != seen:
+            raise Overtaken(outcome.draft)
+        if not outcome.is_sound:
             raise NotToBePublished([each for each in outcome.problems if not each.warning])
         service = Service(database=self.database, event=self.event, sender=self.sender, texts=self.texts)
         with self.database.writing() as transaction:
@@ -218,7 +247,19 @@ class Drafting:
 
     def _proposal(self, transaction: Transaction, draft: Draft) -> Proposal:
         listed = tuple(self._listed(transaction))
-        return Proposal(event=draft.event, recipients=listed, texts=self.texts)
+        texts = wording_in_force(transaction, self.event, self.texts)
+        return Proposal(event=draft.event, recipients=listed, texts=texts)
+
+    def _unwritten(self, transaction: Transaction, draft: Draft) -> list[Problem]:
+        """Kinds of letters that are not written in the language that the event is to be in."""
+        if draft.event.language == draft.version.event.language:
+            return []
+        texts = wording_in_force(transaction, self.event, self.texts)
+        kinds = dict.fromkeys((*(each.kind for each in draft.event.mailings), *OF_ITSELF))
+        return [
+            replace(each, field=f"letters of kind {each.file.rstrip('/')}")
+            for each in wording.unwritten(texts, kinds, draft.event.language)
+        ]
 
     def _problems(self, publishing: Publishing, draft: Draft, proposal: Proposal) -> Sequence[Problem]:
         try:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from mailer import exporting, mailings, publishing, wallclock
+from mailer import approving, exporting, mailings, publishing, wallclock
 from mailer.accounts import Accounts
 from mailer.agenda import reading as agenda_reading
 from mailer.agenda.model import AgendaVersion, Event, Mailing
@@ -149,8 +149,9 @@ class Errand:
         """What stands against publishing the files, and what is doubtful, each with its line."""
         return self._placed(self.publishing().problems(found, latest))
 
-    def publish(self, found: Dossier, seen: tuple[int, datetime]) -> AgendaVersion:
-        """Put the files in force, if nobody else has published since the difference was shown.
+    def publish(self, found: Dossier, seen: tuple[int, datetime], *, by: str = "") -> AgendaVersion:
+        """Put the files in force, if nobody else has published since the difference was shown. `by` is who does it,
+        where that is not whoever is at the command line.
 
         Raises:
             StoreError: somebody has.
@@ -163,7 +164,7 @@ class Errand:
             found.recipients,
             utc_now(),
             seen=seen,
-            by=by_hand(),
+            by=by or by_hand(),
             takes_files=True,
             contents=found.contents,
         )
@@ -282,7 +283,7 @@ class Errand:
         """
         found, latest = self.read()
         version = found.version(latest, self.now)
-        mailing = mailings.first(version)
+        mailing = mailings.first_mailing(version)
         parcel = mailings.letter_to_try(
             version, mailing, address, found.texts, self.sender, self.now, contents=found.contents
         )
@@ -307,7 +308,7 @@ class Errand:
 def by_hand() -> str:
     """Who acts at the command line: the system's name of the person, where it has one."""
     try:
-        return f"{getpass.getuser()} (command line)"
+        return approving.by_hand(getpass.getuser())
     except (OSError, KeyError, ImportError):
         return "the command line"
 
@@ -368,15 +369,15 @@ def errand(file: Path | None) -> Iterator[Errand]:
     settings = load_settings()
     database = open_database(settings.database_url, check=False)
     try:
-        yield Errand(
-            file=usual(file),
-            settings=settings,
-            database=database,
-            now=utc_now(),
-            sender=sender_of(settings, database, key_in(usual(file))),
-        )
+        yield errand_with(usual(file), settings, database)
     finally:
         database.close()
+
+
+def errand_with(file: Path, settings: Settings, database: Database) -> Errand:
+    """For whoever has settings and database already."""
+    sender = sender_of(settings, database, key_in(file))
+    return Errand(file=file, settings=settings, database=database, now=utc_now(), sender=sender)
 
 
 def usual(file: Path | None) -> Path:

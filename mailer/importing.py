@@ -67,7 +67,7 @@ class Proposal:
 
     @property
     def refused_rows(self) -> int:
-        return len({each.row for each in self.refused})
+        return refused_rows(self.refused)
 
     @property
     def summary(self) -> str:
@@ -77,6 +77,11 @@ class Proposal:
             (self.same, "as they were"),
         ]  # fmt: skip
         return ", ".join(f"{count:,} {words}" for count, words in counted if count) or "nothing"
+
+
+def refused_rows(problems: Iterable[Problem]) -> int:
+    """How many rows cannot be taken, of one or of several reasons each."""
+    return len({each.row for each in problems if not each.warning})
 
 
 def proposal(

@@ -14,6 +14,7 @@ from mailer.agenda.attachments import megabytes
 from mailer.agenda.model import AgendaVersion, CalendarPart, Mailing
 from mailer.composition import wording
 from mailer.composition.composing import Composed
+from mailer.composition.links import without_tokens
 from mailer.composition.placeholders import PLACEHOLDERS
 from mailer.composition.wording import Wording
 from mailer.recipients.model import Recipient
@@ -120,7 +121,7 @@ def _files(mailing: Mailing, letter: Composed) -> Iterator[Finding]:
 def _links(letter: Composed) -> Iterator[Finding]:
     plain = {found.rstrip(".,;") for found in _LINK.findall(letter.text)}
     rich = {found.replace("&amp;", "&") for found in _HREF.findall(letter.html) if found.startswith("http")}
-    insecure = sorted(each for each in plain | rich if each.startswith("http://"))
+    insecure = sorted({without_tokens(each) for each in plain | rich if each.startswith("http://")})
     if any(urlsplit(each).hostname in {"127.0.0.1", "localhost"} for each in insecure):
         said = "links lead to this machine: set CONVENOR_BASE_URL before real letters leave"
         yield Finding(about="Links", says=said, is_doubtful=True)

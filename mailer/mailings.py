@@ -220,29 +220,19 @@ class Mailings:
         )
 
     def send_test(
-        self,
-        address: str,
-        post: Post,
-        *,
-        version: AgendaVersion | None = None,
-        mailing: Mailing | None = None,
-        language: str = "",
+        self, version: AgendaVersion, mailing: Mailing, address: str, post: Post, *, language: str = ""
     ) -> tuple[Outcome, str]:
-        """Send a test letter of the mailing, or of the first, and note it; the outcome, and through what.
-
-        `version` is another than the one in force, as for a draft.
+        """Send a test letter of the mailing, and note it; the outcome, and through what.
 
         Raises:
             ConvenorError: it is no address, there is no letter to send, or no way to send it.
         """
-        version, texts = version or self._in_force(), self.texts()
         try:
             address = address_in(address.strip())
         except ValueError as error:
             raise ConvenorError(str(error)) from None
-        mailing = mailing or first(version)
         parcel = letter_to_try(
-            version, mailing, address, texts, self.sender, self.now, language=language,
+            version, mailing, address, self.texts(), self.sender, self.now, language=language,
             contents=self._contents(mailing),
         )  # fmt: skip
         outcome, through = post(parcel)
@@ -256,13 +246,6 @@ class Mailings:
         """What is in the files that go with its letters."""
         with self.database.reading() as transaction:
             return attachments.contents(transaction, (each.digest for each in mailing.attachments))
-
-    def _in_force(self) -> AgendaVersion:
-        with self.database.reading() as transaction:
-            version = agendas.latest(transaction, self.event)
-        if version is None:
-            raise ConvenorError("nothing of this event is published yet")
-        return version
 
     def tested(self) -> str:
         """What the last test letter went through that was accepted; nothing if there was none."""
@@ -403,7 +386,7 @@ def letter_to_try(
     return Parcel(0, sender.return_path_of(0) or composed.return_path, address, composed.raw)
 
 
-def first(version: AgendaVersion) -> Mailing:
+def first_mailing(version: AgendaVersion) -> Mailing:
     """The one of which a test letter is sent. Raises ConvenorError where the agenda has none."""
     if not version.event.mailings:
         raise ConvenorError("the agenda has no mailing whose letter could be sent")

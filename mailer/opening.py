@@ -5,7 +5,7 @@ changed waits for `convenor apply`, and one that is broken does not stop tonight
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from mailer.parts import TEMPLATES
 from mailer.recipients.model import Recipient
 from mailer.service import Service
 from mailer.settings import EXAMPLE, ROOT, Settings
-from mailer.starting import Setup
+from mailer.starting import Hands, Setup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,12 +198,14 @@ class Notes:
         return (*written, latest.number if latest else 0, changed_at)
 
 
-def setup_of(path: Path, settings: Settings) -> Setup:
-    """For beginning an event at this path; beside the example, at agenda/mine.toml."""
+def setup_of(path: Path, settings: Settings, hands: Callable[[], Hands] | None = None) -> Setup:
+    """For beginning an event at this path; beside the example, at agenda/mine.toml. `hands` publish it, where that is
+    not done unseen.
+    """
     own = path if path.resolve() != EXAMPLE else EXAMPLE.parent / "mine.toml"
     return Setup(
         path=own, shown=shown(own), example=EXAMPLE, templates=TEMPLATES, sender=settings.sender, relay=settings.relay,
-        return_path=settings.return_path, dkim=settings.dkim,
+        return_path=settings.return_path, dkim=settings.dkim, hands=hands,
         is_reachable=urlsplit(settings.base_url).hostname not in {"127.0.0.1", "localhost", "::1"},
     )  # fmt: skip
 

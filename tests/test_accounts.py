@@ -1,12 +1,16 @@
 """Who may use the pages: what lets somebody in, and what keeps them out."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from threading import Event as Signal
+from threading import Lock, Thread
 from typing import Literal
 
 import pyotp
 import pytest
 from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 from sqlalchemy import select, update
 
@@ -62,14 +66,14 @@ def test_the_first_account_is_made_by_a_link_that_works_once(accounts: Accounts)
 
     accounts.join(token, "  Maria  HUBER ", PASSWORD, NOW)
 
-    assert [(each.name, each.role) for each in accounts.every()] == [("maria huber", Role.ADMINISTRATOR)]
+    assert [(each.name, each.role) for each in accounts.every()] == [("Maria HUBER", Role.ADMINISTRATOR)]
     assert accounts.welcomed(token, NOW) is None
     assert accounts.welcome_if_first(NOW) is None
     with pytest.raises(NotLetIn):
         accounts.join(token, "another", PASSWORD, NOW)
     assert _deeds(accounts) == [
         ("convenor", "invited", "a new administrator"),
-        ("maria huber", "joined", "as administrator"),
+        ("Maria HUBER", "joined", "as administrator"),
     ]
 
 
@@ -120,7 +124,7 @@ def test_a_session_holds_for_a_time_and_until_it_is_ended(accounts: Accounts) ->
     session = accounts.sign_in("Maria Huber", PASSWORD, "", NOW)
 
     assert accounts.visitor(session, NOW) == Visitor(
-        name="maria huber", role=Role.ADMINISTRATOR, account=mine
+        name="Maria Huber", role=Role.ADMINISTRATOR, account=mine
     )
     assert accounts.visitor(session, NOW + SIGNED_IN_FOR) is None
     assert accounts.visitor("invented", NOW) is None
@@ -327,3 +331,214 @@ def test_codes_that_are_used_are_not_replaced_without_the_password(accounts: Acc
 
     with pytest.raises(ConvenorError, match="used already"):
         accounts.begin_codes(mine, other, pyotp.TOTP(other).at(NOW), NOW)
+
+
+def test_codes_that_were_begun_meanwhile_are_not_replaced(accounts: Accounts) -> None:
+    """Two windows, each opened before codes were used."""
+    mine, _ = _join(accounts)
+    first, second = module.new_secret(), module.new_secret()
+    accounts.begin_codes(mine, first, pyotp.TOTP(first).at(NOW), NOW)
+
+    with pytest.raises(ConvenorError, match="used already"):
+        accounts.begin_codes(mine, second, pyotp.TOTP(second).at(NOW), NOW)
+
+    later = NOW + timedelta(minutes=2)
+    assert accounts.sign_in("maria huber", PASSWORD, pyotp.TOTP(first).at(later), later)
+
+
+def test_who_guesses_elsewhere_keeps_nobody_out_of_where_they_were_let_in(accounts: Accounts) -> None:
+    _, session = _join(accounts)
+    _, other = _join(accounts, "jan")
+    mark, others = accounts.mark(session, NOW), accounts.mark(other, NOW)
+    _fail(accounts, FREE_TRIES + 3, NOW)
+
+    for shown in ("", "x", "\xff", others):
+        with pytest.raises(NotLetIn):
+            accounts.sign_in("maria huber", PASSWORD, "", NOW, mark=shown)
+    with pytest.raises(NotLetIn):
+        accounts.sign_in("maria huber", "wrong", "", NOW, mark=mark)
+    assert accounts.sign_in("maria huber", PASSWORD, "", NOW, mark=mark)
+
+
+def test_a_mark_is_nothing_after_another_password_and_of_no_session(accounts: Accounts) -> None:
+    mine, session = _join(accounts)
+    mark = accounts.mark(session, NOW)
+    accounts.change_password(mine, PASSWORD, "another long password", NOW, session)
+
+    assert accounts.mark(session, NOW) not in {mark, ""}
+    assert accounts.mark("no session", NOW) == ""
+    assert accounts.visitor(mark, NOW) is None
+
+
+def test_a_wrong_password_for_ones_own_account_stands_in_the_audit(accounts: Accounts) -> None:
+    mine, session = _join(accounts)
+
+    with pytest.raises(NotLetIn):
+        accounts.change_password(mine, "wrong", "another long password", NOW, session)
+    with pytest.raises(NotLetIn):
+        accounts.end_codes(mine, "wrong", NOW)
+
+    assert _deeds(accounts)[-2:] == [("maria huber", "gave a wrong password", "for their own account")] * 2
+
+
+class _Meanwhile(Passwords):
+    """Knows every password, and something happens while it looks."""
+
+    def __init__(self, happens: Callable[[], None]) -> None:
+        super().__init__(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        self._happens = happens
+
+    def is_right(self, kept: str, password: str) -> bool:
+        self._happens()
+        return True
+
+
+def test_nobody_else_waits_while_a_password_is_tried(accounts: Accounts) -> None:
+    """It takes a tenth of a second, in which letters leave."""
+    mine, session = _join(accounts)
+
+    def write() -> None:
+        with accounts.database.writing() as transaction:
+            audit.note(transaction, NOW, "Convenor", "wrote meanwhile")
+
+    accounts = replace(accounts, passwords=_Meanwhile(write))
+    accounts.change_password(mine, PASSWORD, "another long password", NOW, session)
+    accounts.end_codes(mine, PASSWORD, NOW)
+
+    assert [deed[1] for deed in _deeds(accounts)].count("wrote meanwhile") == 2
+
+
+def test_a_password_that_changed_while_it_was_tried_is_wrong(accounts: Accounts) -> None:
+    mine, session = _join(accounts)
+
+    def change() -> None:
+        accounts.set_password("maria huber", "set by somebody else", NOW, "convenor")
+
+    with pytest.raises(NotLetIn):
+        replace(accounts, passwords=_Meanwhile(change)).change_password(
+            mine, PASSWORD, "another long password", NOW, session
+        )
+    assert accounts.sign_in("maria huber", "set by somebody else", "", NOW)
+
+
+@pytest.mark.parametrize("becomes", [None, Role.APPROVER])
+def test_who_is_no_administrator_any_more_leaves_no_door_behind(
+    accounts: Accounts, becomes: Role | None
+) -> None:
+    _join(accounts)
+    _join(accounts, "jan")
+    links, tokens = {}, {}
+    for number, name in enumerate(("maria huber", "jan")):
+        at = NOW + timedelta(minutes=number)
+        links[name] = accounts.welcome(Role.ADMINISTRATOR, at, name)
+        tokens[name] = accounts.make_token("wall", Role.ADMINISTRATOR, at, name)
+    later = NOW + timedelta(hours=1)
+
+    if becomes is None:
+        accounts.close("jan", later, "maria huber")
+    else:
+        accounts.give_role("jan", becomes, later, "maria huber")
+
+    assert accounts.welcomed(links["jan"], later) is None
+    assert accounts.machine(tokens["jan"]) is None
+    assert accounts.welcomed(links["maria huber"], later)
+    assert accounts.machine(tokens["maria huber"])
+    assert _deeds(accounts)[-2:] == [
+        ("maria huber", "withdrew an invitation", "of jan"),
+        ("maria huber", "revoked a token", "wall, made by jan"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["convenor", "Convenor", "demo", "token wall"])
+def test_nobody_is_called_what_the_audit_calls_others(accounts: Accounts, name: str) -> None:
+    token = accounts.welcome(Role.VIEWER, NOW, "maria huber")
+
+    with pytest.raises(ConvenorError, match="choose another"):
+        accounts.join(token, name, PASSWORD, NOW)
+    assert accounts.welcomed(token, NOW)
+
+
+def test_a_clock_that_was_ahead_keeps_nobody_out(accounts: Accounts) -> None:
+    _join(accounts)
+    _fail(accounts, FREE_TRIES + 3, NOW + timedelta(days=365))
+
+    assert accounts.sign_in("maria huber", PASSWORD, "", NOW)
+
+
+def test_every_act_stands_in_the_audit(accounts: Accounts) -> None:
+    mine, session = _join(accounts)
+    accounts.sign_out(session, NOW, "maria huber")
+    session = accounts.sign_in("maria huber", PASSWORD, "", NOW)
+    _fail(accounts, 1, NOW)
+    secret = module.new_secret()
+    accounts.begin_codes(mine, secret, pyotp.TOTP(secret).at(NOW), NOW)
+    accounts.end_codes(mine, PASSWORD, NOW)
+    accounts.change_password(mine, PASSWORD, "another long password", NOW, session)
+    accounts.set_password("maria huber", PASSWORD, NOW, "convenor", without_codes=True)
+    _join(accounts, "jan", Role.VIEWER)
+    accounts.give_role("jan", Role.APPROVER, NOW, "maria huber")
+    accounts.close("jan", NOW, "maria huber")
+
+    assert accounts.visitor(session, NOW) is None  # by the password that was set
+    assert _deeds(accounts)[1:] == [
+        ("maria huber", "joined", "as administrator"),
+        ("maria huber", "signed out", ""),
+        ("maria huber", "signed in", ""),
+        ("maria huber", "was not let in", ""),
+        ("maria huber", "began to use codes", ""),
+        ("maria huber", "gave up codes", ""),
+        ("maria huber", "changed their password", ""),
+        ("convenor", "set a password", "maria huber, without codes"),
+        ("convenor", "invited", "a new viewer"),
+        ("jan", "joined", "as viewer"),
+        ("maria huber", "gave a role", "jan: approver"),
+        ("maria huber", "closed an account", "jan"),
+    ]
+
+
+def test_a_password_is_not_the_name(accounts: Accounts) -> None:
+    token = accounts.welcome(Role.VIEWER, NOW, "maria huber")
+
+    with pytest.raises(ConvenorError, match="must not be the name"):
+        accounts.join(token, "maria theresia", "Maria Theresia", NOW)
+
+
+def test_never_so_many_passwords_are_tried_at_once_that_memory_runs_out(accounts: Accounts) -> None:
+    _join(accounts)
+    here, most, lock = [0], [0], Lock()
+
+    class Slow(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - argon2's name
+            with lock:
+                here[0] += 1
+                most[0] = max(most[0], here[0])
+            Signal().wait(0.02)
+            with lock:
+                here[0] -= 1
+            raise VerificationError
+
+    accounts = replace(accounts, passwords=Passwords(Slow(time_cost=1, memory_cost=8, parallelism=1)))
+    threads = [Thread(target=_fail, args=(accounts, 1, NOW)) for _ in range(6)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+
+    assert most[0] == 2
+
+
+def test_a_name_is_shown_as_it_was_written_and_known_however_it_is(accounts: Accounts) -> None:
+    mine, _ = _join(accounts, "  Ludwig  van DEN Berg ")
+    assert mine.name == "Ludwig van DEN Berg"
+    assert accounts.visitor(accounts.sign_in("LUDWIG van den berg", PASSWORD, "", NOW), NOW) is not None
+    accounts.change_password(mine, PASSWORD, "another long password", NOW)
+    accounts.set_password("ludwig van den berg", "a third long password", NOW, "Jan")
+    assert {who for who, _, _ in _deeds(accounts)} == {"convenor", "Ludwig van DEN Berg", "Jan"}
+    assert _deeds(accounts)[-1] == ("Jan", "set a password", "Ludwig van DEN Berg")
+
+
+def test_an_account_of_before_is_shown_by_the_name_that_is_kept(accounts: Accounts) -> None:
+    _join(accounts)
+    with accounts.database.writing() as transaction:
+        transaction.execute(update(account).values(called=""))
+    assert [each.name for each in accounts.every()] == ["maria huber"]

@@ -102,6 +102,8 @@ def test_each_text_counts_for_its_kind_and_no_other(path: str, more: str) -> Non
         (Approval.ONE, "Anna", "", False),
         (Approval.FOUR_EYES, "Anna", "Anna", True),
         (Approval.FOUR_EYES, "anna", "ANNA", True),
+        (Approval.FOUR_EYES, "anna (command line)", "Anna", True),
+        (Approval.FOUR_EYES, "Anna", "anna (command line)", True),
         (Approval.FOUR_EYES, "Anna", "Boris", False),
         (Approval.FOUR_EYES, "Anna", "", False),
     ],

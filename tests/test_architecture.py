@@ -179,6 +179,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.delivery.profiles",
         "mailer.dossier",
         "mailer.publishing",
+        "mailer.releasing",
         "mailer.service",
         "mailer.errors",
     ),
@@ -221,6 +222,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.standing",
     ),
     "mailer.holding": ("mailer.outbox", "mailer.errors"),
+    "mailer.resending": ("mailer.outbox", "mailer.errors"),
     "mailer.attention": ("mailer.outbox",),
     "mailer.answer_sheet": (
         "mailer.agenda",
@@ -299,6 +301,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.composition.dkim",
         "mailer.delivery.relay",
         "mailer.dossier",
+        "mailer.publishing",
         "mailer.errors",
     ),
     "mailer.film": (
@@ -310,6 +313,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
     ),
     "mailer.errand": (
         "mailer.accounts",
+        "mailer.approving",
         "mailer.calendars",
         "mailer.mending",
         "mailer.agenda",
@@ -383,6 +387,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.linting",
         "mailer.mailings",
         "mailer.releasing",
+        "mailer.resending",
         "mailer.agenda",
         "mailer.delegations",
         "mailer.importing",
@@ -407,6 +412,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.errors",
     ),
     "mailer.furnishing": (
+        "mailer.errand",
         "mailer.agenda.model",
         "mailer.composition.wording",
         "mailer.opening",

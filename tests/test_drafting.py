@@ -1,6 +1,6 @@
 """The agenda as organisers change it: kept, taken back, told of when somebody was first, published."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 
 from mailer.agenda import editing
 from mailer.agenda.model import Event
-from mailer.drafting import Drafting, NotToBePublished, Overtaken
+from mailer.drafting import Drafting, NotToBePublished, Outcome, Overtaken
 from mailer.errors import BadInput, ConvenorError
 from mailer.outbox import agendas, audit, drafts, people
 from tests.conference import RECIPIENTS
@@ -114,6 +114,82 @@ def test_the_letters_foretold_are_those_that_leave(desk: Desk) -> None:
     assert found.sample is not None
 
 
+def _called_off(event: Event) -> Event:
+    return editing.call_off(event, event.title)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(_called_off, id="called off"),
+        pytest.param(
+            lambda event: editing.change_event(event, {"timezone": "Europe/Lisbon"}), id="another zone"
+        ),
+        pytest.param(lambda event: editing.change_event(event, {"language": "fr"}), id="another language"),
+    ],
+)
+def test_the_letters_of_a_change_of_the_whole_are_those_foretold(
+    desk: Desk, change: Callable[[Event], Event]
+) -> None:
+    desk.work()
+    drafting, before = _drafting(desk), desk.tray.count()
+    foretold = drafting.outcome(change).difference.consequences
+    assert drafting.look().edits == ()  # to look is not to keep
+
+    drafting.edit("1.0", change)
+    drafting.publish("1.1")
+    desk.clock.move(minutes=CONFERENCE.quiet_minutes + 1)
+    desk.work()
+    assert foretold.letters == desk.tray.count() - before == len(RECIPIENTS)
+
+
+def test_what_was_called_off_takes_place_after_all(desk: Desk) -> None:
+    desk.work()
+    off = _drafting(desk).edit("1.0", _called_off)
+    assert (off.calls_off, off.reinstates, [each.what for each in off.edits]) == (
+        True, False, ["the event: cancelled"],
+    )  # fmt: skip
+    _drafting(desk).publish("1.1")
+    desk.clock.move(minutes=CONFERENCE.quiet_minutes + 1)
+    desk.work()
+
+    drafting = _drafting(desk)
+    again = drafting.edit("2.0", editing.hold_after_all)
+    assert (again.calls_off, again.reinstates) == (False, True)
+    foretold, before = drafting.outcome().difference.consequences.letters, desk.tray.count()
+    drafting.publish(again.seen)
+    desk.clock.move(minutes=CONFERENCE.quiet_minutes + 1)
+    desk.work()
+    assert foretold == desk.tray.count() - before == len(RECIPIENTS)
+
+
+def test_what_would_still_have_come_is_told_when_it_is_called_off(desk: Desk) -> None:
+    desk.work()
+    courses = _drafting(desk).outcome(_called_off).courses
+
+    assert {each.mailing for each in courses} == {each.key for each in CONFERENCE.mailings} - {"invitation"}
+    assert not any(each.becomes for each in courses)
+
+
+def test_letters_that_no_language_has_are_told(desk: Desk) -> None:
+    french = _drafting(desk).outcome(lambda event: editing.change_event(event, {"language": "fr"}))
+
+    assert ("letters of kind agenda", "is not written in this language; it will go out in en") in [
+        (each.field, each.message) for each in french.problems
+    ]
+    assert french.is_sound
+    assert _drafting(desk).outcome().problems == ()
+
+
+def test_by_how_much_another_clock_moves_it_is_told(desk: Desk) -> None:
+    draft = _drafting(desk).edit(
+        "1.0", lambda event: editing.change_event(event, {"timezone": "Asia/Kathmandu"})
+    )
+
+    assert draft.clock_moves_by == timedelta(hours=-4, minutes=-45)
+    assert [each.field for each in draft.changes] == ["timezone"]
+
+
 def test_publishing_is_refused_when_somebody_was_first(desk: Desk) -> None:
     drafting = _drafting(desk)
     drafting.edit("1.0", _later)
@@ -201,3 +277,41 @@ def test_a_session_never_published_is_not_known(desk: Desk) -> None:
     assert added.is_known("opening")
     assert not added.is_known("new")
     assert added.event.ends_at - CONFERENCE.ends_at > timedelta()
+
+
+def test_the_sample_is_written_in_the_words_in_force(desk: Desk) -> None:
+    desk.work()
+    texts = desk.service.texts
+    subjects = [path for path in texts.texts if path.startswith("update/") and path.endswith(".subject.txt")]
+    changed = texts.with_texts({path: f"Said the desk: {texts.texts[path]}" for path in subjects})
+    desk.service.choose_wording(changed, "Maria", desk.clock())
+    _drafting(desk).edit("1.0", _later)
+
+    sample = _drafting(desk).outcome().sample
+
+    assert sample is not None
+    assert sample.subject.startswith("Said the desk: ")
+
+
+def test_what_was_not_looked_at_is_not_published(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody's edit comes while another publishes, and is taken back in the same moment."""
+    _drafting(desk).edit("1.0", _later)
+    drafting, look = _drafting(desk), Drafting.outcome
+
+    def outcome(this: Drafting) -> Outcome:
+        _drafting(desk, "Jan").edit("1.1", lambda event: editing.change_event(event, {"title": "Rivers"}))
+        found = look(this)
+        _drafting(desk, "Jan").undo("1.2")
+        return found
+
+    monkeypatch.setattr(Drafting, "outcome", outcome)
+    with pytest.raises(Overtaken):
+        drafting.publish("1.1")
+    assert _drafting(desk).look().version.number == 1
+
+
+def test_what_is_done_to_a_draft_stands_in_the_audit(desk: Desk) -> None:
+    _drafting(desk).edit("1.0", _later)
+    _drafting(desk, "Jan").undo("1.1")
+
+    assert _deeds(desk) == [("Maria", "changed the agenda's draft"), ("Jan", "took back an edit")]

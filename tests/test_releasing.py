@@ -263,6 +263,16 @@ def test_with_four_eyes_the_last_editor_does_not_approve(database: Database) -> 
     desk.approve(by="Anna")
 
 
+def test_what_nobody_did_gives_nobody_their_second_pair_of_eyes(database: Database) -> None:
+    """Such as a version that follows the clocks."""
+    desk = Desk(database)
+    desk.publish(FOUR_EYES, by="Anna")
+    desk.publish(FOUR_EYES.model_copy(update={"title": "Rivers"}), by="")
+
+    with pytest.raises(ConvenorError, match="Anna has changed it last"):
+        desk.approve(by="Anna")
+
+
 def test_who_approved_what_and_why_it_ended_stands_in_the_audit(desk: Desk) -> None:
     desk.approve()
     desk.plan()

@@ -25,6 +25,7 @@ _TAG = 10  # bytes: 16 characters of base32
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _LETTER = re.compile(rb"([0-9a-z]{1,13})-[a-z2-7]{16}")
 _LONGEST_LOCAL_PART = 64  # octets (RFC 5321 4.5.3.1.1)
+_SHOWN = re.compile(r"(/[ruf]/)[\w-]{38,64}", re.ASCII)
 
 LONGEST_MAILBOX = _LONGEST_LOCAL_PART - len("+") - 13 - len("-") - 16
 """Octets of the local part of a mailbox that every letter's token still fits behind."""
@@ -145,6 +146,13 @@ class Signer:
             entries={anchor: f"{page}/{anchor}.ics" for anchor in anchors},
             feed=f"{base_url}/f/{self.token(Purpose.FEED, handle)}.ics",
         )
+
+
+def without_tokens(text: str) -> str:
+    """The same text, its personal links cut off before what opens them: for whoever may read a letter, and not act for
+    its reader.
+    """
+    return _SHOWN.sub(r"\1…", text)
 
 
 def _signed(key: bytes, purpose: Purpose, handle: str) -> str:

@@ -63,6 +63,11 @@ def last(c: Connection, did: str, *, event: str) -> Deed | None:
     return Deed(**row._mapping) if row else None
 
 
+def moments(c: Connection, who: str, did: str) -> list[datetime]:
+    """When somebody did such a deed."""
+    return list(c.scalars(select(audit.c.at).where(audit.c.who == who, audit.c.did == did)))
+
+
 def broken_at(c: Connection) -> int | None:
     """The number of the first row that is not as it was written, or is missing; None while the chain is whole.
 

@@ -52,9 +52,11 @@ def begun_at(c: Connection, event: str) -> tuple[int, datetime | None]:
 
 
 def last_editor(c: Connection, event: str, kind: str) -> str:
-    """Who last changed what letters of this kind are made of; nobody where that is not known."""
+    """Who last changed what letters of this kind are made of, as far as that is known; nobody where it never is. What
+    nobody did, such as following the clocks, takes a change off nobody.
+    """
     parts = (AGENDA, RECIPIENTS, wording_of(kind), wording_of("layout"))
     query = select(edition.c.by).where(
-        edition.c.event == event, or_(*(edition.c.what == each for each in parts))
+        edition.c.event == event, edition.c.by != "", or_(*(edition.c.what == each for each in parts))
     )
     return c.scalar(query.order_by(edition.c.number.desc()).limit(1)) or ""

@@ -33,8 +33,20 @@ class Upload:
     raw: bytes
 
 
-def keep(c: Connection, token: str, event: str, who: str, *, name: str, raw: bytes, now: datetime) -> None:
-    """Keep a list for its owner alone.
+@dataclass(frozen=True, kw_only=True)
+class Unfinished:
+    """A list that its owner has not taken over yet. `refused` is how many of its rows cannot be taken as it is read."""
+
+    who: str
+    name: str
+    at: datetime
+    refused: int
+
+
+def keep(
+    c: Connection, token: str, event: str, who: str, *, name: str, raw: bytes, now: datetime, refused: int = 0
+) -> None:
+    """Keep a list for its owner alone. `refused` is how many of its rows cannot be taken.
 
     Raises:
         ConvenorError: it is too large, or too many are kept.
@@ -46,7 +58,7 @@ def keep(c: Connection, token: str, event: str, who: str, *, name: str, raw: byt
     if (c.scalar(select(func.count()).select_from(upload)) or 0) >= MOST:
         raise ConvenorError(f"{MOST} other lists are being looked at: wait until one of them is taken over")
     row = {"digest": _digest(token), "event": event, "who": who, "at": now}
-    c.execute(insert(upload).values(**row, name=name, choices="{}", raw=raw))
+    c.execute(insert(upload).values(**row, name=name, choices="{}", refused=refused, raw=raw))
 
 
 def kept(c: Connection, token: str, event: str, who: str, now: datetime) -> Upload | None:
@@ -59,10 +71,25 @@ def kept(c: Connection, token: str, event: str, who: str, now: datetime) -> Uplo
     return Upload(name=row.name, at=row.at, choices=json.loads(row.choices), raw=row.raw)
 
 
-def choose(c: Connection, token: str, event: str, who: str, choices: Mapping[str, Any]) -> None:
-    """Remember what was chosen about a list."""
+def choose(
+    c: Connection, token: str, event: str, who: str, choices: Mapping[str, Any], *, refused: int = 0
+) -> None:
+    """Remember what was chosen about a list, and how many rows cannot be taken when it is read like that."""
     text = json.dumps(dict(choices), ensure_ascii=False)
-    c.execute(update(upload).where(*_this(token, event, who)).values(choices=text))
+    c.execute(update(upload).where(*_this(token, event, who)).values(choices=text, refused=refused))
+
+
+def unfinished(c: Connection, event: str, now: datetime) -> list[Unfinished]:
+    """The lists of an event that wait for their owners, the newest first."""
+    columns = (upload.c.who, upload.c.name, upload.c.at, upload.c.refused)
+    query = select(*columns).where(upload.c.event == event, upload.c.at > now - KEPT_FOR)
+    return [Unfinished(**row) for row in c.execute(query.order_by(upload.c.at.desc())).mappings()]
+
+
+def go_on(c: Connection, token: str, event: str, who: str, now: datetime) -> bool:
+    """Have a new token lead somebody to the list they have not taken over; whether there is one."""
+    theirs = (upload.c.event == event, upload.c.who == who, upload.c.at > now - KEPT_FOR)
+    return bool(c.execute(update(upload).where(*theirs).values(digest=_digest(token))).rowcount)
 
 
 def drop(c: Connection, token: str, event: str, who: str) -> None:

@@ -15,12 +15,13 @@ from mailer.outbox import agendas
 from mailer.web import pages
 from mailer.web.api import routes as api
 from mailer.web.delegate import feed, personal, public, unsubscribe
-from mailer.web.gate import Gate
+from mailer.web.gate import PUBLIC, Gate
 from mailer.web.office import Office
 from mailer.web.organiser import (
     account,
     agenda,
     attachments,
+    calling_off,
     film,
     handing_in,
     inbox,
@@ -48,6 +49,7 @@ def create_app(office: Office) -> FastAPI:
         start,
         timetable,
         agenda,
+        calling_off,
         publishing,
         versions,
         handing_in,
@@ -102,13 +104,22 @@ async def _tidy(request: Request, error: Exception) -> Response:
     if isinstance(error, StoreError):
         return pages.error(503, path)
     if isinstance(error, RequestValidationError):
-        return pages.wrong(_problems(error)) if is_for_machines else pages.error(404, path)
+        return pages.wrong(_problems(error)) if is_for_machines else _form_or_nothing(path, error)
     assert isinstance(error, AnyHTTPException)  # noqa: S101 - no other is handled here
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_methods(request))
     said = error.detail if isinstance(error, HTTPException) else None
     return pages.error(error.status_code, path, headers, said)
+
+
+def _form_or_nothing(path: str, error: RequestValidationError) -> Response:
+    """Addresses are ours to make: a wrong one leads to nothing. What stands in a form is a person's, who is told."""
+    fields = [each for each in error.errors() if each["loc"][0] == "body"]
+    if len(fields) < len(error.errors()) or path.startswith(PUBLIC):
+        return pages.error(404, path)
+    said = "; ".join(f"{'.'.join(map(str, each['loc'][1:])) or 'form'}: {each['msg']}" for each in fields)
+    return pages.error(422, path, said=said)
 
 
 def _problems(error: RequestValidationError) -> list[dict[str, str]]:

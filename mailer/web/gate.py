@@ -26,7 +26,7 @@ MAX_FILES_BYTES = attachments.LARGEST + MAX_BODY_BYTES
 """Files that are to be attached to a mailing, and the form around them."""
 
 _TAKES_MORE = (
-    (re.compile("/people/import"), MAX_LIST_BYTES),
+    (re.compile("/people/import|/start/(form|file)"), MAX_LIST_BYTES),
     (re.compile("/mailings/[a-z0-9-]{1,63}/attachments"), MAX_FILES_BYTES),
 )
 """Where more may be carried in than a page takes."""

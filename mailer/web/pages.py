@@ -58,6 +58,7 @@ _TEMPLATES.filters.update(
     short=moments.short,
     exact=moments.exact,
     away=moments.away,
+    language_name=moments.language_name,
     language=moments.language_in_english,
     mailbox=parseaddr,
     urlpath=lambda address: urlsplit(address).path,
@@ -80,6 +81,7 @@ _ERRORS: Mapping[int, tuple[str, str]] = {
         "This is not the right address",
         "Open the pages under the address that Convenor printed when it started.",
     ),
+    422: ("This form cannot be taken", "Nothing was changed. Go back: what you wrote is still there."),
     500: ("Something went wrong here", "It has been noted. Try again in a moment; no letter is lost by it."),
     503: ("The database cannot be read", "Try again in a moment; no letter is lost by it."),
 }
@@ -119,6 +121,8 @@ def error(
     title, words = _ERRORS.get(status, _ERRORS[400])
     if status == 403 and said:
         words = f"{said[0].upper()}{said[1:]}."
+    elif status == 422 and said:
+        words = f"{words} What is wrong: {said}."
     bears = {"Content-Security-Policy": DELEGATE_POLICY, **(headers or {})}
     return page("error.html", status=status, headers=bears, title=title, words=words)
 

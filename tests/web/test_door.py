@@ -1,5 +1,7 @@
 """The door to the organiser's pages, as browsers and machines meet it."""
 
+import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -239,3 +241,44 @@ def test_invitations_are_shown_and_withdrawn(real: Desk) -> None:
     assert browser.post("/accounts/withdraw", data={"link": invited.digest}, headers=OURS).status_code == 303
 
     assert Accounts(database=real.database).invitations(real.clock()) == []
+
+
+def test_what_was_sent_after_the_session_ended_can_be_sent_again(real: Desk) -> None:
+    browser = _signed_in(real, Role.ORGANISER)
+    written = {"seen": "1.0", "title": '"><script>alert(1)</script>', "points": "one\r\ntwo"}
+    browser.cookies.clear()
+    before = real.dump()
+
+    answer = browser.post("/agenda/sessions/session-1?day=1", data=written, headers=OURS)
+
+    assert (answer.status_code, real.dump()) == (401, before)
+    assert 'action="/agenda/sessions/session-1?day=1"' in answer.text
+    assert "<script>alert" not in answer.text
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', answer.text))
+    assert {name: html.unescape(value) for name, value in fields.items()} == written
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "content"),
+    [
+        ("/account/password", {}, "old=secret&new=another"),
+        ("/accounts/close", {}, "name=x"),
+        ("/agenda/undo", {"Content-Type": "text/plain"}, "seen=1"),
+        ("/agenda/undo", {}, "&".join(f"a{number}=1" for number in range(300))),
+        ("//evil.example/x", {}, "a=1"),
+    ],
+)
+def test_what_is_no_form_of_ours_or_secret_is_not_shown_again(
+    real: Desk, path: str, headers: dict[str, str], content: str
+) -> None:
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    answer = real.browser().post(f"{LOCAL}{path}", content=content, headers={**kind, **OURS, **headers})
+
+    assert (answer.status_code, answer.text) == (303, "")
+
+
+def test_a_foreign_form_is_not_shown_again_either(real: Desk) -> None:
+    answer = real.browser().post("/agenda/undo", data={"seen": "1"}, headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert (answer.status_code, "Send it again" in answer.text) == (403, False)

@@ -120,3 +120,31 @@ def _picture(page: Page) -> None:
         page.goto(page.url.replace("at=0", "at=4"))
         page.screenshot(path=ROOT / "docs" / "images" / "rehearsal.png", full_page=True)
         page.goto(there)
+
+
+def test_the_film_is_played_in_the_words_in_force(desk: Desk) -> None:
+    browser = desk.browser()
+    _play(browser)
+    texts = desk.service.texts
+    subject = texts.texts["invitation/en.subject.txt"]
+    desk.service.choose_wording(
+        texts.with_texts({"invitation/en.subject.txt": f"Words of the desk: {subject}"}),
+        "Maria",
+        desk.clock(),
+    )
+
+    _play(browser)
+
+    assert "Words of the desk:" in browser.get("/rehearsal").text
+
+
+def test_of_a_long_list_few_play_and_few_are_named(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailer.web.organiser.film.MOST_PLAYERS", 3)
+    monkeypatch.setattr("mailer.web.organiser.film.MOST_NAMED", 2)
+    browser = desk.browser()
+    _play(browser)
+
+    page = browser.get("/rehearsal").text
+
+    assert '<span class="big">3</span> to <code>everyone</code>' in page
+    assert sum(each.family_name in page for each in RECIPIENTS) == 2

@@ -111,13 +111,13 @@ def test_with_refused_rows_all_or_nothing_is_chosen(desk: Desk) -> None:
 
 
 def test_what_was_not_read_to_its_end_is_never_taken(desk: Desk) -> None:
+    seen = sign(looked_at(desk, f"{HEAD}\n{NEW}\n")[1])
     where, page = looked_at(desk, f'{HEAD}\n{NEW}\n"broken\n')
     assert "could not be read to its end" in page
     assert "Take it over" not in page
     data = {"seen": "x", "without_refused": "true"}
     assert desk.browser().post(f"{where}/take", data=data, headers=OURS).status_code == 409
-    with desk.database.reading() as c:
-        data["seen"] = people.sign_of_list(c, EVENT.key)
+    data["seen"] = seen
     assert desk.browser().post(f"{where}/take", data=data, headers=OURS).status_code == 422
     assert "eva@x.example" not in addresses(desk)
 
@@ -185,7 +185,7 @@ def test_a_name_and_cells_are_text(desk: Desk) -> None:
     assert "49" not in re.sub(r"/import/[\w-]+", "", page)
 
 
-def test_only_this_path_takes_a_list(desk: Desk) -> None:
+def test_only_what_takes_a_list_takes_so_much(desk: Desk) -> None:
     big = {"file": ("list.csv", f"{HEAD}\n".encode() + b"x" * (MAX_BODY_BYTES + 1))}
     assert desk.browser().post("/people/import", files=big, headers=OURS).status_code == 303
     assert desk.browser().post("/people/export", files=big, headers=OURS).status_code == 413
@@ -203,3 +203,64 @@ def test_a_list_is_for_its_owner(desk: Desk) -> None:
         token = where.rpartition("/")[2]
         assert uploads.kept(c, token, EVENT.key, "demo", desk.clock()) is not None
         assert uploads.kept(c, token, EVENT.key, Role.ORGANISER, desk.clock()) is None
+
+
+def test_what_is_taken_over_is_what_was_looked_at(desk: Desk) -> None:
+    """Two windows with one list: what is chosen in the second is not what the first shows."""
+    where, first = looked_at(desk, f"{HEAD}\n{NEW}\n")
+    chosen = {"column": ["email", "given_name", "family_name", "role"], "missing": "everybody"}
+    assert desk.browser().post(where, data=chosen, headers=OURS).status_code == 303
+    before = addresses(desk)
+
+    told = desk.browser().post(f"{where}/take", data={"seen": sign(first)}, headers=OURS)
+
+    assert (told.status_code, "in another way by now" in told.text) == (409, True)
+    assert addresses(desk) == before
+    assert (
+        desk.browser().post(f"{where}/take", data={"seen": sign(told.text)}, headers=OURS).status_code == 200
+    )
+    assert addresses(desk) == ["eva@x.example"]
+
+
+def test_refused_rows_of_a_list_in_hand_need_a_person_until_it_is_dealt_with(desk: Desk) -> None:
+    assert "rows refused" not in desk.browser().get("/").text
+    where, page = looked_at(desk, f"{HEAD}\n{NEW}\nx,Y,Z,expert\n,,,nobody\n")
+    timetable = desk.browser().get("/").text
+    concern = re.search(r'<p class="concern">.*?href="/people/import".*?</p>', timetable)
+    assert concern
+    assert re.sub(r"<[^>]+>", "", concern[0]) == "2 rows refused of a list that is not taken over"
+
+    waiting = desk.browser().get("/people/import").text
+    assert "Not taken over yet" in waiting
+    assert ">2</span> rows refused" in waiting
+    back = desk.browser().post("/people/import/go-on", headers=OURS)
+    assert back.status_code == 303
+    assert back.headers["location"] != where
+    assert "What would change" in desk.browser().get(back.headers["location"]).text
+    assert desk.browser().get(where).status_code == 404
+
+    done = {"seen": sign(page), "without_refused": "true"}
+    assert desk.browser().post(f"{back.headers['location']}/take", data=done, headers=OURS).status_code == 200
+    assert "rows refused" not in desk.browser().get("/").text
+    assert desk.browser().post("/people/import/go-on", headers=OURS).status_code == 404
+
+
+def test_what_is_chosen_about_a_list_counts_its_rows_anew(desk: Desk) -> None:
+    where, _ = looked_at(desk, f"What,{HEAD[6:]}\n{NEW}\nx,Y,Z,expert\n")
+    with desk.database.reading() as c:
+        assert [each.refused for each in uploads.unfinished(c, EVENT.key, desk.clock())] == [0]
+    choices = {"column": ["email", "given_name", "family_name", "role"], "role": "", "missing": "nobody"}
+    desk.browser().post(where, data=choices, headers=OURS)
+    with desk.database.reading() as c:
+        assert [each.refused for each in uploads.unfinished(c, EVENT.key, desk.clock())] == [1]
+
+
+def test_a_list_in_somebody_elses_hand_is_told_and_stays_theirs(desk: Desk) -> None:
+    with desk.database.writing() as c:
+        uploads.keep(c, "t" * 32, EVENT.key, "Maria", name="<b>.csv", raw=b"x", now=desk.clock(), refused=3)
+    page = desk.browser().get("/people/import").text
+
+    assert "Somebody else has a list in hand" in page
+    assert "&lt;b&gt;.csv" in page
+    assert "Go on with it" not in page
+    assert desk.browser().post("/people/import/go-on", headers=OURS).status_code == 404

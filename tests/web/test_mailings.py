@@ -8,7 +8,9 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import Browser
 from sqlalchemy import event as sql_event
 
-from mailer.agenda.model import Approval
+from mailer import mailings as module
+from mailer.agenda.model import AgendaVersion, Approval, Mailing
+from mailer.mailings import Mailings, Reach
 from mailer.outbox import audit
 from mailer.outbox.schema import Role
 from mailer.web.serving import reserve, serve
@@ -181,3 +183,65 @@ def test_the_pages_are_for_everybody(calm_desk: Desk, chromium: Browser, path: s
             page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             assert axe.judge(page) == []
+
+
+def test_nobody_approves_what_the_page_did_not_show(careful: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody publishes while the page is being made."""
+    approver, reach = _signed_in(careful, Role.APPROVER), Mailings.reach
+    mailings = tuple(
+        each.model_copy(update={"title": "Another title"}) if each.key == "invitation" else each
+        for each in ASKED.mailings
+    )
+
+    def meanwhile(this: Mailings, version: AgendaVersion, mailing: Mailing) -> Reach:
+        monkeypatch.undo()
+        careful.publish(ASKED.model_copy(update={"mailings": mailings}))
+        return reach(this, version, mailing)
+
+    monkeypatch.setattr(Mailings, "reach", meanwhile)
+    assert _approve(approver, careful) == 409
+    assert _approve(approver, careful) == 303
+
+
+@pytest.mark.parametrize("after", ["-1", "x", str(2**63), "9" * 400])
+def test_a_place_in_an_audience_that_there_cannot_be_is_nothing(calm_desk: Desk, after: str) -> None:
+    assert calm_desk.browser().get("/mailings/invitation", params={"after": after}).status_code == 404
+
+
+def test_a_draft_is_not_what_is_approved(careful: Desk) -> None:
+    """The page shows the draft's; what would leave is another."""
+    approver = _signed_in(careful, Role.APPROVER)
+    mailing = EVENT.mailing("invitation")
+    names = ("kind", "audience", "when", "useful_until", "calendar")
+    form = {"seen": "1.0", "title": "Another title", **{name: str(getattr(mailing, name)) for name in names}}
+    assert approver.post("/mailings/invitation", data=form, headers=OURS).status_code == 303
+
+    page = approver.get("/mailings/invitation").text
+
+    assert "Another title" in page
+    assert 'action="/mailings/invitation/approve"' not in page
+    approver.post("/agenda/undo", data={"seen": "1.1"}, headers=OURS)
+    assert _approve(approver, careful) == 303
+
+
+def test_new_words_and_letters_to_try_stand_in_the_audit(desk: Desk) -> None:
+    browser = desk.browser()
+    browser.post(WORDS, data=form_of(desk, subject="Another subject"), headers=OURS)
+    browser.post("/mailings/invitation/test", data={"address": "me@ministry.example"}, headers=OURS)
+
+    with desk.database.reading() as transaction:
+        told = [(each.who, each.did, each.what) for each in audit.deeds(transaction)[:2]]
+    assert told == [
+        ("demo", "sent a test", "invitation to me@ministry.example"),
+        ("demo", "reworded", "invitation in en"),
+    ]
+
+
+def test_of_audiences_that_are_only_typed_few_counts_are_kept(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_COUNTED", 3)
+    for number in range(10):
+        desk.browser().get("/mailings/invitation/people", params={"audience": f"tag = t{number}"})
+
+    assert len(module._counted[desk.database.engine]) <= 5

@@ -3,17 +3,20 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from mailer.agenda.model import Approval
 from mailer.agenda.rules import EVENT as WHOLE_EVENT
-from mailer.outbox import pauses, people, slowdowns
+from mailer.outbox import pauses, people, slowdowns, uploads
 from mailer.outbox.letter import LetterState
 from mailer.outbox.pauses import EVERYTHING
-from mailer.outbox.schema import PausedBy, letter, letter_history
+from mailer.outbox.schema import PausedBy, Role, letter, letter_history
 from mailer.web.app import create_app
 from tests.conference import EVENT, PRACTITIONER, RECIPIENTS
-from tests.web.desk import AGENDA_IS_DUE_AT, Desk
+from tests.web.desk import AGENDA_IS_DUE_AT, Desk, open_desk
+from tests.web.test_door import _signed_in
 
 
 def words(html: str) -> str:
@@ -174,3 +177,28 @@ def test_no_page_needs_inline_script_or_style(calm_desk: Desk, path: str) -> Non
 def test_the_description_of_the_interface_is_served(calm_desk: Desk) -> None:
     described = create_app(calm_desk.office).openapi()
     assert {"/api/replies", "/api/status", "/health"} <= set(described["paths"])
+
+
+def test_what_waits_for_approval_is_one_of_what_needs_a_person(empty_desk: Desk) -> None:
+    empty_desk.publish(EVENT.model_copy(update={"approval": Approval.ONE}))
+    empty_desk.work()
+    page = empty_desk.browser().get("/").text
+
+    assert "Needs a person" in page
+    concern = re.search(r'<p class="concern">.*?href="/mailings/invitation#approval".*?</p>', page)
+    assert concern
+    assert words(concern[0]) == (
+        f"{len(RECIPIENTS)} Invitation : due since Mon 11 Jan 2027, 09:00, waits for approval"
+    )
+
+
+def test_whoever_may_not_take_over_a_list_is_led_nowhere(tmp_path: Path) -> None:
+    with open_desk(tmp_path, is_demo=False) as real:
+        real.publish()
+        with real.database.writing() as transaction:
+            facts = {"name": "l.csv", "raw": b"x", "now": real.clock(), "refused": 3}
+            uploads.keep(transaction, "t" * 32, EVENT.key, "Maria", **facts)  # type: ignore[arg-type]
+        for role, leads in ((Role.VIEWER, False), (Role.ORGANISER, True)):
+            page = _signed_in(real, role).get("/").text
+            assert "rows refused of a list that is not taken over" in page
+            assert ('href="/people/import"' in page) is leads

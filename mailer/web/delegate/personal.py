@@ -158,6 +158,7 @@ def agenda_facts(event: Event, timezone: str | None) -> dict[str, Any]:
         "direction": placeholders.direction_of(event.language),
         "own": own if differs else None,
         "is_one_day": starts.date() == ends.date(),
+        "is_end_assumed": max(event.sessions, key=lambda each: each.ends_at).end_assumed,
         "services": {
             EVENT: elsewhere.services(event, None),
             **{each.key: elsewhere.services(event, each) for each in event.sessions},

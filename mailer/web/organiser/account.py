@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Annotated
 
 import segno
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from mailer.accounts import Accounts, NotLetIn, address_of_secret, new_secret
@@ -20,8 +20,11 @@ from mailer.web.organiser import door
 from mailer.web.organiser.frame import framed
 
 TRIES_A_MINUTE = 20
-"""From one address, for whatever name."""
+"""From one address, for whatever name; with one browser's mark; for one's own password."""
 
+_TOO_OFTEN = "this was tried too often from here: wait a minute and try again"
+
+_LONGEST_MARK = 64
 _MINUTE = timedelta(minutes=1)
 _MOST_ADDRESSES = 10_000
 
@@ -30,7 +33,9 @@ Text = Annotated[str, Form(max_length=400)]
 
 @dataclass(kw_only=True)
 class Throttle:
-    """How often each address tries to sign in. Of very many addresses those that tried longest ago are forgotten."""
+    """How often each address, or whoever else is named, tries to prove itself. Of very many addresses those that tried
+    longest ago are forgotten.
+    """
 
     _tries: OrderedDict[str, tuple[datetime, int]] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
@@ -59,7 +64,7 @@ def routes(office: Office) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     accounts, throttle = office.accounts, Throttle()
     _add_coming_in(router, office, accounts, throttle)
-    _add_own(router, office, accounts)
+    _add_own(router, office, accounts, throttle)
     _add_everybodys(router, office, accounts)
     _add_audit(router, office)
     return router
@@ -76,12 +81,15 @@ def _add_coming_in(router: APIRouter, office: Office, accounts: Accounts, thrott
     def sign_in(request: Request, name: Text = "", password: Text = "", code: Text = "") -> Response:
         now = office.clock()
         try:
-            if throttle.is_too_often(door.asked_from(request), now):
-                raise NotLetIn("this was tried too often from here: wait a minute and try again")
-            session = accounts.sign_in(name, password, code, now)
+            mark = door.mark_in(request.headers)[:_LONGEST_MARK]
+            if throttle.is_too_often(door.asked_from(request), now) or (
+                mark and throttle.is_too_often(mark, now)
+            ):
+                raise NotLetIn(_TOO_OFTEN)
+            session = accounts.sign_in(name, password, code, now, mark=mark)
         except NotLetIn as error:
             return framed(office, "organiser/account/sign_in.html", status=401, problem=str(error), name=name)
-        return door.let_in(request, session)
+        return door.let_in(request, session, accounts.mark(session, now))
 
     @router.post("/sign-out")
     def sign_out(request: Request) -> Response:
@@ -108,20 +116,26 @@ def _add_coming_in(router: APIRouter, office: Office, accounts: Accounts, thrott
             return framed(
                 office, "organiser/account/welcome.html", status=422, role=role, problem=str(error), name=name
             )
-        return door.let_in(request, session)
+        return door.let_in(request, session, accounts.mark(session, now))
 
 
-def _add_own(router: APIRouter, office: Office, accounts: Accounts) -> None:
+def _add_own(router: APIRouter, office: Office, accounts: Accounts, throttle: Throttle) -> None:
+    def proving() -> Account:
+        """Whose password is about to be asked for. Raises NotLetIn: it was tried too often."""
+        account = _account()
+        if throttle.is_too_often(f"account {account.id}", office.clock()):
+            raise NotLetIn(_TOO_OFTEN)
+        return account
+
     @router.get("/account")
     def own_account() -> HTMLResponse:
         return _own(office)
 
     @router.post("/account/password")
     def change_password(request: Request, old: Text = "", new: Text = "") -> Response:
-        account = _account()
         session = door.session_in(request.headers)
         try:
-            accounts.change_password(account, old, new, office.clock(), session)
+            accounts.change_password(proving(), old, new, office.clock(), session)
         except ConvenorError as error:
             return _own(office, status=422, problem=str(error))
         return RedirectResponse("/account", 303)
@@ -141,7 +155,7 @@ def _add_own(router: APIRouter, office: Office, accounts: Accounts) -> None:
     @router.post("/account/codes/end")
     def end_codes(password: Text = "") -> Response:
         try:
-            accounts.end_codes(_account(), password, office.clock())
+            accounts.end_codes(proving(), password, office.clock())
         except ConvenorError as error:
             return _own(office, status=422, problem=str(error))
         return RedirectResponse("/account", 303)
@@ -196,7 +210,7 @@ def _add_everybodys(router: APIRouter, office: Office, accounts: Accounts) -> No
         return RedirectResponse("/accounts", 303)
 
     @router.post("/accounts/role")
-    def give_role(name: Text = "", role: Annotated[Role, Form()] = Role.VIEWER) -> Response:
+    def give_role(role: Annotated[Role, Form()], name: Text = "") -> Response:
         by = door.must(office, Role.ADMINISTRATOR, "give a role")
         try:
             accounts.give_role(name, role, office.clock(), by.name)
@@ -214,7 +228,7 @@ def _add_everybodys(router: APIRouter, office: Office, accounts: Accounts) -> No
         return RedirectResponse("/accounts", 303)
 
     @router.post("/accounts/token")
-    def make_token(name: Text = "", role: Annotated[Role, Form()] = Role.VIEWER) -> HTMLResponse:
+    def make_token(role: Annotated[Role, Form()], name: Text = "") -> HTMLResponse:
         by = door.must(office, Role.ADMINISTRATOR, "make a token")
         try:
             token = accounts.make_token(name, role, office.clock(), by.name)
@@ -231,7 +245,7 @@ def _add_everybodys(router: APIRouter, office: Office, accounts: Accounts) -> No
 
 def _add_audit(router: APIRouter, office: Office) -> None:
     @router.get("/audit")
-    def who_did_what(before: int | None = None) -> HTMLResponse:
+    def who_did_what(before: Annotated[int | None, Query(ge=1, le=2**62)] = None) -> HTMLResponse:
         door.must(office, Role.ADMINISTRATOR, "see the audit")
         with office.database.reading() as transaction:
             found = audit.deeds(transaction, before=before, limit=AT_ONCE + 1)

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import EmailMessage, Message
 
+from mailer.accounts import Visitor
+from mailer.composition.links import without_tokens
 from mailer.delivery import tray
 from mailer.delivery.tray import CaughtLetter
+from mailer.outbox.roles import Role
 from mailer.web.organiser import entry
 from mailer.web.organiser.entry import CalendarCard
 
@@ -20,7 +23,8 @@ _LINK = re.compile(r"https?://[^\s<>\"']+")
 class OpenedLetter:
     """What is to be seen of a letter; None for a part it does not have.
 
-    `headers` are From, To, Subject and Date, decoded. `source` is the whole of it as it came over the line.
+    `headers` are From, To, Subject and Date, decoded. `source` is the whole of it as it came over the line, or None
+    where it is not for whoever looks.
     `mailing` is the key its Feedback-ID names, or nothing.
     """
 
@@ -31,14 +35,14 @@ class OpenedLetter:
     calendar_source: str | None
     calendar: CalendarCard | None
     links: tuple[str, ...]
-    source: str
+    source: str | None
     mailing: str
 
     @property
     def views(self) -> tuple[str, ...]:
         """The ways in which it can be looked at, the best first."""
-        has = {"html": self.html, "text": self.text, "calendar": self.calendar_source}
-        return (*(view for view, part in has.items() if part is not None), "raw")
+        has = {"html": self.html, "text": self.text, "calendar": self.calendar_source, "raw": self.source}
+        return tuple(view for view, part in has.items() if part is not None)
 
 
 def open_letter(caught: CaughtLetter, raw: bytes) -> OpenedLetter:
@@ -57,6 +61,25 @@ def open_letter(caught: CaughtLetter, raw: bytes) -> OpenedLetter:
         links=tuple(dict.fromkeys(_LINK.findall(text or ""))),
         source=raw[:MOST_SHOWN].decode("utf-8", "replace"),
         mailing=mailing_of(message),
+    )
+
+
+def as_seen_by(visitor: Visitor, letter: OpenedLetter) -> OpenedLetter:
+    """The letter for whoever looks. A personal link lets its bearer answer for its reader: who may not change anything
+    about people sees it without.
+    """
+    if visitor.may(Role.ORGANISER):
+        return letter
+    file = letter.calendar_source
+    unfolded = without_tokens(re.sub(r"\r?\n[ \t]", "", file)) if file is not None else None
+    return replace(
+        letter,
+        text=without_tokens(letter.text) if letter.text is not None else None,
+        html=without_tokens(letter.html) if letter.html is not None else None,
+        calendar_source=unfolded,
+        calendar=entry.read(unfolded) if unfolded is not None else None,
+        links=(),
+        source=None,
     )
 
 

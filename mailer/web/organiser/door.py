@@ -6,8 +6,9 @@ A handler asks `must` for a role; who lacks it is refused, which the audit tells
 """
 
 from contextvars import ContextVar
+from datetime import timedelta
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from anyio.to_thread import run_sync
 from fastapi import HTTPException, Request
@@ -22,14 +23,18 @@ from mailer.web import pages
 from mailer.web.gate import LOOPBACK, PUBLIC, is_local
 from mailer.web.office import Office
 
-COOKIE = "__Host-convenor"
+COOKIE, MARK = "__Host-convenor", "__Host-convenor-mark"
 """Bound to this name, whole paths and protected lines by its prefix (RFC 6265bis 4.1.3); browsers take a line to one's
 own machine for protected.
 """
 
+MARKED_FOR = timedelta(days=90)
+"""How long a browser is known as one in which somebody has been let in."""
+
 _OPEN = (*PUBLIC, "/sign-in", "/welcome")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _MACHINES = "/api/"
+_FORM, _MOST_FIELDS = "application/x-www-form-urlencoded", 200
 _BEARER = "bearer "
 
 _visitor: ContextVar[Visitor | None] = ContextVar("visitor", default=None)
@@ -56,7 +61,8 @@ class Door:
             await pages.error(403, scope["path"])(scope, receive, send)
             return
         if visitor is None and not scope["path"].startswith(_OPEN):
-            await _elsewhere(scope)(scope, receive, send)
+            answer = await _again(scope, receive) or _elsewhere(scope)
+            await answer(scope, receive, send)
             return
         reset = _visitor.set(visitor)
         try:
@@ -93,10 +99,23 @@ def must(office: Office, role: Role, to: str) -> Visitor:
     """
     found = visitor()
     if not found.may(role):
-        with office.database.writing() as transaction:
-            audit.note(transaction, office.clock(), found.name, "was refused", to, event=office.event)
+        _refused(office, found, to)
         raise HTTPException(403, f"this is for {'an' if role[0] in 'aeiou' else 'a'} {role}")
     return found
+
+
+def must_be_a_person(office: Office, role: Role, to: str) -> Visitor:
+    """As `must`, for what only somebody can answer for: a token's word is nobody's."""
+    found = must(office, role, to)
+    if not found.is_person:
+        _refused(office, found, to)
+        raise HTTPException(403, "this is for a person, not for a machine")
+    return found
+
+
+def _refused(office: Office, found: Visitor, to: str) -> None:
+    with office.database.writing() as transaction:
+        audit.note(transaction, office.clock(), found.name, "was refused", to, event=office.event)
 
 
 def asked_from(request: Request) -> str:
@@ -108,20 +127,29 @@ def asked_from(request: Request) -> str:
 
 def session_in(headers: Headers) -> str:
     """The session a browser shows, or nothing."""
+    return _shown(headers, COOKIE)
+
+
+def mark_in(headers: Headers) -> str:
+    """By what a browser is known in which somebody has been let in before, or nothing."""
+    return _shown(headers, MARK)
+
+
+def _shown(headers: Headers, name: str) -> str:
     try:
-        shown = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        shown = SimpleCookie(headers.get("cookie", "")).get(name)
     except CookieError:
         return ""
     return shown.value if shown else ""
 
 
-def let_in(request: Request, session: str) -> Response:
-    """To the timetable, or to where somebody was going, with a session."""
+def let_in(request: Request, session: str, mark: str) -> Response:
+    """To the timetable, or to where somebody was going, with a session and the account's mark."""
     response = RedirectResponse(_own_path(request.query_params.get("to", "/")), 303)
-    response.set_cookie(
-        COOKIE, session, max_age=int(SIGNED_IN_FOR.total_seconds()),
-        path="/", secure=True, httponly=True, samesite="lax",
-    )  # fmt: skip
+    for name, value, kept_for in ((COOKIE, session, SIGNED_IN_FOR), (MARK, mark, MARKED_FOR)):
+        response.set_cookie(
+            name, value, max_age=int(kept_for.total_seconds()), path="/", secure=True, httponly=True, samesite="lax"
+        )  # fmt: skip
     return response
 
 
@@ -142,6 +170,23 @@ def _own_path(path: str) -> str:
 
 def _unknown(scope: Scope) -> Response:
     return pages.error(401, scope["path"], {"WWW-Authenticate": "Bearer"}, "sign in, or show a token")
+
+
+async def _again(scope: Scope, receive: Receive) -> Response | None:
+    """What somebody sent whose session has ended, to be sent again; nothing where it is no form, or holds passwords."""
+    kind = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
+    path = _own_path(scope["path"])
+    if scope["method"] != "POST" or kind != _FORM or path in {"/", *_OPEN} or path.startswith("/account"):
+        return None
+    body = (await Request(scope, receive).body()).decode("utf-8", "replace")
+    try:
+        fields = parse_qsl(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return None
+    asked = scope["query_string"].decode("latin-1")
+    return pages.page(
+        "again.html", status=401, path=f"{quote(path)}{'?' if asked else ''}{asked}", fields=fields
+    )
 
 
 def _elsewhere(scope: Scope) -> Response:

@@ -1,6 +1,6 @@
 """`/rehearsal`: the film of the event's whole life, and the inbox and the calendar of one person as they fill."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Annotated, Any
@@ -10,16 +10,19 @@ from fastapi.responses import HTMLResponse
 
 from mailer import film
 from mailer.agenda.model import AgendaVersion
+from mailer.composition.wording import Wording
 from mailer.film import MOST_PLAYERS, Arrived, Film, Playing, Projector, Torn
 from mailer.outbox import agendas, people
 from mailer.outbox.roles import Role
 from mailer.planning.due import Member
 from mailer.rehearsal import Heard
+from mailer.releasing import wording_in_force
 from mailer.web.office import Office
 from mailer.web.organiser import axis as axes
 from mailer.web.organiser import door, entry
 from mailer.web.organiser.entry import CardOfEntry
 from mailer.web.organiser.frame import framed
+from mailer.web.organiser.letter import text_as_seen_by
 
 MOST_NAMED = 60
 """Readers of one scene that are named; the others are counted."""
@@ -80,17 +83,16 @@ def _shown(office: Office, projector: Projector, template: str, at: int, person:
         changed_at = people.changed_at(transaction, office.event)
         players = people.some(transaction, office.event, after=0, limit=MOST_PLAYERS)
         listed = people.counts(transaction, office.event).asked
+        texts = wording_in_force(transaction, office.event, office.texts)
     if version is None:
         if template == MOMENT:
             raise HTTPException(404)
         return framed(office, template, film=None, playing=None, torn=None, listed=0)
 
     def play(heard: Heard) -> Film:
-        return film.play(
-            version, players, listed=listed, sender=office.sender, texts=office.texts, heard=heard
-        )
+        return film.play(version, players, listed=listed, sender=office.sender, texts=texts, heard=heard)
 
-    found = projector.film(office.event, (version.number, changed_at), play)
+    found = projector.film(office.event, (version.number, changed_at, texts.digest), play)
     values: dict[str, Any] = {
         "film": found if isinstance(found, Film) else None,
         "playing": found if isinstance(found, Playing) else None,
@@ -100,14 +102,21 @@ def _shown(office: Office, projector: Projector, template: str, at: int, person:
         "zone": version.event.zone,
     }
     if isinstance(found, Film) and found.moments:
-        values |= _moment(office, projector, found, players, at, person)
+        values |= _moment(office, projector, found, players, at, person, texts=texts)
     elif template == MOMENT:
         raise HTTPException(404)
     return framed(office, template, **values)
 
 
 def _moment(
-    office: Office, projector: Projector, found: Film, players: list[Member], at: int, person: int | None
+    office: Office,
+    projector: Projector,
+    found: Film,
+    players: list[Member],
+    at: int,
+    person: int | None,
+    *,
+    texts: Wording,
 ) -> dict[str, object]:
     number = min(at, len(found.moments) - 1)
     now = found.moments[number]
@@ -121,7 +130,7 @@ def _moment(
         "left": found.until(now),
         "marks": marks(found, number),
         "most_named": MOST_NAMED,
-        "desk": _desk(office, projector, found.version, member, now) if member else None,
+        "desk": _desk(office, projector, found.version, texts, member, now) if member else None,
     }
 
 
@@ -130,13 +139,22 @@ def _named(found: Film, readers: tuple[int, ...]) -> list[tuple[int, str]]:
 
 
 def _desk(
-    office: Office, projector: Projector, version: AgendaVersion, member: Member, now: datetime
+    office: Office,
+    projector: Projector,
+    version: AgendaVersion,
+    texts: Wording,
+    member: Member,
+    now: datetime,
 ) -> Desk:
     def live() -> tuple[Arrived, ...]:
-        return film.life(version, member, sender=office.sender, texts=office.texts)
+        return film.life(version, member, sender=office.sender, texts=texts)
 
-    lived = projector.life((office.event, version.number, member.id, member.recipient), live)
-    had = [letter for letter in lived if letter.due_at <= now]
+    lived = projector.life((office.event, version.number, texts.digest, member.id, member.recipient), live)
+    had = [
+        replace(letter, text=text_as_seen_by(door.visitor(), letter.text))
+        for letter in lived
+        if letter.due_at <= now
+    ]
     return Desk(member=member, letters=tuple(reversed(had)), entries=held(had), coming=len(lived) - len(had))
 
 

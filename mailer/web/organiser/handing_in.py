@@ -1,8 +1,10 @@
 """`/people/import`: a list handed in, looked at, and taken over. The file is kept between the steps, for its owner."""
 
+import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
@@ -10,9 +12,9 @@ from fastapi import APIRouter, Form, HTTPException, Path, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from mailer.errors import ConvenorError
-from mailer.importing import Missing, Proposal
+from mailer.importing import Missing, Proposal, refused_rows
 from mailer.listing import Overtaken, difference
-from mailer.outbox import people, uploads
+from mailer.outbox import agendas, people, uploads
 from mailer.outbox.schema import Role as MayDo
 from mailer.outbox.uploads import Upload
 from mailer.recipients.cells import COLUMNS
@@ -69,9 +71,15 @@ class Choices:
             missing=Missing(kept.get("missing", Missing.NOBODY)),
         )
 
+    @property
+    def sign(self) -> str:
+        """Names these choices: the same for the same alone."""
+        return hashlib.sha256(repr((self.columns, self.role, self.missing)).encode()).hexdigest()[:16]
+
 
 def routes(office: Office) -> APIRouter:
     router = APIRouter(include_in_schema=False)
+    _add_handing_in(router, office)
 
     def kept(token: str) -> Upload:
         """Raises HTTPException (404): there is no such list, or its time is over."""
@@ -81,31 +89,6 @@ def routes(office: Office) -> APIRouter:
         if found is None:
             raise HTTPException(404)
         return found
-
-    @router.get("/people/import")
-    def begin() -> HTMLResponse:
-        door.must(office, MayDo.ORGANISER, "take over a list")
-        return framed(office, "organiser/people/hand_in.html", problem="", columns=COLUMNS)
-
-    @router.post("/people/import")
-    def hand_in(file: UploadFile | None = None) -> Response:
-        by = door.must(office, MayDo.ORGANISER, "take over a list")
-        raw = file.file.read(uploads.LARGEST + 1) if file else b""
-        name = PurePath((file.filename if file else "") or "list").name[-120:]
-        seen = look(raw, name) if raw else Look(problem="choose a file: nothing came")
-        token = secrets.token_urlsafe(24)
-        try:
-            if seen.problem:
-                raise ConvenorError(f"{name}: {seen.problem}" if raw else seen.problem)
-            with office.database.writing() as transaction:
-                uploads.keep(
-                    transaction, token, office.event, by.name, name=name, raw=raw, now=office.clock()
-                )
-        except ConvenorError as error:
-            return framed(
-                office, "organiser/people/hand_in.html", status=422, problem=str(error), columns=COLUMNS
-            )
-        return RedirectResponse(f"/people/import/{token}", 303)
 
     @router.get("/people/import/{token}")
     def preview(token: Token) -> HTMLResponse:
@@ -119,10 +102,11 @@ def routes(office: Office) -> APIRouter:
         missing: Annotated[Missing, Form()] = Missing.NOBODY,
     ) -> Response:
         """Have it read with these columns."""
-        kept(token)
+        found = kept(token)
         choices = {"columns": column, "role": role or None, "missing": missing}
+        refused = _refused(office, found.name, found.raw, Choices.of(choices, look(found.raw, found.name)))
         with office.database.writing() as transaction:
-            uploads.choose(transaction, token, office.event, door.visitor().name, choices)
+            uploads.choose(transaction, token, office.event, door.visitor().name, choices, refused=refused)
         return RedirectResponse(f"/people/import/{token}#difference", 303)
 
     @router.post("/people/import/{token}/take")
@@ -133,10 +117,15 @@ def routes(office: Office) -> APIRouter:
     ) -> Response:
         found, by = kept(token), door.visitor()
         chosen = Choices.of(found.choices, look(found.raw, found.name))
-        reading = _read(office, found, chosen)
+        list_seen, _, choices_seen = seen.rpartition(" ")
+        if choices_seen != chosen.sign:
+            return _preview(
+                office, token, found, 409, told="this list is read in another way by now: look at it again"
+            )
+        reading = _read(office, found.name, found.raw, chosen)
         try:
             done = listing_of(office, by.name).take_over(
-                reading, chosen.missing, chosen.columns, seen=seen, without_refused=without_refused
+                reading, chosen.missing, chosen.columns, seen=list_seen, without_refused=without_refused
             )
         except Overtaken as error:
             return _preview(office, token, found, 409, told=str(error))
@@ -156,25 +145,81 @@ def routes(office: Office) -> APIRouter:
     return router
 
 
-def _read(office: Office, found: Upload, chosen: Choices) -> Reading:
-    return read_handed_in(
-        found.raw, found.name, chosen.columns, default_role=chosen.role, sessions=sessions_of(office)
-    )
+def _add_handing_in(router: APIRouter, office: Office) -> None:
+    @router.get("/people/import")
+    def begin() -> HTMLResponse:
+        door.must(office, MayDo.ORGANISER, "take over a list")
+        return _hand_in(office)
+
+    @router.post("/people/import")
+    def hand_in(file: UploadFile | None = None) -> Response:
+        by = door.must(office, MayDo.ORGANISER, "take over a list")
+        raw = file.file.read(uploads.LARGEST + 1) if file else b""
+        name = PurePath((file.filename if file else "") or "list").name[-120:]
+        seen = look(raw, name) if raw else Look(problem="choose a file: nothing came")
+        token = secrets.token_urlsafe(24)
+        try:
+            if seen.problem:
+                raise ConvenorError(f"{name}: {seen.problem}" if raw else seen.problem)
+            refused = _refused(office, name, raw, Choices.of({}, seen))
+            with office.database.writing() as transaction:
+                uploads.keep(
+                    transaction, token, office.event, by.name, name=name, raw=raw, now=office.clock(),
+                    refused=refused,
+                )  # fmt: skip
+        except ConvenorError as error:
+            return _hand_in(office, status=422, problem=str(error))
+        return RedirectResponse(f"/people/import/{token}", 303)
+
+    @router.post("/people/import/go-on")
+    def go_on() -> Response:
+        """Back to the list that somebody has handed in and not taken over."""
+        by, token = door.must(office, MayDo.ORGANISER, "take over a list"), secrets.token_urlsafe(24)
+        with office.database.writing() as transaction:
+            if not uploads.go_on(transaction, token, office.event, by.name, office.clock()):
+                raise HTTPException(404)
+        return RedirectResponse(f"/people/import/{token}", 303)
+
+
+def _hand_in(office: Office, *, status: int = 200, problem: str = "") -> HTMLResponse:
+    """The form; and above it the lists that are not taken over yet, one's own to go on with."""
+    with office.database.reading() as transaction:
+        waiting = uploads.unfinished(transaction, office.event, office.clock())
+        version = agendas.latest(transaction, office.event)
+    return framed(
+        office, "organiser/people/hand_in.html", status=status, problem=problem, columns=COLUMNS, waiting=waiting,
+        zone=version.event.zone if version else UTC,
+    )  # fmt: skip
+
+
+def _troubles(chosen: Choices) -> list[str]:
+    """Why a list cannot be read like this at all."""
+    found = problems_with(chosen.columns)
+    if "role" not in chosen.columns and chosen.role is None:
+        found.append("the file names no roles: say below what these people are")
+    return found
+
+
+def _refused(office: Office, name: str, raw: bytes, chosen: Choices) -> int:
+    """How many rows could not be taken; none is known of where the columns are not."""
+    return 0 if _troubles(chosen) else refused_rows(_read(office, name, raw, chosen).problems)
+
+
+def _read(office: Office, name: str, raw: bytes, chosen: Choices) -> Reading:
+    return read_handed_in(raw, name, chosen.columns, default_role=chosen.role, sessions=sessions_of(office))
 
 
 def _preview(office: Office, token: str, found: Upload, status: int = 200, *, told: str = "") -> HTMLResponse:
     """What was found in the file and, where its columns are known, the difference to what is there."""
     seen = look(found.raw, found.name)
     chosen = Choices.of(found.choices, seen)
-    troubles = problems_with(chosen.columns)
-    if "role" not in chosen.columns and chosen.role is None:
-        troubles.append("the file names no roles: say below what these people are")
+    troubles = _troubles(chosen)
     proposed, sign = Proposal(), ""
     if not troubles:
-        reading = _read(office, found, chosen)
+        reading = _read(office, found.name, found.raw, chosen)
         with office.database.reading() as transaction:
             proposed = difference(transaction, office.event, reading, chosen.missing, chosen.columns)
-            sign = people.sign_of_list(transaction, office.event)
+            sign = f"{people.sign_of_list(transaction, office.event)} {chosen.sign}"
     return framed(
         office, "organiser/people/preview.html", status=status, token=token, name=found.name, look=seen,
         chosen=chosen, troubles=troubles, proposed=proposed, sign=sign, told=told, columns=COLUMNS,

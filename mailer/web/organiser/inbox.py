@@ -4,6 +4,7 @@ What a mail is, and what follows from it, is decided elsewhere; its HTML is show
 """
 
 from contextlib import suppress
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Path, Query
@@ -19,6 +20,7 @@ from mailer.outbox.schema import Forward, IncomingState, Role
 from mailer.web.office import Office
 from mailer.web.organiser import door, telling
 from mailer.web.organiser.frame import framed
+from mailer.web.organiser.letter import text_as_seen_by
 from mailer.web.organiser.telling import sentence
 from mailer.web.organiser.tray import published
 
@@ -50,12 +52,14 @@ def _add_mails(router: APIRouter, office: Office) -> None:
             mail = _mail(transaction, number)
             owner = finding.known(transaction, mail.recipient_id) if mail.recipient_id else None
             people = finding.found(transaction, office.event, who, limit=_CANDIDATES) if who else []
+        said = {**mail.said, "text": text_as_seen_by(door.visitor(), str(mail.said.get("text") or ""))}
         waits = mail.state in NEEDS_A_PERSON
         return framed(
             office,
             "organiser/mail.html",
             status=status,
             mail=mail,
+            said=said,
             waits=waits,
             owner=owner,
             people=people,
@@ -68,10 +72,17 @@ def _add_mails(router: APIRouter, office: Office) -> None:
         )
 
     @router.get("/inbox")
-    def inbox(show: Annotated[str, Query(max_length=20)] = NEEDS, before: Before = None) -> HTMLResponse:
-        """The mails of one kind, or those that need a person; the newest first."""
+    def inbox(
+        show: Annotated[str, Query(max_length=20)] = NEEDS,
+        before: Before = None,
+        reported: datetime | None = None,
+        whose: Before = None,
+    ) -> HTMLResponse:
+        """The mails of one kind, or those that need a person; the newest first. Wrong addresses go on behind the one
+        that was `reported` then and is `whose`.
+        """
         door.must(office, Role.VIEWER, "see what came back")
-        if show not in {NEEDS, *telling.KINDS}:
+        if show not in {NEEDS, *telling.KINDS} or (reported and reported.tzinfo is None):
             raise HTTPException(404)
         with office.database.reading() as transaction:
             counted = incoming.counts(transaction, office.event)
@@ -84,7 +95,12 @@ def _add_mails(router: APIRouter, office: Office) -> None:
                 limit=PAGE + 1,
             )
             wrong = (
-                troubles.wrong(transaction, office.event, limit=PAGE)
+                troubles.wrong(
+                    transaction,
+                    office.event,
+                    limit=PAGE + 1,
+                    after=(reported, whose) if reported and whose else None,
+                )
                 if show == "bounce" and not before
                 else []
             )
@@ -100,7 +116,9 @@ def _add_mails(router: APIRouter, office: Office) -> None:
             rows=rows[:PAGE],
             older=rows[PAGE - 1].id if len(rows) > PAGE else None,
             before=before,
-            wrong=wrong,
+            wrong=wrong[:PAGE],
+            further=wrong[PAGE - 1] if len(wrong) > PAGE else None,
+            is_further=bool(reported and whose),
             are_wrong=are_wrong,
             zone=published(office)[1],
             telling=telling,
@@ -115,8 +133,8 @@ def _add_mails(router: APIRouter, office: Office) -> None:
 
     @router.get("/inbox/{number}/mail.eml")
     def source(number: Number) -> Response:
-        """The mail as it came, to be kept and not to be shown."""
-        door.must(office, Role.VIEWER, "see a mail")
+        """The mail as it came, to be kept and not to be shown: it may hold a letter of ours with all its links."""
+        door.must(office, Role.ORGANISER, "take a mail along")
         with office.database.reading() as transaction:
             _mail(transaction, number)
             found = incoming.one(transaction, number)

@@ -25,7 +25,6 @@ from mailer.web.organiser.mailings import (
     fields,
     found_in,
     hours_of,
-    mailings_of,
     page,
     people_of,
 )
@@ -75,7 +74,7 @@ def _add_new(router: APIRouter, office: Office) -> None:
         by = door.must(office, Role.ORGANISER, "begin a mailing")
         given = _given(form)
         key = rewriting.key_of(
-            str(given.get("title", "")), looked(office).event, mailings_of(office).keys_ever()
+            str(given.get("title", "")), looked(office).event, office.mailings().keys_ever()
         )
         try:
             drafting_of(office, by.name).edit(

@@ -6,6 +6,10 @@ from types import MappingProxyType
 
 from fastapi.responses import HTMLResponse, Response
 
+from mailer.accounts import Visitor
+from mailer.composition.links import without_tokens
+from mailer.outbox.roles import Role
+
 IN_A_FRAME: Mapping[str, str] = MappingProxyType(
     {
         "Content-Security-Policy": (
@@ -21,9 +25,17 @@ _HEAD = re.compile(r"<head(\s[^>]*)?>", re.IGNORECASE)
 _BASE = '<base target="_blank" rel="noreferrer">'
 
 
-def in_a_frame(source: str) -> HTMLResponse:
-    """The HTML part, its links made to open outside the frame; nothing else is altered."""
-    return HTMLResponse(_HEAD.sub(lambda found: found[0] + _BASE, source, count=1), headers=dict(IN_A_FRAME))
+def in_a_frame(source: str, by: Visitor) -> HTMLResponse:
+    """The HTML part as it is for whoever looks, its links made to open outside the frame; nothing else is altered."""
+    shown = _HEAD.sub(lambda found: found[0] + _BASE, text_as_seen_by(by, source), count=1)
+    return HTMLResponse(shown, headers=dict(IN_A_FRAME))
+
+
+def text_as_seen_by(visitor: Visitor, text: str) -> str:
+    """A letter's text for whoever looks. A personal link lets its bearer answer for its reader: who may not change
+    anything about people sees it without.
+    """
+    return text if visitor.may(Role.ORGANISER) else without_tokens(text)
 
 
 def as_file(raw: bytes, number: int) -> Response:

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from mailer import linting
+from mailer.accounts import Visitor
 from mailer.agenda.model import OF_ITSELF, AgendaVersion, CalendarPart, Mailing, MailingKind
 from mailer.composition import wording
 from mailer.composition.composing import Composed
@@ -21,7 +22,7 @@ from mailer.composition.placeholders import direction_of
 from mailer.composition.wording import PARTS
 from mailer.drafting import Draft
 from mailer.errors import ConvenorError, Problem
-from mailer.mailings import Drafted, Mailings, drafted, every_drafted
+from mailer.mailings import Drafted, drafted, every_drafted
 from mailer.outbox.letter import Happening
 from mailer.outbox.schema import Role
 from mailer.planning import due, shifting
@@ -32,7 +33,7 @@ from mailer.web.office import Office
 from mailer.web.organiser import attachments, door
 from mailer.web.organiser.agenda import looked
 from mailer.web.organiser.frame import framed
-from mailer.web.organiser.letter import IN_A_FRAME, in_a_frame
+from mailer.web.organiser.letter import IN_A_FRAME, in_a_frame, text_as_seen_by
 
 Key = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Text = Annotated[str, Form(max_length=60_000)]
@@ -49,10 +50,6 @@ def routes(office: Office) -> APIRouter:
     _add_looking(router, office)
     _add_approving(router, office)
     return router
-
-
-def mailings_of(office: Office, by: str = "") -> Mailings:
-    return office.mailings(by)
 
 
 def found_in(office: Office, draft: Draft, key: str) -> Drafted:
@@ -141,15 +138,15 @@ def _add_looking(router: APIRouter, office: Office) -> None:
         part: Part = "html",
     ) -> HTMLResponse:
         """The letter one person would get, for the frame on the mailing's page and nowhere else."""
-        door.must(office, Role.VIEWER, "see a letter")
-        shown, this = found(office, key), mailings_of(office)
+        by = door.must(office, Role.VIEWER, "see a letter")
+        shown, this = found(office, key), office.mailings()
         try:
             letter = this.letter(
                 shown.version, shown.mailing, this.reader(to), this.texts(), language=language
             )
         except ConvenorError as error:
             return _refused([str(error)])
-        return _framed_letter(letter, light, part)
+        return _framed_letter(by, letter, light, part)
 
     @router.post("/mailings/{key}/letter.html")
     def tried(
@@ -165,8 +162,8 @@ def _add_looking(router: APIRouter, office: Office) -> None:
         phrases: Text = "",
     ) -> HTMLResponse:
         """The same, in words that are not kept: those in the form."""
-        door.must(office, Role.ORGANISER, "try a wording")
-        shown, this = found(office, key), mailings_of(office)
+        by = door.must(office, Role.ORGANISER, "try a wording")
+        shown, this = found(office, key), office.mailings()
         kind, written = shown.mailing.kind, {"subject.txt": subject, "txt": text, "html": html}
         changed = {f"{kind}/{language}.{name}": written[name] for name in PARTS}
         if phrases:
@@ -178,22 +175,20 @@ def _add_looking(router: APIRouter, office: Office) -> None:
             letter = this.letter(shown.version, shown.mailing, this.reader(to), texts, language=language)
         except ConvenorError as error:
             return _refused([str(error)])
-        return _framed_letter(letter, light, part)
+        return _framed_letter(by, letter, light, part)
 
 
-def _framed_letter(letter: Composed, light: str, part: str) -> HTMLResponse:
+def _framed_letter(by: Visitor, letter: Composed, light: str, part: str) -> HTMLResponse:
     if part == "text":
-        return framed_text(letter)
+        return framed_text(letter, text_as_seen_by(by, letter.text))
     source = letter.html
     if light:
         source = _DARK.sub("@media all" if light == "dark" else "@media not all", source)
-    return in_a_frame(source)
+    return in_a_frame(source, by)
 
 
-def framed_text(letter: Composed) -> HTMLResponse:
-    return _bare(
-        "organiser/mailings/text.html", subject=letter.subject, text=letter.text, language=letter.language
-    )
+def framed_text(letter: Composed, text: str) -> HTMLResponse:
+    return _bare("organiser/mailings/text.html", subject=letter.subject, text=text, language=letter.language)
 
 
 def _refused(found: list[str]) -> HTMLResponse:
@@ -231,7 +226,11 @@ def page(
     is_overtaken: bool = False,
 ) -> HTMLResponse:
     """One mailing's page. `written` is what somebody has typed, and not kept yet."""
-    this, now = mailings_of(office), office.clock()
+    this, now = office.mailings(), office.clock()
+    # first of all: whatever is read later is no older, so that nobody approves what they were not shown
+    sight = None if shown.is_new else _releasing(office).sight(shown.mailing.key, now)
+    draft = looked(office)
+    shown = found_in(office, draft, shown.mailing.key)
     version, mailing = shown.version, shown.mailing
     texts, whom = this.texts(), people_of(office, version, mailing, look.after)
     reach = whom["reach"]
@@ -254,7 +253,7 @@ def page(
         is_own=mailing.kind in OF_ITSELF,
         hours=hours_of(version, mailing, now, is_in_force=shown.is_as_published),
         languages=wording.languages_of(texts, mailing.kind),
-        sight=None if shown.is_new else _releasing(office).sight(mailing.key, now),
+        sight=sight,
         findings=_lint(office, version, mailing, look, reach.languages),
         files=attachments.on(office, mailing.key),
         may_try=office.post is not None,
@@ -280,7 +279,7 @@ def people_of(
     office: Office, version: AgendaVersion, mailing: Mailing, after: int = 0, *, is_trial: bool = False
 ) -> dict[str, Any]:
     """What the list of those it reaches is made from. On `is_trial`, nobody can go on in it: nothing of it is kept."""
-    this = mailings_of(office)
+    this = office.mailings()
     members, more = this.audience(version, mailing, after)
     reach = this.reach(version, mailing)
     return {
@@ -318,7 +317,7 @@ def hours_of(version: AgendaVersion, mailing: Mailing, now: datetime, *, is_in_f
 def _lint(
     office: Office, version: AgendaVersion, mailing: Mailing, look: Look, languages: frozenset[str]
 ) -> list[linting.Finding]:
-    this = mailings_of(office)
+    this = office.mailings()
     try:
         reader, texts = this.reader(look.to), this.texts()
         letter = this.letter(version, mailing, reader, texts, language=look.language)
@@ -339,7 +338,7 @@ def _add_approving(router: APIRouter, office: Office) -> None:
 
     @router.post("/mailings/{key}/approve")
     def approve(key: Key, seen: Short = "") -> Response:
-        by = door.must(office, Role.APPROVER, "approve a mailing")
+        by = door.must_be_a_person(office, Role.APPROVER, "approve a mailing")
         try:
             _releasing(office).approve(key, by.name, office.clock(), seen=seen)
         except ConvenorError as error:
@@ -358,12 +357,12 @@ def _add_approving(router: APIRouter, office: Office) -> None:
     @router.post("/mailings/{key}/test")
     def test(key: Key, address: Short = "", language: Short = "") -> Response:
         by = door.must(office, Role.ORGANISER, "send a test")
-        shown, this = found(office, key), mailings_of(office, by.name)
+        shown, this = found(office, key), office.mailings(by.name)
         if office.post is None:
             raise HTTPException(404)
         try:
             outcome, through = this.send_test(
-                address, office.post, version=shown.version, mailing=shown.mailing, language=language
+                shown.version, shown.mailing, address, office.post, language=language
             )
         except ConvenorError as error:
             return refused(key, 422, str(error))

@@ -146,9 +146,9 @@ def _rows(transaction: Transaction, found: list[Found]) -> list[tuple[Found, str
 
 def _add_person(router: APIRouter, office: Office) -> None:
     @router.get("/people/{number}")
-    def one(number: Number) -> HTMLResponse:
+    def one(number: Number, saved: Literal["", "corrected"] = "") -> HTMLResponse:
         door.must(office, MayDo.VIEWER, "see a person")
-        return _page(office, number)
+        return _page(office, number, saved=saved)
 
     @router.post("/people/{number}/correct")
     def correct(number: Number, form: Annotated[PersonForm, Form()]) -> Response:
@@ -218,8 +218,9 @@ def _page(
     typed: Mapping[str, str] | None = None,
     problems: tuple[Problem, ...] = (),
     told: str = "",
+    saved: str = "",
 ) -> HTMLResponse:
-    """One person, the form filled with what was `typed`, or with what is known."""
+    """One person, the form filled with what was `typed`, or with what is known. `saved` is what was done just now."""
     found = person(office.database, office.event, number, office.clock())
     if found is None:
         raise HTTPException(404)
@@ -229,7 +230,7 @@ def _page(
         zone=_zone(found), known=known, typed=typed or known, told=told, titles=_titles(found.version),
         differing=[name for name in COLUMNS if typed and told and typed[name] != known[name]],
         problems={each.field or "": each.message for each in problems if not each.warning},
-        roles=ROLES, state_name=state_name, EVENT=EVENT,
+        roles=ROLES, state_name=state_name, EVENT=EVENT, saved=saved,
     )  # fmt: skip
 
 

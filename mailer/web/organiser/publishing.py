@@ -5,13 +5,16 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from mailer.accounts import Visitor
 from mailer.agenda.changes import title_of
 from mailer.agenda.model import Event
 from mailer.agenda.rules import EVENT
 from mailer.calendars import Consequence
+from mailer.composition.composing import Composed
 from mailer.drafting import NotToBePublished, Outcome, Overtaken
 from mailer.outbox.schema import Role
 from mailer.planning.entries import Effect
+from mailer.web import moments
 from mailer.web.office import Office
 from mailer.web.organiser import door
 from mailer.web.organiser.agenda import Posted, changes_of, drafting_of, looked
@@ -84,27 +87,15 @@ def routes(office: Office) -> APIRouter:
 
     @router.get("/agenda/publish/letter.html")
     def letter() -> HTMLResponse:
-        """The sample's HTML part, for the frame on the page and nowhere else."""
-        door.must(office, Role.VIEWER, "see what publishing would do")
-        sample = outcome().sample
-        if sample is None:
-            raise HTTPException(404)
-        return in_a_frame(sample.html)
+        by = door.must(office, Role.VIEWER, "see what publishing would do")
+        return sample_page(outcome().sample, by)
 
     return router
 
 
 def _page(office: Office, found: Outcome, *, status: int = 200, is_overtaken: bool = False) -> HTMLResponse:
     draft, difference = found.draft, found.difference
-    consequences = [
-        (
-            _title(each, draft.event, draft.version.event),
-            EFFECTS[each.effect],
-            each,
-            sorted(each.addresses)[:FEW],
-        )
-        for each in difference.consequences.changes
-    ]
+    moves_by = draft.clock_moves_by
     at_once = [(draft.event.mailing(key).title, count) for key, count in difference.due_at_once.items()]
     return framed(
         office,
@@ -113,7 +104,9 @@ def _page(office: Office, found: Outcome, *, status: int = 200, is_overtaken: bo
         found=found,
         draft=draft,
         changes=changes_of(draft),
-        consequences=consequences,
+        consequences=consequences_of(found),
+        moves=moments.apart(moves_by) if moves_by else "",
+        first_hour=moments.hour(draft.version.event.starts_at, draft.version.event.zone),
         at_once=at_once,
         courses=found.courses,
         now=office.clock(),
@@ -122,6 +115,22 @@ def _page(office: Office, found: Outcome, *, status: int = 200, is_overtaken: bo
         due_at=difference.consequences.due_at,
         is_overtaken=is_overtaken,
     )
+
+
+def consequences_of(found: Outcome) -> list[tuple[str, str, Consequence, list[str]]]:
+    """For a table: what it is about, what happens to it, the consequence, and a few of those it concerns."""
+    events = found.draft.event, found.draft.version.event
+    return [
+        (_title(each, *events), EFFECTS[each.effect], each, sorted(each.addresses)[:FEW])
+        for each in found.difference.consequences.changes
+    ]
+
+
+def sample_page(sample: Composed | None, by: Visitor) -> HTMLResponse:
+    """A sample's HTML part, for the frame on a page and nowhere else. Raises HTTPException (404)."""
+    if sample is None:
+        raise HTTPException(404)
+    return in_a_frame(sample.html, by)
 
 
 def _title(each: Consequence, *events: Event) -> str:

@@ -38,7 +38,7 @@ def _shown(office: Office, template: str) -> HTMLResponse:
         looks=outlook(office.database, office.profile, found, now) if found else Outlook(),
         counting=counting,
         shares=shares,
-        attention=attention(office.database, office.event),
+        attention=attention(office.database, office.event, now),
         every=counting.look_again_every(found, now),
         drawings=_drawings(found, now) if found else {},
     )

@@ -11,8 +11,9 @@ from fastapi.responses import HTMLResponse, Response
 from mailer.agenda.model import UNASKED
 from mailer.delivery.tray import CaughtLetter, Tray
 from mailer.outbox import agendas
+from mailer.outbox.roles import Role
 from mailer.web.office import Office
-from mailer.web.organiser import caught
+from mailer.web.organiser import caught, door
 from mailer.web.organiser.caught import OpenedLetter
 from mailer.web.organiser.frame import framed
 from mailer.web.organiser.letter import as_file, in_a_frame
@@ -32,7 +33,7 @@ def routes(office: Office) -> APIRouter:
         found = office.tray.letter(number) if office.tray else None
         if found is None:
             raise HTTPException(404)
-        return caught.open_letter(*found)
+        return caught.as_seen_by(door.visitor(), caught.open_letter(*found))
 
     @router.get("/tray")
     def search(
@@ -60,8 +61,8 @@ def routes(office: Office) -> APIRouter:
     def letter(number: Number, show: View | None = None, width: Width = "desktop") -> HTMLResponse:
         """One letter, in one of the ways of looking at it."""
         one = opened(number)
-        view = show or one.views[0]
-        if view not in one.views or office.tray is None:
+        view: str | None = show or next(iter(one.views), None)
+        if (show and show not in one.views) or office.tray is None:
             raise HTTPException(404)
         titles, zone = published(office)
         return framed(
@@ -82,11 +83,12 @@ def routes(office: Office) -> APIRouter:
         one = opened(number)
         if one.html is None:
             raise HTTPException(404)
-        return in_a_frame(one.html)
+        return in_a_frame(one.html, door.visitor())
 
     @router.get("/tray/{number}/letter.eml")
     def source(number: Number) -> Response:
-        """The letter as it came over the line."""
+        """The letter as it came over the line, with all that opens its reader's page."""
+        door.must(office, Role.ORGANISER, "take a letter along")
         found = office.tray.letter(number) if office.tray else None
         if found is None:
             raise HTTPException(404)
