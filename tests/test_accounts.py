@@ -263,7 +263,7 @@ def test_a_closed_account_is_out_at_once_and_somebody_stays_administrator(accoun
     with pytest.raises(NotLetIn):
         accounts.sign_in("jan", PASSWORD, "", NOW)
     with pytest.raises(ConvenorError, match="no account named jan"):
-        accounts.close("jan", NOW, mine.name)
+        accounts.close("jan", NOW, "maria huber")
 
 
 def test_a_machine_shows_its_token_until_it_is_revoked(accounts: Accounts) -> None:
