@@ -3,7 +3,7 @@
 What an edit makes of an agenda is `agenda.editing`'s; what publishing would do is `publishing`'s.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,11 +15,12 @@ from mailer.composition.wording import Wording
 from mailer.delivery.profiles import Profile
 from mailer.dossier import Proposal, out_of_time
 from mailer.errors import BadInput, ConvenorError, Problem
+from mailer.lately import AsOf, Beside, Heard
 from mailer.outbox import agendas, audit, drafts, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.drafts import Edit
+from mailer.outbox.pulse import pulse
 from mailer.publishing import Difference, Publishing
-from mailer.recipients.model import Recipient
 from mailer.service import Service
 
 
@@ -78,6 +79,10 @@ class Outcome:
     @property
     def is_sound(self) -> bool:
         return all(problem.warning for problem in self.problems)
+
+
+_foreseen: Beside[Outcome] = Beside(most=4)
+"""What publishing each draft would do, for long lists: seconds of work."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,18 +154,49 @@ class Drafting:
 
     def outcome(self) -> Outcome:
         """What publishing the draft now would do. Raises ConvenorError while nothing is published."""
+        if not self._is_long():
+            return self._outcome(_nobody)
+        what, state = self._where()
+        return _foreseen.at_once(what, state, self.now, self._outcome).value
+
+    def foreseen(self) -> AsOf[Outcome]:
+        """As `outcome`, at once: for a long list it is worked out beside, and may be of a moment ago.
+
+        Raises:
+            NotYet: it is being worked out for the first time.
+            ConvenorError: nothing is published.
+        """
+        if not self._is_long():
+            return AsOf(value=self._outcome(_nobody), at=self.now)
+        what, state = self._where()
+        return _foreseen.get(what, state, self.now, self._outcome)
+
+    def _is_long(self) -> bool:
+        with self.database.reading() as transaction:
+            return people.is_long_list(transaction, self.event)
+
+    def _where(self) -> tuple[tuple[object, ...], tuple[object, ...]]:
+        """Which draft it is, and the state of all else that what publishing would do depends on."""
         with self.database.reading() as transaction:
             draft = self._draft(transaction)
-            proposal = self._proposal(transaction, draft)
+            unsubscribed = people.unsubscribed(transaction, self.event)
+            return (self.database.engine, self.event, draft.seen), (pulse(transaction), unsubscribed)
+
+    def _outcome(self, heard: Heard) -> Outcome:
+        with self.database.reading() as transaction:
+            draft = self._draft(transaction)
+            zones = people.zones(transaction, self.event)
         publishing = Publishing(
-            database=self.database, sender=self.sender, profile=self.profile, now=self.now
+            database=self.database, sender=self.sender, profile=self.profile, now=self.now, heard=heard
         )
-        difference = publishing.difference(proposal, draft.version)
+        proposal = Proposal(event=draft.event, recipients=(), texts=self.texts)
+        difference = publishing.difference_of_agenda(proposal, draft.version)
+        problems = self._problems(publishing, draft, proposal, zones)
         return Outcome(
             draft=draft,
             difference=difference,
             sample=publishing.sample(proposal, draft.version, difference),
-            problems=tuple(_named(each, draft.event) for each in self._problems(publishing, draft, proposal)),
+            problems=tuple(_named(each, draft.event) for each in problems),
         )
 
     def publish(self, seen: str) -> AgendaVersion:
@@ -176,8 +212,7 @@ class Drafting:
         service = Service(database=self.database, event=self.event, sender=self.sender, texts=self.texts)
         with self.database.writing() as transaction:
             draft = self._as_seen(transaction, seen)
-            listed = self._listed(transaction)
-            version, _ = service.publish_in(transaction, draft.event, listed, self.now, published_by=self.by)
+            version, _ = service.publish_in(transaction, draft.event, None, self.now, published_by=self.by)
             drafts.forget(transaction, self.event, based_on=draft.version.number)
             what = f"agenda version {version.number}"
             audit.note(transaction, self.now, self.by, "published", what, event=self.event)
@@ -210,20 +245,19 @@ class Drafting:
         for number in {each.based_on for each in draft.behind}:
             drafts.forget(transaction, self.event, based_on=number)
 
-    def _listed(self, transaction: Transaction) -> list[Recipient]:
-        return [member.recipient for member in people.roster(transaction, self.event)]
-
-    def _proposal(self, transaction: Transaction, draft: Draft) -> Proposal:
-        listed = tuple(self._listed(transaction))
-        return Proposal(event=draft.event, recipients=listed, texts=self.texts)
-
-    def _problems(self, publishing: Publishing, draft: Draft, proposal: Proposal) -> Sequence[Problem]:
+    def _problems(
+        self, publishing: Publishing, draft: Draft, proposal: Proposal, zones: Collection[str | None]
+    ) -> Sequence[Problem]:
         try:
             doubts = editing.doubts(draft.event)
         except BadInput as error:
             return error.problems
-        late = out_of_time(draft.event, proposal.recipients)
-        return [*doubts, *late, *publishing.problems(proposal, draft.version)]
+        late = out_of_time(draft.event, zones)
+        return [*doubts, *late, *publishing.problems_of_agenda(proposal, draft.version)]
+
+
+def _nobody(done: int, of: int) -> None:
+    """Nobody waits to hear how far it is."""
 
 
 def _named(problem: Problem, event: Event) -> Problem:

@@ -3,10 +3,12 @@
 Joins what the outbox keeps with planning and composition, for the desk. What may leave is `releasing`'s.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from weakref import WeakKeyDictionary
+from functools import partial
 
 from mailer.agenda.model import OF_ITSELF, AgendaVersion, Event, Mailing
 from mailer.agenda.rules import EVENT
@@ -15,6 +17,7 @@ from mailer.composition.composing import Composed, Sender, compose
 from mailer.composition.wording import PARTS, Wording
 from mailer.delivery.envelope import Parcel
 from mailer.errors import BadInput, ConvenorError
+from mailer.lately import AsOf, Beside, Heard
 from mailer.outbox import agendas, audit, editions, people
 from mailer.outbox.database import Database, Transaction
 from mailer.planning import due
@@ -27,20 +30,30 @@ from mailer.service import Service
 AT_ONCE = 25
 """People of an audience on one page."""
 
-MOST_COUNTED = 200
-"""Audiences whose count is kept: some are only typed and never kept."""
+_TOLD_EVERY = 1_000
+"""People after whom one is told how far it is."""
 
-_counted: WeakKeyDictionary[object, dict[object, tuple[object, "Reach"]]] = WeakKeyDictionary()
-"""What was last counted for each database, event and audience, and from which agenda, list and answers."""
+MOST_COUNTED = 32
+"""Audiences whose count is kept: some are only typed and never kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reach:
-    """Whom an audience reaches now: how many, in which languages, and the address of the first of them."""
+    """Whom an audience reaches now: how many, in which languages, and the address of the first of them. `ids` are
+    theirs, in the order of the list, 8 bytes each.
+    """
 
-    people: int
     languages: frozenset[str]
     first: str = ""
+    ids: Sequence[int] = ()
+
+    @property
+    def people(self) -> int:
+        return len(self.ids)
+
+
+_counted: Beside[Reach] = Beside(most=MOST_COUNTED)
+"""Whom each audience reaches, by the agenda, the list and the answers of then: with a long list, seconds of work."""
 
 
 class Overtaken(ConvenorError):  # noqa: N818 - it names what happened meanwhile
@@ -69,42 +82,42 @@ class Mailings:
 
     # ── whom ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def reach(self, mailing: Mailing) -> Reach:
-        """How many the mailing would reach now: counted anew when the agenda, the list or an answer has changed."""
-        key = (self.event, mailing.audience, mailing.when, mailing.kind)
+    def reach(self, mailing: Mailing) -> AsOf[Reach]:
+        """Whom the mailing would reach now: counted anew when the agenda, the list or an answer has changed; for a long
+        list beside, so that it may be of a moment ago.
+
+        Raises:
+            NotYet: it is being counted for the first time.
+        """
         with self.database.reading() as transaction:
             version = self._version(transaction)
             changed_at = people.changed_at(transaction, self.event)
             state = version.number, changed_at, people.unsubscribed(transaction, self.event)
-            kept = _counted.setdefault(self.database.engine, {})
-            if len(kept) > MOST_COUNTED:
-                kept.clear()
-            if key not in kept or kept[key][0] != state:
-                kept[key] = state, self._reach(transaction, version, mailing)
-        return kept[key][1]
+            is_long = people.is_long_list(transaction, self.event)
+        what = (self.database.engine, self.event, mailing.audience, mailing.when, mailing.kind)
+        count = partial(self._reach, version, mailing)
+        return (_counted.get if is_long else _counted.at_once)(what, state, self.now, count)
 
-    def _reach(self, transaction: Transaction, version: AgendaVersion, mailing: Mailing) -> Reach:
-        reached, languages, first = 0, set[str](), ""
-        for member in people.each_listed(transaction, self.event):
-            if _is_reached(version.event, mailing, member):
-                reached += 1
-                first = first or member.recipient.address
-                languages.add(member.recipient.language or version.event.language)
-        return Reach(people=reached, languages=frozenset(languages), first=first)
-
-    def audience(self, mailing: Mailing, after: int = 0) -> tuple[list[Member], int | None]:
-        """Some of the people a mailing would reach, those whose id is above `after`; and where to go on, if there
-        are more. The list is read until the page is full.
-        """
-        found: list[Member] = []
+    def _reach(self, version: AgendaVersion, mailing: Mailing, heard: Heard) -> Reach:
+        languages, first, ids = set[str](), "", array("q")
         with self.database.reading() as transaction:
-            event = self._version(transaction).event
-            for member in people.each_listed(transaction, self.event, after):
-                if _is_reached(event, mailing, member):
-                    if len(found) == AT_ONCE:
-                        return found, found[-1].id
-                    found.append(member)
-        return found, None
+            of = people.asked(transaction, self.event)
+            for number, member in enumerate(people.each_listed(transaction, self.event)):
+                if number % _TOLD_EVERY == 0:
+                    heard(number, of)
+                if _is_reached(version.event, mailing, member):
+                    ids.append(member.id)
+                    first = first or member.recipient.address
+                    languages.add(member.recipient.language or version.event.language)
+        return Reach(languages=frozenset(languages), first=first, ids=ids)
+
+    def audience(self, reach: Reach, after: int = 0) -> tuple[list[Member], int | None]:
+        """Some of those who are reached, from behind the id `after`; and where to go on, if there are more."""
+        begins = bisect_right(reach.ids, after)
+        ids = reach.ids[begins : begins + AT_ONCE + 1]
+        with self.database.reading() as transaction:
+            found = people.these(transaction, list(ids[:AT_ONCE]))
+        return found, ids[AT_ONCE - 1] if len(ids) > AT_ONCE else None
 
     # ── how it looks ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -238,9 +251,9 @@ def _is_reached(event: Event, mailing: Mailing, member: Member) -> bool:
         return False
     asked = audience.parse(mailing.audience)
     answers = member.answers
-    anchors: Iterator[str] | Sequence[str] = (
-        due.anchors(event, mailing.rule) if mailing.kind not in OF_ITSELF else (EVENT,)
-    )
+    anchors: Iterable[str] = due.anchors(event, mailing.rule) if mailing.kind not in OF_ITSELF else (EVENT,)
+    if audience.is_chosen(asked):  # of hundreds of sessions, they have chosen a few
+        anchors = {*member.recipient.sessions, *answers}.intersection(anchors)
     return any(
         audience.matches(asked, member.recipient, answers=answers, anchor=anchor)
         and not (mailing.is_reminder and "declined" in {answers.get(EVENT), answers.get(anchor)})

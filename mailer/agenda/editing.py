@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from mailer.agenda import reading, writing
@@ -115,6 +116,12 @@ def doubts(event: Event) -> tuple[Problem, ...]:
     Raises:
         BadInput: it is an agenda that no file could hold.
     """
+    return _doubts(event)
+
+
+@lru_cache(maxsize=4)
+def _doubts(event: Event) -> tuple[Problem, ...]:
+    """The same agenda is looked at again and again; one of hundreds of sessions takes a tenth of a second to read."""
     since = writing.first_day(event)
     tables = writing.document(event, today=since)
     found = reading.of_document(tables, _NOWHERE, today=since).warnings

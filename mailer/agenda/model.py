@@ -230,7 +230,10 @@ class Event(_Frozen):
 
     def session(self, key: str) -> Session:
         """Raises KeyError for a key the agenda does not hold."""
-        return {session.key: session for session in self.sessions}[key]
+        for session in self.sessions:  # asked for every occasion: no dictionary is made for it
+            if session.key == key:
+                return session
+        raise KeyError(key)
 
     def mailing(self, key: str) -> Mailing:
         """Raises KeyError for a key the event does not hold; those of `UNASKED` every event does."""

@@ -16,8 +16,8 @@ from mailer.errors import ConvenorError
 from mailer.outbox.schema import upload
 
 KEPT_FOR = timedelta(hours=2)
-LARGEST = 8 * 2**20
-"""Bytes of one list."""
+LARGEST = 24 * 2**20
+"""Bytes of one list: a hundred thousand people with all that can be said of each."""
 
 MOST = 12
 """Lists that may be kept at once; one person's latest takes the place of their one before."""

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mailer.web import pages
 
 MAX_BODY_BYTES = 64 * 1024
-MAX_LIST_BYTES = 8 * 2**20 + MAX_BODY_BYTES
+MAX_LIST_BYTES = 24 * 2**20 + MAX_BODY_BYTES
 """A list of people that is handed in, and the form around it."""
 
 TAKES_A_LIST = "/people/import"

@@ -62,7 +62,7 @@ def test_somebodys_next_list_takes_the_place_of_the_one_before(database: Databas
 
 
 def test_there_is_a_limit_to_one_and_to_all(database: Database) -> None:
-    with pytest.raises(ConvenorError, match="larger than 8 MB"):
+    with pytest.raises(ConvenorError, match="larger than 24 MB"):
         keep(database, raw=b"x" * (uploads.LARGEST + 1))
     for number in range(uploads.MOST):
         keep(database, f"{number:032}", f"somebody {number}")

@@ -1,5 +1,6 @@
 """The pages of mailings: whom, when, in which words; tried, approved; what is wrong, said with its place."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -286,6 +287,12 @@ def test_a_viewer_changes_nothing(careful: Desk, path: str) -> None:
     assert (careful.dump()["letter"], careful.dump()["wording_choice"]) == before
 
 
+def _let_counting_end() -> None:
+    while counting := [thread for thread in threading.enumerate() if thread.name == "counting"]:
+        for thread in counting:
+            thread.join()
+
+
 def test_a_long_list_is_read_a_page_at_a_time(tmp_path: Path) -> None:
     with open_desk(tmp_path) as desk:
         many = tuple(
@@ -294,13 +301,15 @@ def test_a_long_list_is_read_a_page_at_a_time(tmp_path: Path) -> None:
         )
         desk.publish(recipients=many)
         browser = desk.browser()
-        browser.get("/mailings/invitation")
+        at_first = browser.get("/mailings/invitation")
+        _let_counting_end()
         asked: list[str] = []
         sql_event.listen(desk.database.engine, "before_cursor_execute", lambda *a: asked.append(a[2]))
         page = browser.get("/mailings/invitation")
 
     assert page.status_code == 200
     assert len(page.content) < 200_000
+    assert "Being worked out" in at_first.text
     assert "3,000" in page.text
     assert "The next</a>" in page.text
     assert len(asked) < 60

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
@@ -10,7 +10,8 @@ from fastapi import APIRouter, Form, HTTPException, Path, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from mailer.errors import ConvenorError
-from mailer.importing import Missing, Proposal
+from mailer.importing import Digest, Missing
+from mailer.lately import Beside, NotYet
 from mailer.listing import Listing, Overtaken, difference
 from mailer.outbox import agendas, people, uploads
 from mailer.outbox.schema import Role as MayDo
@@ -68,6 +69,25 @@ class Choices:
             role=Role(kept["role"]) if kept.get("role") else None,
             missing=Missing(kept.get("missing", Missing.NOBODY)),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """A list as it was read with what was chosen: what stands against it, or what it would change, and the sign of the
+    list that was compared.
+    """
+
+    look: Look
+    chosen: Choices
+    troubles: tuple[str, ...] = ()
+    proposed: Digest = field(default_factory=Digest)
+    sign: str = ""
+
+
+READ_AT_ONCE = 200_000
+"""Bytes. A list that is larger takes seconds to be read and compared: that is done beside the page."""
+
+_previews: Beside[Preview] = Beside(most=uploads.MOST)
 
 
 def routes(office: Office) -> APIRouter:
@@ -169,19 +189,36 @@ def _read(office: Office, found: Upload, chosen: Choices) -> Reading:
 
 def _preview(office: Office, token: str, found: Upload, status: int = 200, *, told: str = "") -> HTMLResponse:
     """What was found in the file and, where its columns are known, the difference to what is there."""
+    with office.database.reading() as transaction:
+        sign, version = (
+            people.sign_of_list(transaction, office.event),
+            agendas.latest(transaction, office.event),
+        )
+    state = found.choices, sign, version.number if version else 0
+    what, is_short = (office.database.engine, office.event, token), len(found.raw) < READ_AT_ONCE
+    read = (_previews.at_once if is_short else _previews.get)(
+        what, state, office.clock(), lambda heard: _previewed(office, found)
+    )
+    if not read.is_present:
+        raise NotYet(0, 0)  # what was chosen has changed, or the list has: an older difference is of no use
+    preview = read.value
+    return framed(
+        office, "organiser/people/preview.html", status=status, token=token, name=found.name, look=preview.look,
+        chosen=preview.chosen, troubles=preview.troubles, proposed=preview.proposed, sign=preview.sign, told=told,
+        columns=COLUMNS, roles=ROLES, missing=MISSING, MOST=MOST_SHOWN,
+    )  # fmt: skip
+
+
+def _previewed(office: Office, found: Upload) -> Preview:
     seen = look(found.raw, found.name)
     chosen = Choices.of(found.choices, seen)
     troubles = problems_with(chosen.columns)
     if "role" not in chosen.columns and chosen.role is None:
         troubles.append("the file names no roles: say below what these people are")
-    proposed, sign = Proposal(), ""
-    if not troubles:
-        reading = _read(office, found, chosen)
-        with office.database.reading() as transaction:
-            proposed = difference(transaction, office.event, reading, chosen.missing, chosen.columns)
-            sign = people.sign_of_list(transaction, office.event)
-    return framed(
-        office, "organiser/people/preview.html", status=status, token=token, name=found.name, look=seen,
-        chosen=chosen, troubles=troubles, proposed=proposed, sign=sign, told=told, columns=COLUMNS,
-        roles=ROLES, missing=MISSING, MOST=MOST_SHOWN,
-    )  # fmt: skip
+    if troubles:
+        return Preview(look=seen, chosen=chosen, troubles=tuple(troubles))
+    reading = _read(office, found, chosen)
+    with office.database.reading() as transaction:
+        proposed = difference(transaction, office.event, reading, chosen.missing, chosen.columns)
+        sign = people.sign_of_list(transaction, office.event)
+    return Preview(look=seen, chosen=chosen, proposed=Digest.of(proposed, MOST_SHOWN), sign=sign)

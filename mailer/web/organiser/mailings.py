@@ -19,7 +19,8 @@ from mailer.composition.composing import Composed
 from mailer.composition.placeholders import PLACEHOLDERS, direction_of
 from mailer.composition.wording import PARTS
 from mailer.errors import BadInput, ConvenorError, Problem
-from mailer.mailings import Mailings, Overtaken
+from mailer.lately import NotYet
+from mailer.mailings import Mailings, Overtaken, Reach
 from mailer.outbox.letter import Happening
 from mailer.outbox.schema import Role
 from mailer.planning import due, shifting
@@ -61,7 +62,7 @@ def _mailings(office: Office, by: str = "") -> Mailings:
 
 
 def _releasing(office: Office) -> Releasing:
-    return Releasing(database=office.database, event=office.event)
+    return Releasing(database=office.database, event=office.event, waits=False)
 
 
 def _found(office: Office, key: str) -> tuple[AgendaVersion, Mailing]:
@@ -141,12 +142,17 @@ def _add_looking(router: APIRouter, office: Office) -> None:
                 audience.check(audience_text, sessions=kinds, per_session=mailing.rule.per_session)
             )
             mailing = mailing if problem else mailing.model_copy(update={"audience": audience_text})
+        try:
+            found = {"problem": problem} if problem else _people(office, mailing, after)
+        except NotYet as error:
+            found = _uncounted(mailing, after, error)
         return framed(
             office,
             "organiser/mailings/people.html",
             status=422 if problem else 200,
             mailing=mailing,
-            **({"problem": problem} if problem else _people(office, mailing, after)),
+            zone=version.event.zone,
+            **found,
         )
 
     @router.get("/mailings/{key}/letter.html")
@@ -245,7 +251,12 @@ def _page(
 ) -> HTMLResponse:
     this, now, event = _mailings(office), office.clock(), version.event
     texts = this.texts()
-    people = _people(office, mailing, look.after)
+    try:
+        people = _people(office, mailing, look.after)
+    except NotYet as error:
+        if status == 200:
+            raise
+        people = _uncounted(mailing, look.after, error)
     reach = people["reach"]
     look = look if look.to or not reach.first else _as(look, reach.first)
     is_own = mailing.kind in OF_ITSELF
@@ -283,9 +294,26 @@ def _as(look: Look, address: str) -> Look:
 
 
 def _people(office: Office, mailing: Mailing, after: int) -> dict[str, Any]:
+    """Whom it reaches. Raises NotYet while a long list is counted for the first time."""
     this = _mailings(office)
-    members, more = this.audience(mailing, after)
-    return {"problem": "", "reach": this.reach(mailing), "members": members, "more": more, "after": after}
+    counted = this.reach(mailing)
+    members, more = this.audience(counted.value, after)
+    return {
+        **_uncounted(mailing, after),
+        "counted": counted,
+        "reach": counted.value,
+        "members": members,
+        "more": more,
+    }
+
+
+def _uncounted(mailing: Mailing, after: int, counting: NotYet | None = None) -> dict[str, Any]:
+    """While nobody knows yet whom it reaches; `again` is where to ask."""
+    query = urlencode({"audience": mailing.audience, **({"after": after} if after else {})})
+    return {
+        "problem": "", "counting": counting, "counted": None, "reach": Reach(languages=frozenset()), "members": [],
+        "more": None, "after": after, "again": f"/mailings/{mailing.key}/people?{query}",
+    }  # fmt: skip
 
 
 def _occasions(office: Office, version: AgendaVersion, mailing: Mailing) -> list[due.Occasion]:
@@ -392,7 +420,7 @@ def _add_wording(router: APIRouter, office: Office) -> None:
             problems=problems or [],
             overtaken=overtaken,
             placeholders=PLACEHOLDERS,
-            to=to or this.reach(mailing).first,
+            to=to or this.reach(mailing).value.first,
             shared=[
                 each.key
                 for each in every_mailing(this.version())
@@ -444,7 +472,7 @@ def _add_approving(router: APIRouter, office: Office) -> None:
     def approve(key: Key, seen: Short = "") -> Response:
         by = door.must(office, Role.APPROVER, "approve a mailing")
         try:
-            _releasing(office).approve(key, by.name, office.clock(), seen=seen)
+            replace(_releasing(office), waits=True).approve(key, by.name, office.clock(), seen=seen)
         except ConvenorError as error:
             return refused(key, 409, str(error))
         return RedirectResponse(f"/mailings/{key}?said=approved", 303)
@@ -453,7 +481,7 @@ def _add_approving(router: APIRouter, office: Office) -> None:
     def take_back(key: Key) -> Response:
         by = door.must(office, Role.ORGANISER, "take an approval back")
         try:
-            _releasing(office).take_back(key, by.name, office.clock())
+            replace(_releasing(office), waits=True).take_back(key, by.name, office.clock())
         except ConvenorError as error:
             return refused(key, 409, str(error))
         return RedirectResponse(f"/mailings/{key}?said=taken-back", 303)

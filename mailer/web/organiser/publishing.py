@@ -1,5 +1,6 @@
 """`/agenda/publish`: what publishing the draft would change, which letters it causes and to whom, then the button."""
 
+from bisect import bisect_right
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query
@@ -10,6 +11,7 @@ from mailer.agenda.model import Event
 from mailer.agenda.rules import EVENT
 from mailer.calendars import Consequence
 from mailer.drafting import NotToBePublished, Outcome, Overtaken
+from mailer.lately import AsOf
 from mailer.outbox.schema import Role
 from mailer.planning.entries import Effect
 from mailer.web.office import Office
@@ -20,6 +22,9 @@ from mailer.web.organiser.tray import LETTER_POLICY
 
 AT_ONCE = 100
 """Addresses on one page."""
+
+MOST_CHANGES = 100
+"""Of what differs, and of entries it concerns, on one page."""
 
 FEW = 3
 """Addresses shown beside a number."""
@@ -35,9 +40,10 @@ EFFECTS = {
 def routes(office: Office) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
-    def outcome() -> Outcome:
+    def outcome() -> AsOf[Outcome]:
+        """Of a long list as it was worked out last. Raises NotYet."""
         looked(office)
-        return drafting_of(office, door.visitor().name).outcome()
+        return drafting_of(office, door.visitor().name).foreseen()
 
     @router.get("/agenda/publish")
     def page() -> HTMLResponse:
@@ -52,9 +58,9 @@ def routes(office: Office) -> APIRouter:
         try:
             drafting.publish(form.get("seen", ""))
         except Overtaken:
-            return _page(office, drafting.outcome(), status=409, is_overtaken=True)
+            return _page(office, drafting.foreseen(), status=409, is_overtaken=True)
         except NotToBePublished:
-            return _page(office, drafting.outcome(), status=422)
+            return _page(office, drafting.foreseen(), status=422)
         return RedirectResponse("/agenda", 303)
 
     @router.get("/agenda/publish/people")
@@ -63,12 +69,13 @@ def routes(office: Office) -> APIRouter:
     ) -> HTMLResponse:
         """Whose calendars it concerns; `after` is the address to go on from."""
         door.must(office, Role.VIEWER, "see what publishing would do")
-        found = outcome()
+        found = outcome().value
         changes = found.difference.consequences.changes
         one = next((each for each in changes if (each.anchor, each.effect) == (anchor, effect)), None)
         if one is None:
             raise HTTPException(404)
-        rest = [each for each in sorted(one.addresses) if each > after]
+        begins = bisect_right(one.addresses, after)
+        rest = one.addresses[begins : begins + AT_ONCE + 1]
         return framed(
             office,
             "organiser/agenda/people.html",
@@ -86,7 +93,7 @@ def routes(office: Office) -> APIRouter:
     def letter() -> HTMLResponse:
         """The sample's HTML part, for the frame on the page and nowhere else."""
         door.must(office, Role.VIEWER, "see what publishing would do")
-        sample = outcome().sample
+        sample = outcome().value.sample
         if sample is None:
             raise HTTPException(404)
         headers = {"Content-Security-Policy": LETTER_POLICY, "X-Frame-Options": "SAMEORIGIN"}
@@ -95,14 +102,17 @@ def routes(office: Office) -> APIRouter:
     return router
 
 
-def _page(office: Office, found: Outcome, *, status: int = 200, is_overtaken: bool = False) -> HTMLResponse:
+def _page(
+    office: Office, foreseen: AsOf[Outcome], *, status: int = 200, is_overtaken: bool = False
+) -> HTMLResponse:
+    found = foreseen.value
     draft, difference = found.draft, found.difference
     consequences = [
         (
             _title(each, draft.event, draft.version.event),
             EFFECTS[each.effect],
             each,
-            sorted(each.addresses)[:FEW],
+            each.addresses[:FEW],
         )
         for each in difference.consequences.changes
     ]
@@ -111,10 +121,13 @@ def _page(office: Office, found: Outcome, *, status: int = 200, is_overtaken: bo
         office,
         "organiser/agenda/publish.html",
         status=status,
+        foreseen=foreseen,
         found=found,
         draft=draft,
         changes=changes_of(draft),
-        consequences=consequences,
+        most=MOST_CHANGES,
+        consequences=consequences[:MOST_CHANGES],
+        further=len(consequences) - MOST_CHANGES,
         at_once=at_once,
         untold=difference.consequences.untold,
         letters=difference.consequences.letters,

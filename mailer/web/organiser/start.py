@@ -161,7 +161,7 @@ def _checklist(
     address: str = "",
 ) -> HTMLResponse:
     with office.database.reading() as transaction:
-        listed = people.counts(transaction, office.event).asked
+        listed = people.asked(transaction, office.event)
         tested = audit.last(transaction, TESTED, event=office.event)
     every = Accounts(database=office.database).every()
     facts = Facts(

@@ -17,6 +17,9 @@ from mailer.web.organiser.caught import OpenedLetter
 from mailer.web.organiser.frame import framed
 
 PAGE = 30
+LOOKED_THROUGH = 10_000
+"""Letters that one search reads, from the newest back: the next page goes on behind them."""
+
 _HEAD = 64 * 1024
 
 LETTER_POLICY = (
@@ -47,7 +50,9 @@ def routes(office: Office) -> APIRouter:
         """The newest letters that hold every word of `q`; `before` is the number to go on from."""
         if office.tray is None:
             return framed(office, "organiser/no_tray.html", status=404)
-        found = office.tray.search(q, before=before, limit=PAGE + 1)
+        since = max(0, (before or office.tray.newest() + 1) - LOOKED_THROUGH) if q else 0
+        found = office.tray.search(q, before=before, limit=PAGE + 1, since=since)
+        older = found[PAGE - 1].id if len(found) > PAGE else since or None
         titles, zone = published(office)
         return framed(
             office,
@@ -58,7 +63,8 @@ def routes(office: Office) -> APIRouter:
             now=office.clock(),
             total=office.tray.count(),
             rows=[(letter, titles.get(_mailing(office.tray, letter), "")) for letter in found[:PAGE]],
-            older=found[PAGE - 1].id if len(found) > PAGE else None,
+            older=older,
+            is_to_be_continued=len(found) <= PAGE and since > 0,
         )
 
     @router.get("/tray/{number}")
