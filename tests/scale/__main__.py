@@ -7,7 +7,8 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
@@ -31,6 +32,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--sessions", type=int, default=SESSIONS)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--times", type=int, default=50)
+    parser.add_argument(
+        "--folder", type=Path, help="where the congress stands already, or is to stand and stay"
+    )
     parser.add_argument("--only", default="", help="only pages whose path holds this")
     chosen = parser.parse_args(arguments)
     wallclock.use_packaged_tzdata()
@@ -38,9 +42,9 @@ def main(arguments: Sequence[str]) -> int:
         people=chosen.people, sessions=chosen.sessions, mails=chosen.people // 20, versions=30,
         tray=chosen.people, deeds=chosen.people // 10,
     )  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="convenor-scale-") as folder:
+    with _folder(chosen.folder) as folder:
         began = perf_counter()
-        with open_stage(Path(folder), size) as stage:
+        with open_stage(folder, size) as stage:
             _console.print(f"  the congress stands ({perf_counter() - began:.0f} s)", style="dim")
             found = campaign.run(
                 stage, rounds=chosen.rounds, times=chosen.times, only=chosen.only, told=_tell
@@ -51,6 +55,16 @@ def main(arguments: Sequence[str]) -> int:
         _console.print(f"Written: {DOCUMENT.relative_to(ROOT)}")
     print(json.dumps(report.facts(found, size)), flush=True)
     return 0 if all(each.holds for each in found.pages) else 1
+
+
+@contextmanager
+def _folder(kept: Path | None) -> Iterator[Path]:
+    if kept:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept
+        return
+    with tempfile.TemporaryDirectory(prefix="convenor-scale-") as folder:
+        yield Path(folder)
 
 
 def _tell(page: campaign.Page) -> None:

@@ -127,8 +127,7 @@ def _measured(stage: Stage, client: _Client, ask: Ask, *, rounds: int, times: in
     for _ in range(rounds):
         seen = [client.get(ask.path) for _ in range(times)]
         calm.append(Round.of(seen, is_download=bool(ask.why)))
-    _ = [_heard(stage, client, ask, number) for number in range(2)]
-    busy = [_heard(stage, client, ask, number) for number in range(times)]
+    busy = [_heard(stage, client, ask, number) for number in range(times)] if times > _HEARS_EVERY else seen
     _wait_until_calm()
     return Page(
         ask=ask,

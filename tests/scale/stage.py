@@ -43,6 +43,9 @@ BASE_URL = "https://congress.example"
 UPLOAD = "a-list-that-was-handed-in"
 """The token of a list that waits to be taken over: the whole one, with a change in every hundredth row."""
 
+STANDS = "it-stands"
+"""The file that says that all is there."""
+
 WELCOME = "a-link-for-one-more-colleague"
 
 _APPROVER = "Jana Weber"
@@ -106,20 +109,25 @@ class Stage:
 
 @contextmanager
 def open_stage(folder: Path, size: Size) -> Iterator[Stage]:
-    """Everything that is there, in `folder`. A hundred thousand people take some minutes."""
+    """Everything that is there, in `folder`: built there, which takes minutes for a hundred thousand people, unless it
+    stands already.
+    """
+    stands = (folder / STANDS).exists()
     database = open_database(f"sqlite:///{folder}/convenor.db", durable=False)
     sender = Sender(signer=Signer(b"a secret key for this campaign alone"), base_url=BASE_URL)
     texts = wording.load(ROOT / "templates")
     clock = Clock()
     service = Service(database=database, event=KEY, sender=sender, texts=texts)
     with closing(database):
-        _publish(service, size)
-        _send(service, size)
-        _answer(database, size)
-        _come_back(database, size)
-        _work(database, service, size)
         tray = Tray(folder / "tray.db", durable=False)
-        _catch(folder / "tray.db", size)
+        if not stands:
+            _publish(service, size)
+            _send(service, size)
+            _answer(database, size)
+            _come_back(database, size)
+            _work(database, service, size)
+            _catch(folder / "tray.db", size)
+            (folder / STANDS).touch()
         setup = Setup(
             path=folder / "agenda" / "congress.toml", shown="agenda/congress.toml",
             example=ROOT / "agenda" / "osce-cybercrime.toml", templates=ROOT / "templates",
