@@ -198,11 +198,8 @@ def run_service(order: turns.Order) -> None:
         heartbeat = Heartbeat(parts, utc_now)
         with serve(office, listener):
             if turns.await_go():
-                heartbeat.start()
-                try:
+                with heartbeat.beating():
                     turns.tell_done(port=listener.getsockname()[1])
-                finally:
-                    heartbeat.stop()
     database.close()
 
 

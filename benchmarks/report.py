@@ -26,16 +26,17 @@ Nothing could be told from the machine's own unevenness for: uvloop in place of 
 collections, or frozen objects; a larger page cache, rarer checkpoints of the WAL; waiting a little so that
 more letters share a commit; one carrier instead of two; twice as many lines; no index for the counts of the
 pages; writing past asyncio to the socket, with `MSG_MORE` in place of `TCP_CORK`, which saves two system
-calls a letter and less than a hundredth of its time; HMAC in one call, which is slower than the two hashes
-that are begun ahead; telling a plain subject without a regular expression; carriers of lower priority than
-the pages. What helped, and stayed: composing several letters in one go; letting content wait for its dot, so
-that the server wakes once; checking states without an `IN`; plain statements in place of composed ones;
-reading a letter through as text, which is searched faster than bytes; a Python that was built for speed.
+calls a letter and less than a hundredth of its time; content and dot in one write in place of `TCP_CORK`; HMAC
+in one call, which is slower than the two hashes that are begun ahead; telling a plain subject without a
+regular expression; claiming without a look at flags and approvals, less than a hundredth. What helped, and
+stayed: composing several letters in one go; letting content wait for its dot, so that the server wakes once;
+checking states without an `IN`; plain statements in place of composed ones; reading a letter through as text,
+which is searched faster than bytes; a Python that was built for speed.
 
 Pages waited longest for nothing: without its protocol named, asyncio left Nagle's algorithm on for them, and
 the second piece of a page waited until the browser confirmed the first. What else helped: counting the
-letters of long lists beside the pages, a moment before they are asked for; shorter turns for threads;
-remembering how a moment is written."""
+letters of long lists beside the pages, a moment before they are asked for; shorter turns for threads; carriers
+that give way, wherever something else is busy on the machine; remembering how a moment is written."""
 """How the figures came to be what they are; no number stands in it."""
 
 MEGABYTE = 1_000_000

@@ -7,8 +7,9 @@ the SHA-256 is kept. Whoever tries in vain waits longer each time. Every act is 
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from threading import BoundedSemaphore
 
 import pyotp
@@ -38,15 +39,38 @@ _SECRET = re.compile(r"[A-Z2-7]{32}")
 _STEP = 30  # seconds for which a code holds (RFC 6238 4)
 _TOKEN_BEGINS = "cnv_"  # noqa: S105 - the beginning of every token, and of none in particular
 
-_hasher = PasswordHasher()
-_at_once = BoundedSemaphore(2)
-"""Each password that is tried takes 64 MB for a moment: never so many together that the machine runs out of them."""
-
-_NOBODYS = _hasher.hash("nobody has this password")
-
 
 class NotLetIn(ConvenorError):  # noqa: N818 - it names what was met
     """Name, password or code is wrong, or it was tried too often: which of it is not said."""
+
+
+class Passwords:
+    """Makes of a password what is kept of it (argon2id, RFC 9106), and knows it again. Its cost is the hasher's."""
+
+    _at_once = BoundedSemaphore(2)
+    """Each takes 64 MB for a moment: never so many together that the machine runs out of them."""
+
+    def __init__(self, hasher: PasswordHasher) -> None:
+        self._hasher = hasher
+        self.nobodys = hasher.hash("nobody has this password")
+        """What is tried where there is no account, so that this takes as long as where there is one."""
+
+    def kept(self, password: str) -> str:
+        with self._at_once:
+            return self._hasher.hash(password)
+
+    def is_right(self, kept: str, password: str) -> bool:
+        try:
+            with self._at_once:
+                return self._hasher.verify(kept, password[:LONGEST_PASSWORD])
+        except (VerificationError, InvalidHashError):
+            return False
+
+
+@cache
+def strong() -> Passwords:
+    """As costly as RFC 9106 4 asks for."""
+    return Passwords(PasswordHasher())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +98,7 @@ class Accounts:
     """The accounts in one database. `by` is always the name of who does it, for the audit."""
 
     database: Database
+    passwords: Passwords = field(default_factory=strong)
 
     # ── coming in ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -86,8 +111,8 @@ class Accounts:
         key = _key(name)
         with self.database.reading() as transaction:
             found = rows.secrets_of(transaction, key, to_change=False)
-        tried = found.password if found else _NOBODYS
-        is_right = _is_password(tried, password)
+        tried = found.password if found else self.passwords.nobodys
+        is_right = self.passwords.is_right(tried, password)
         with self.database.writing() as transaction:
             found = rows.secrets_of(transaction, key)
             is_right = is_right and found is not None and found.password == tried
@@ -175,7 +200,7 @@ class Accounts:
         """
         key = _key(name)
         _refuse(key, password)
-        hashed = _hashed(password)
+        hashed = self.passwords.kept(password)
         with self.database.writing() as transaction:
             found = rows.welcome_of(transaction, digest(token))
             if (
@@ -202,7 +227,7 @@ class Accounts:
             ConvenorError: the new one is too short.
         """
         _refuse(account.name, new)
-        hashed = _hashed(new)
+        hashed = self.passwords.kept(new)
         with self.database.writing() as transaction:
             self._prove(transaction, account, old)
             rows.change(transaction, account.id, password=hashed)
@@ -240,7 +265,7 @@ class Accounts:
             ConvenorError: there is no such open account, or the password will not do.
         """
         _refuse(_key(name), new)
-        hashed = _hashed(new)
+        hashed = self.passwords.kept(new)
         with self.database.writing() as transaction:
             found = _open(transaction, name)
             values = {"totp": "", "totp_step": 0} if without_codes else {}
@@ -249,10 +274,9 @@ class Accounts:
             also = ", without codes" if without_codes else ""
             audit.note(transaction, now, by, "set a password", f"{found.name}{also}")
 
-    @staticmethod
-    def _prove(transaction: Transaction, account: Account, password: str) -> None:
+    def _prove(self, transaction: Transaction, account: Account, password: str) -> None:
         found = rows.secrets_of(transaction, account.name)
-        if not found or not _is_password(found.password, password):
+        if not found or not self.passwords.is_right(found.password, password):
             raise NotLetIn("the password is wrong")
 
     # ── everybody's ──────────────────────────────────────────────────────────────────────────────────────────
@@ -329,19 +353,6 @@ def _refuse(name: str, password: str) -> None:
         wrong.append("the password must not be the name")
     if wrong:
         raise ConvenorError("\n".join(wrong))
-
-
-def _hashed(password: str) -> str:
-    with _at_once:
-        return _hasher.hash(password)
-
-
-def _is_password(hashed: str, password: str) -> bool:
-    try:
-        with _at_once:
-            return _hasher.verify(hashed, password[:LONGEST_PASSWORD])
-    except (VerificationError, InvalidHashError):
-        return False
 
 
 def _step_of(found: Secrets, code: str, now: datetime) -> int | None:

@@ -139,12 +139,12 @@ def export(
     parts = exporting.Parts(agenda=agenda or every, lists=lists or every, templates=templates or every)
     with errand(event) as this:
         written = exporting.files(this.in_force(draft=draft), this.file.name, parts)
-    if there := exporting.in_the_way(folder, written):
-        if not json:
-            print("\n".join(f"{folder / path} says something else" for path in there))
-        if not yes:
-            _ask("Write over what is there?", "written", "writes over it")
-    exporting.write(folder, written)
+        if there := exporting.in_the_way(folder, written):
+            if not json:
+                print("\n".join(f"{folder / path} says something else" for path in there))
+            if not yes:
+                _ask("Write over what is there?", "written", "writes over it")
+        this.export(folder, written)
     if json:
         _print_json({"files": sorted(written), "written_over": there})
     else:
@@ -413,13 +413,12 @@ def wording_in_force(
     """How the wording that letters are sent in differs from templates/; bring the two together."""
     from mailer.errand import errand
     from mailer.errors import ConvenorError
-    from mailer.parts import TEMPLATES
 
     if export and take:
         raise ConvenorError("--export and --take are two ways: name one")
     with errand(event) as this:
         if export:
-            did, paths = "Written", this.export_wording(TEMPLATES)
+            did, paths = "Written", this.export_wording()
         elif take:
             did, paths = "Taken", this.take_wording()
         else:

@@ -20,7 +20,7 @@ from mailer.outbox import agendas, audit, drafts, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.drafts import Edit
 from mailer.outbox.pulse import pulse
-from mailer.publishing import Difference, Publishing
+from mailer.publishing import Course, Difference, Publishing
 from mailer.service import Service
 
 
@@ -73,6 +73,7 @@ class Outcome:
 
     draft: Draft
     difference: Difference
+    courses: tuple[Course, ...]
     sample: Composed | None
     problems: tuple[Problem, ...]
 
@@ -195,6 +196,7 @@ class Drafting:
         return Outcome(
             draft=draft,
             difference=difference,
+            courses=tuple(publishing.courses(proposal, draft.version)),
             sample=publishing.sample(proposal, draft.version, difference),
             problems=tuple(_named(each, draft.event) for each in problems),
         )

@@ -4,26 +4,25 @@ Joins files, database and composition for the command line. What is printed is l
 """
 
 import getpass
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from mailer import publishing, wallclock
+from mailer import exporting, mailings, publishing, wallclock
 from mailer.accounts import Accounts
 from mailer.agenda import reading as agenda_reading
 from mailer.agenda.model import AgendaVersion, Event, Mailing
 from mailer.composition import wording
-from mailer.composition.composing import Composed, Sender, compose
+from mailer.composition.composing import Composed, Sender
 from mailer.composition.wording import Wording
-from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.profiles import TRAY, Profile
 from mailer.dossier import Dossier
 from mailer.errors import BadInput, ConvenorError, Problem
-from mailer.exporting import InForce
+from mailer.exporting import TEMPLATES_ALONE, InForce
 from mailer.holding import Hold
 from mailer.mending import Mending, is_about_entries
 from mailer.opening import key_in, read_dossier, shown
@@ -33,9 +32,7 @@ from mailer.outlook import Outlook, outlook
 from mailer.parts import TEMPLATES, send_by_hand, sender_of, utc_now
 from mailer.planned import Planned
 from mailer.planning import due
-from mailer.planning.due import Occasion
 from mailer.publishing import Difference, Publishing
-from mailer.recipients.model import Recipient, Role
 from mailer.releasing import Releasing, wording_in_force
 from mailer.replies import Replies, replies
 from mailer.service import Service
@@ -113,7 +110,17 @@ class Errand:
                 drafts.document(transaction, event, edits[-1].number) if draft and edits else latest.event
             )
             listed = tuple(member.recipient for member in people.roster(transaction, event))
-        return InForce(version=latest, event=drafted, recipients=listed, texts=wording.load(TEMPLATES).texts)
+        return InForce(version=latest, event=drafted, recipients=listed, texts=self.wording())
+
+    def export(self, folder: Path, written: Mapping[str, str]) -> None:
+        """Write what `exporting` made of what is in force. What is the templates folder's then is in force from there.
+
+        Raises:
+            ConvenorError: a file cannot be written.
+        """
+        exporting.write(folder, written)
+        if (folder / "templates").resolve() == TEMPLATES.resolve() and not self.wording_differs():
+            self._service().choose_wording(self.wording(), by_hand(), self.now, from_files=True)
 
     def publishing(self) -> Publishing:
         """What publishing would do, at this moment."""
@@ -157,28 +164,20 @@ class Errand:
         """The event's mailings, to be approved. Raises ConvenorError when nothing is published."""
         return Releasing(database=self.database, event=self.event_key())
 
-    def export_wording(self, folder: Path) -> tuple[str, ...]:
-        """Write the wording in force into the folder of templates; the files that were another before.
+    def wording(self) -> Wording:
+        """What letters are written with. Raises ConvenorError when nothing of the event is published."""
+        return self._service().wording()
 
-        Raises:
-            ConvenorError: nothing of the event is published, or a file cannot be written.
-        """
-        service = self._service(Wording(texts={}))
-        texts = service.wording()
-        try:
-            there = wording.load(folder) if folder.is_dir() else Wording(texts={})
-            changed = texts.differs(there.texts)
-            for path in changed:
-                wording.write(folder, path, texts.texts.get(path))
-        except OSError as error:
-            raise ConvenorError(f"{folder} cannot be written: {error.strerror}") from None
-        if folder.resolve() == TEMPLATES.resolve():
-            service.choose_wording(texts, by_hand(), self.now, from_files=True)
+    def export_wording(self) -> tuple[str, ...]:
+        """Write the wording in force into the templates folder; the files that were others. Raises as `export`."""
+        changed = self.wording_differs()
+        self.export(TEMPLATES.parent, exporting.files(self.in_force(), self.file.name, TEMPLATES_ALONE))
         return changed
 
     def wording_differs(self) -> tuple[str, ...]:
-        """The files of the folder that are others than the wording in force."""
-        return self._service(Wording(texts={})).wording().differs(wording.load(TEMPLATES).texts)
+        """The files of the templates folder that are others than the wording in force."""
+        there = wording.load(TEMPLATES).texts if wording.files(TEMPLATES) else {}
+        return self.wording().differs(there)
 
     def take_wording(self) -> tuple[str, ...]:
         """Put the wording of the folder in force in the place of the desk's; the files that differ.
@@ -190,13 +189,12 @@ class Errand:
         problems = wording.check(texts)
         if any(not problem.warning for problem in problems):
             raise BadInput(problems)
-        service = self._service(texts)
-        changed = texts.differs(service.wording().texts)
-        service.choose_wording(texts, by_hand(), self.now, from_files=True)
+        changed = texts.differs(self.wording().texts)
+        self._service().choose_wording(texts, by_hand(), self.now, from_files=True)
         return changed
 
-    def _service(self, texts: Wording) -> Service:
-        return Service(database=self.database, event=self.event_key(), sender=self.sender, texts=texts)
+    def _service(self) -> Service:
+        return Service.of_what_is_kept(self.database, self.event_key(), self.sender)
 
     def plan(self) -> tuple[list[Planned], ZoneInfo, list[Problem]]:
         """Every occasion of the timetable in the order of time, the venue's zone, and what comes too late."""
@@ -243,12 +241,13 @@ class Errand:
             raise ConvenorError(f"{address} is on no list of this event")
         if is_about_entries(mailing_key):
             return self.mending(found).letter(version, mailing_key, recipient, session)
-        occasion = due.occasion(
-            version, mailing, _anchor(version.event, mailing, session), recipient.timezone
-        )
+        anchor = _anchor(version.event, mailing, session)
         with self.database.reading() as transaction:
             links = people.links_of(transaction, version.event.key, recipient.address)
-        return self._compose(version, found, mailing, recipient, occasion, links[0] if links else None)
+        handle = links[0] if links else None
+        return mailings.letter(
+            version, mailing, recipient, found.texts, self.sender, self.now, anchor=anchor, handle=handle
+        )
 
     def revoke_links(self, address: str) -> int:
         """Take the links of one person out of force; the generation of those that come.
@@ -266,22 +265,15 @@ class Errand:
         return generation
 
     def send_test(self, address: str) -> tuple[Outcome, str]:
-        """Send the first mailing's letter to `address` as to an invented reader; the outcome, and through what.
-
-        It is in no outbox and in no count; its personal links lead nowhere.
+        """Send a test letter of the first mailing, published or not; the outcome, and through what.
 
         Raises:
             ConvenorError: there is no mailing, no token to sign in with, or no line to the mail server.
         """
         found, latest = self.read()
         version = found.version(latest, self.now)
-        if not version.event.mailings:
-            raise ConvenorError(f"{shown(self.file)} has no mailing whose letter could be sent")
-        mailing = version.event.mailings[0]
-        reader = Recipient(address=address, given_name="Test", family_name="Reader", role=Role.FOCAL_POINT)
-        occasion = due.occasion(version, mailing, _anchor(version.event, mailing, None), None)
-        composed = self._compose(version, found, mailing, reader, occasion)
-        parcel = Parcel(0, self.sender.return_path_of(0) or composed.return_path, address, composed.raw)
+        mailing = mailings.first(version)
+        parcel = mailings.letter_to_try(version, mailing, address, found.texts, self.sender, self.now)
         return send_by_hand(self.settings, parcel)
 
     def rehearsal_version(self) -> tuple[Dossier, AgendaVersion]:
@@ -298,21 +290,6 @@ class Errand:
             return found, found.version(None, EXAMPLE_BEGINS_ON)
         midnight = datetime.combine(self.now.astimezone(found.event.zone), time(), tzinfo=found.event.zone)
         return found, found.version(None, midnight.astimezone(UTC))
-
-    def _compose(
-        self,
-        version: AgendaVersion,
-        found: Dossier,
-        mailing: Mailing,
-        recipient: Recipient,
-        occasion: Occasion,
-        handle: str | None = None,
-    ) -> Composed:
-        return compose(
-            version=version, mailing=mailing, anchor=occasion.anchor, recipient=recipient,
-            due_at=occasion.due_at, dated_at=occasion.due_at, texts=found.texts, sender=self.sender,
-            handle=handle,
-        )  # fmt: skip
 
 
 def by_hand() -> str:

@@ -3,12 +3,15 @@
 `convenor check` and `convenor apply` read them to the identical event and people, so that neither files nor desk drift.
 """
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mailer.agenda import writing
 from mailer.agenda.model import AgendaVersion, Event, RecipientList
+from mailer.composition import wording
+from mailer.composition.wording import Wording
 from mailer.errors import ConvenorError
 from mailer.recipients import writing as lists
 from mailer.recipients.model import Recipient
@@ -21,7 +24,7 @@ class InForce:
     version: AgendaVersion
     event: Event
     recipients: tuple[Recipient, ...]
-    texts: Mapping[str, str]
+    texts: Wording
 
     @property
     def heading(self) -> str:
@@ -40,6 +43,9 @@ class Parts:
     templates: bool = True
 
 
+TEMPLATES_ALONE = Parts(agenda=False, lists=False)
+
+
 def files(found: InForce, name: str, parts: Parts) -> dict[str, str]:
     """Text by path below the folder: `agenda/` holds the agenda under `name`, the lists lie where it says.
 
@@ -54,25 +60,50 @@ def files(found: InForce, name: str, parts: Parts) -> dict[str, str]:
         written[f"agenda/{name}"] = writing.text(tables, heading=found.heading)
     if parts.lists:
         for place, people in zip(places, _shared_out(found), strict=True):
-            written[place] = lists.text(people)
+            written[place] = "".join(lists.of_people(people))
     if parts.templates:
-        written |= {f"templates/{path}": text for path, text in found.texts.items()}
+        written |= {f"templates/{path}": text for path, text in found.texts.texts.items()}
     return written
 
 
 def in_the_way(folder: Path, written: Mapping[str, str]) -> list[str]:
-    """Files that are there already and say something else."""
-    return [path for path, text in written.items() if _said(folder / path) not in {None, text}]
+    """Files that are there already and say something else, and templates that are not in force any more."""
+    said = [path for path, text in written.items() if _said(folder / path) not in {None, text}]
+    return said + _gone(folder, written)
 
 
 def write(folder: Path, written: Mapping[str, str]) -> None:
-    """Write the files. Raises ConvenorError where that cannot be done."""
-    for path, text in written.items():
+    """Write the files, each whole or not at all; take out templates that are not in force any more.
+
+    Raises:
+        ConvenorError: that cannot be done.
+    """
+    for path in (*written, *_gone(folder, written)):
         try:
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(text, "utf-8", newline="")
+            _write((folder / path).resolve(), written.get(path))
         except OSError as error:
             raise ConvenorError(f"{folder / path} cannot be written: {error.strerror}") from None
+
+
+def _write(path: Path, text: str | None) -> None:
+    """Who may read a file that was there stays as it was."""
+    if text is None:
+        path.unlink()
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(text, "utf-8", newline="")
+    if path.exists():
+        shutil.copymode(path, beside)
+    beside.replace(path)
+
+
+def _gone(folder: Path, written: Mapping[str, str]) -> list[str]:
+    """Templates that are there and not written, if any are written."""
+    if not any(path.startswith("templates/") for path in written):
+        return []
+    there = (path.relative_to(folder).as_posix() for path in wording.files(folder / "templates"))
+    return [path for path in there if path not in written]
 
 
 def _said(path: Path) -> str | None:

@@ -5,7 +5,8 @@ never comes: the next tick finds the same work.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import Condition, Thread
 from threading import Event as Signal
@@ -74,6 +75,15 @@ class Heartbeat:
             heard = self._guarded(self.collect)
             for mailbox in collector.mailboxes:
                 Thread(target=mailbox.listen, args=(heard, self._stop), name="listener", daemon=True).start()
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """It beats until the block ends."""
+        self.start()
+        try:
+            yield
+        finally:
+            self.stop()
 
     def stop(self) -> None:
         """Finish the letters whose dot is out, let the rest wait.

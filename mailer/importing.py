@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from mailer.errors import Problem
 from mailer.recipients.model import Recipient
 from mailer.recipients.reading import Reading, merge
+from mailer.recipients.writing import cell
 
 T = TypeVar("T")
 
@@ -174,11 +175,4 @@ def _unsaid(columns: Sequence[str]) -> list[str]:
 
 def _differing(before: Recipient, now: Recipient) -> dict[str, tuple[str, str]]:
     pairs = ((name, getattr(before, name), getattr(now, name)) for name in Recipient.model_fields)
-    return {name: (shown(one), shown(other)) for name, one, other in pairs if one != other}
-
-
-def shown(value: object) -> str:
-    """A value of somebody's as a cell of a list has it."""
-    if isinstance(value, tuple):
-        return "|".join(map(str, value))
-    return "" if value is None else str(value)
+    return {name: (cell(one), cell(other)) for name, one, other in pairs if one != other}

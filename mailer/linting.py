@@ -29,11 +29,14 @@ _HREF = re.compile(r'href="([^"]+)"')
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One remark. `is_doubtful`: somebody should look; else it says what was looked at."""
+    """One remark. `is_doubtful`: somebody should look; else it says what was looked at. `missing` are languages
+    that the letter could be written in.
+    """
 
     about: str
     says: str
     is_doubtful: bool = False
+    missing: tuple[str, ...] = ()
 
 
 def lint(
@@ -64,7 +67,7 @@ def _translations(mailing: Mailing, texts: Wording, languages: Collection[str]) 
     ]
     if missing:
         said = f"some readers prefer {', '.join(missing)}; they get it in the event's language, or in English"
-        yield Finding(about="Languages", says=said, is_doubtful=True)
+        yield Finding(about="Languages", says=said, is_doubtful=True, missing=tuple(missing))
     else:
         yield Finding(about="Languages", says=f"written in {', '.join(there)}; nobody prefers another")
 

@@ -4,7 +4,7 @@ Beside `Service.publish`, which takes files over, and through the same functions
 transaction with its row in the audit, and refuses to undo what somebody else has done since it was looked at.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -15,7 +15,8 @@ from mailer.outbox import agendas, audit, flags, occasions, people, preferences
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.people import Listed, RosterChange
 from mailer.planning import due
-from mailer.planning.due import Occasion
+from mailer.planning.due import Member, Occasion
+from mailer.recipients import cells, writing
 from mailer.recipients.model import Recipient
 from mailer.recipients.reading import Reading
 
@@ -60,6 +61,28 @@ class Listing:
                 self._note(transaction, "corrected", what)
             found = people.links_of(transaction, self.event, said.address)
             return people.number_of(transaction, found[0]) if found else number
+
+    def readdress(self, number: int, written: str) -> None:
+        """Have the list name somebody at the address that was `written`, and say all else of them as it does.
+
+        Raises:
+            Overtaken: they are on the list no more.
+            Unknown: there is no such person.
+            ConvenorError: it is no address, or theirs already, or somebody else's.
+        """
+        try:
+            address = cells.address_in(cells.clean(written))
+        except ValueError as error:
+            said = str(error)
+            raise ConvenorError(f"it {said}" if said.startswith(("has ", "holds ")) else said) from None
+        with self.database.reading() as transaction:
+            found = people.somebody(transaction, self.event, number)
+        if found is None:
+            raise Unknown("there is nobody here")
+        if address.lower() == found.member.recipient.address.lower():
+            raise ConvenorError(f"{address} is the address that stands in the list")
+        said_now = found.member.recipient.model_copy(update={"address": address})
+        self.correct(number, found.revision, said_now)
 
     def take_off(self, number: int, seen: int) -> None:
         """Take somebody off the list: what was not sent is withdrawn, what their calendar holds is cancelled.
@@ -137,6 +160,12 @@ class Listing:
             self._note(transaction, "took over a list", f"{reading.file}: {found.summary}")
         return found
 
+    def export(self) -> Iterator[str]:
+        """The whole list as a table, piece by piece. That somebody took it with them stands in the audit before."""
+        with self.database.writing() as transaction:
+            self._note(transaction, "exported the people", "the whole list")
+        return writing.of_people(member.recipient for member in everybody(self.database, self.event))
+
     def _seen(self, transaction: Transaction, number: int, seen: int) -> Listed:
         found = people.somebody(transaction, self.event, number)
         if found is None:
@@ -168,6 +197,18 @@ class Listing:
 
     def _note(self, transaction: Transaction, did: str, what: str) -> None:
         audit.note(transaction, self.now, self.who, did, what, event=self.event)
+
+
+def everybody(database: Database, event: str) -> Iterator[Member]:
+    """Who is on the list, a thousand in each transaction: whoever goes through it slowly holds nothing up."""
+    after = 0
+    while True:
+        with database.reading() as transaction:
+            members = people.some(transaction, event, after)
+        if not members:
+            return
+        yield from members
+        after = members[-1].id
 
 
 def difference(

@@ -1,28 +1,34 @@
-"""Mailings as organisers work on them: whom they reach, when, in which words; looked at, tried, reworded.
+"""Mailings as organisers work on them: as the draft has them, whom they reach, in which words; tried, reworded.
 
-Joins what the outbox keeps with planning and composition, for the desk. What may leave is `releasing`'s.
+Joins what the outbox keeps with planning and composition, for the desk. What a form makes of a mailing is
+`agenda.rewriting`'s, what may leave `releasing`'s.
 """
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from mailer.agenda.model import OF_ITSELF, AgendaVersion, Event, Mailing
+from mailer.agenda import changes
+from mailer.agenda.model import OF_ITSELF, UNASKED, AgendaVersion, Event, Mailing
 from mailer.agenda.rules import EVENT
 from mailer.composition import wording
 from mailer.composition.composing import Composed, Sender, compose
-from mailer.composition.wording import PARTS, Wording
+from mailer.composition.wording import FALLBACK, PARTS, Wording
 from mailer.delivery.envelope import Parcel
+from mailer.delivery.outcome import Outcome
+from mailer.drafting import Draft
 from mailer.errors import BadInput, ConvenorError
 from mailer.lately import AsOf, Beside, Heard
-from mailer.outbox import agendas, audit, editions, people
+from mailer.outbox import agendas, audit, occasions, people
 from mailer.outbox.database import Database, Transaction
+from mailer.outbox.letter import Happening
 from mailer.planning import due
 from mailer.planning.due import Member, Occasion
 from mailer.recipients import audience
+from mailer.recipients.cells import address_in
 from mailer.recipients.model import Recipient, Role
 from mailer.releasing import wording_in_force
 from mailer.service import Service
@@ -35,6 +41,12 @@ _TOLD_EVERY = 1_000
 
 MOST_COUNTED = 32
 """Audiences whose count is kept: some are only typed and never kept."""
+
+Post = Callable[[Parcel], tuple[Outcome, str]]
+"""Sends one letter that is in no outbox; the outcome, and through what."""
+
+TESTED = "sent a test letter"
+_THROUGH = " through "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +73,60 @@ class Overtaken(ConvenorError):  # noqa: N818 - it names what happened meanwhile
 
 
 @dataclass(frozen=True, kw_only=True)
+class Drafted:
+    """A mailing as the draft has it. `version` is the agenda it is looked at in: the one in force, or the draft's where
+    the mailing is not published like this. `published` is the mailing in force, if there is one; `is_out`: the draft
+    has it no more.
+    """
+
+    mailing: Mailing
+    version: AgendaVersion
+    published: Mailing | None
+    is_out: bool = False
+
+    @property
+    def is_new(self) -> bool:
+        return self.published is None
+
+    @property
+    def is_changed(self) -> bool:
+        return self.published is not None and self.mailing != self.published
+
+    @property
+    def is_as_published(self) -> bool:
+        return not (self.is_new or self.is_changed or self.is_out)
+
+
+def drafted(draft: Draft, key: str, now: datetime) -> Drafted:
+    """One mailing, one that the draft has taken out as well. Raises KeyError for a key that neither has."""
+    in_force, in_draft = draft.version.event, draft.event
+    if key in UNASKED:
+        return Drafted(mailing=UNASKED[key], version=draft.version, published=UNASKED[key])
+    published = next((each for each in in_force.mailings if each.key == key), None)
+    mailing = next((each for each in in_draft.mailings if each.key == key), None)
+    if mailing is None:
+        if published is None:
+            raise KeyError(key)
+        return Drafted(mailing=published, version=draft.version, published=published, is_out=True)
+    if mailing == published:
+        return Drafted(mailing=mailing, version=draft.version, published=published)
+    return Drafted(mailing=mailing, version=as_drafted(draft, now), published=published)
+
+
+def every_drafted(draft: Draft, now: datetime) -> list[Drafted]:
+    """All of them: those of the draft, those it has taken out, those that leave by themselves."""
+    keys = (each.key for each in (*draft.event.mailings, *draft.version.event.mailings, *UNASKED.values()))
+    return [drafted(draft, key, now) for key in dict.fromkeys(keys)]
+
+
+def as_drafted(draft: Draft, now: datetime) -> AgendaVersion:
+    """The version that publishing the draft would make."""
+    if draft.event == draft.version.event:
+        return draft.version
+    return changes.next_version(draft.version, draft.event, now.replace(microsecond=0))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Mailings:
     """One event's mailings at one moment. `by` is whoever works on them."""
 
@@ -70,10 +136,10 @@ class Mailings:
     now: datetime
     by: str = ""
 
-    def version(self) -> AgendaVersion:
-        """The agenda in force. Raises ConvenorError while there is none."""
+    def keys_ever(self) -> frozenset[str]:
+        """The keys of mailings of which letters were ever written down."""
         with self.database.reading() as transaction:
-            return self._version(transaction)
+            return frozenset(each.mailing for each in occasions.occasions(transaction, self.event))
 
     def texts(self) -> Wording:
         """The wording in force."""
@@ -82,33 +148,32 @@ class Mailings:
 
     # ── whom ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def reach(self, mailing: Mailing) -> AsOf[Reach]:
-        """Whom the mailing would reach now: counted anew when the agenda, the list or an answer has changed; for a long
-        list beside, so that it may be of a moment ago.
+    def reach(self, version: AgendaVersion, mailing: Mailing) -> AsOf[Reach]:
+        """Whom the mailing would reach now: counted anew when the list or an answer has changed; for a long list
+        beside, so that it may be of a moment ago.
 
         Raises:
             NotYet: it is being counted for the first time.
         """
+        anchors, language = _anchors(version.event, mailing), version.event.language
         with self.database.reading() as transaction:
-            version = self._version(transaction)
-            changed_at = people.changed_at(transaction, self.event)
-            state = version.number, changed_at, people.unsubscribed(transaction, self.event)
+            state = people.changed_at(transaction, self.event), people.unsubscribed(transaction, self.event)
             is_long = people.is_long_list(transaction, self.event)
-        what = (self.database.engine, self.event, mailing.audience, mailing.when, mailing.kind)
-        count = partial(self._reach, version, mailing)
+        what = (self.database.engine, self.event, mailing.audience, mailing.kind, anchors, language)
+        count = partial(self._reach, mailing, anchors, language)
         return (_counted.get if is_long else _counted.at_once)(what, state, self.now, count)
 
-    def _reach(self, version: AgendaVersion, mailing: Mailing, heard: Heard) -> Reach:
+    def _reach(self, mailing: Mailing, anchors: Collection[str], language: str, heard: Heard) -> Reach:
         languages, first, ids = set[str](), "", array("q")
         with self.database.reading() as transaction:
             of = people.asked(transaction, self.event)
             for number, member in enumerate(people.each_listed(transaction, self.event)):
                 if number % _TOLD_EVERY == 0:
                     heard(number, of)
-                if _is_reached(version.event, mailing, member):
+                if _is_reached(mailing, anchors, member):
                     ids.append(member.id)
                     first = first or member.recipient.address
-                    languages.add(member.recipient.language or version.event.language)
+                    languages.add(member.recipient.language or language)
         return Reach(languages=frozenset(languages), first=first, ids=ids)
 
     def audience(self, reach: Reach, after: int = 0) -> tuple[list[Member], int | None]:
@@ -131,7 +196,14 @@ class Mailings:
         return found[1].recipient
 
     def letter(
-        self, mailing: Mailing, reader: Recipient, texts: Wording, *, language: str = "", anchor: str = ""
+        self,
+        version: AgendaVersion,
+        mailing: Mailing,
+        reader: Recipient,
+        texts: Wording,
+        *,
+        language: str = "",
+        anchor: str = "",
     ) -> Composed:
         """The letter somebody would get, by the delivery function, in these words; in another language if it is named.
 
@@ -140,118 +212,215 @@ class Mailings:
             ConvenorError: the letter hangs on a session that is not there.
         """
         with self.database.reading() as transaction:
-            version = self._version(transaction)
             links = people.links_of(transaction, self.event, reader.address)
         if language:
             reader = reader.model_copy(update={"language": language})
-        occasion = self._occasion(version, mailing, reader, anchor)
-        return compose(
-            version=version, mailing=mailing, anchor=occasion.anchor, recipient=reader, due_at=occasion.due_at,
-            dated_at=occasion.due_at, texts=texts, sender=self.sender, handle=links[0] if links else None,
-        )  # fmt: skip
+        handle = links[0] if links else None
+        return letter(version, mailing, reader, texts, self.sender, self.now, anchor=anchor, handle=handle)
 
-    def test_letter(self, mailing: Mailing, address: str, texts: Wording, language: str = "") -> Parcel:
-        """The mailing's letter to an invented reader at `address`; it is in no outbox, and its links lead nowhere."""
-        reader = Recipient(
-            address=address,
-            given_name="Test",
-            family_name="Reader",
-            role=Role.FOCAL_POINT,
-            language=language or None,
+    def send_test(
+        self,
+        address: str,
+        post: Post,
+        *,
+        version: AgendaVersion | None = None,
+        mailing: Mailing | None = None,
+        language: str = "",
+    ) -> tuple[Outcome, str]:
+        """Send a test letter of the mailing, or of the first, and note it; the outcome, and through what.
+
+        `version` is another than the one in force, as for a draft.
+
+        Raises:
+            ConvenorError: it is no address, there is no letter to send, or no way to send it.
+        """
+        version, texts = version or self._in_force(), self.texts()
+        try:
+            address = address_in(address.strip())
+        except ValueError as error:
+            raise ConvenorError(str(error)) from None
+        mailing = mailing or first(version)
+        outcome, through = post(
+            letter_to_try(version, mailing, address, texts, self.sender, self.now, language=language)
         )
-        composed = self.letter(mailing, reader, texts)
+        did = TESTED if outcome.happening is Happening.ACCEPTED else "sent a test letter in vain"
         with self.database.writing() as transaction:
-            audit.note(
-                transaction, self.now, self.by, "sent a test", f"{mailing.key} to {address}", event=self.event
-            )
-        return Parcel(0, self.sender.return_path_of(0) or composed.return_path, address, composed.raw)
+            what = f"{mailing.key} to {address}{_THROUGH}{through}"
+            audit.note(transaction, self.now, self.by, did, what, event=self.event)
+        return outcome, through
 
-    def _occasion(self, version: AgendaVersion, mailing: Mailing, reader: Recipient, anchor: str) -> Occasion:
-        if mailing.kind in OF_ITSELF:
-            return Occasion(
-                due_at=self.now, mailing=mailing.key, anchor=EVENT, useful_until=version.event.ends_at
-            )
-        anchors = list(due.anchors(version.event, mailing.rule))
-        if not due.stands(version.event, mailing) or not anchors:
-            raise ConvenorError(f"'{mailing.key}' hangs on a session that the agenda does not hold")
-        return due.occasion(version, mailing, anchor if anchor in anchors else anchors[0], reader.timezone)
+    def _in_force(self) -> AgendaVersion:
+        with self.database.reading() as transaction:
+            version = agendas.latest(transaction, self.event)
+        if version is None:
+            raise ConvenorError("nothing of this event is published yet")
+        return version
+
+    def tested(self) -> str:
+        """What the last test letter went through that was accepted; nothing if there was none."""
+        with self.database.reading() as transaction:
+            last = audit.last(transaction, TESTED, event=self.event)
+        return last.what.rpartition(_THROUGH)[2] if last else ""
 
     # ── in which words ───────────────────────────────────────────────────────────────────────────────────────
 
-    def reword(self, mailing: Mailing, language: str, parts: Mapping[str, str], seen: str) -> bool:
-        """Put other words in force for one language of a mailing's kind; whether they differ.
+    def reword(
+        self, mailing: Mailing, language: str, parts: Mapping[str, str], seen: str, *, phrases: str = ""
+    ) -> bool:
+        """Put other words in force for one language of a mailing's kind, which may be a new one; whether they differ.
 
         Args:
             parts: the text of each of `PARTS`.
             seen: the digest of the wording that was edited.
+            phrases: what all letters in this language share; nothing leaves it as it is.
 
         Raises:
             BadInput: everything wrong with the texts; nothing is changed.
             Overtaken: somebody else has changed these very texts meanwhile.
         """
         changed = {f"{mailing.kind}/{language}.{part}": _lines(parts[part]) for part in PARTS}
+        shared = wording.phrases_of(language)
         with self.database.writing() as transaction:
             texts = wording_in_force(transaction, self.event, Wording(texts={}))
-            if texts.digest != seen and self._touched(transaction, texts, changed, seen):
-                raise Overtaken("somebody else has changed these words meanwhile")
+            if phrases and texts.texts.get(shared) != _lines(phrases):
+                changed[shared] = _lines(phrases)
+            self._not_touched(transaction, texts, changed, seen)
             new = texts.with_texts(changed)
             if new == texts:
                 return False
-            if problems := wording.check_letter(new, mailing.kind, language):
+            is_new = language not in wording.languages_of(texts, mailing.kind)
+            problems = (
+                wording.check_language(new, language)
+                if shared in changed
+                else wording.check_letter(new, mailing.kind, language)
+            )
+            if problems:
                 raise BadInput(problems)
-            service = Service(database=self.database, event=self.event, sender=self.sender, texts=texts)
-            service.put_in_force(transaction, new, self.by, self.now)
-            audit.note(
-                transaction, self.now, self.by, "reworded", f"{mailing.kind} in {language}", event=self.event
+            what = f"{mailing.kind} in {language}"
+            self._put_in_force(
+                transaction, texts, new, "added the wording of" if is_new else "reworded", what
             )
         return True
 
-    def _touched(
-        self, transaction: Transaction, texts: Wording, changed: Mapping[str, str], seen: str
-    ) -> bool:
+    def take_out_language(self, event: Event, mailing: Mailing, language: str, seen: str) -> None:
+        """Have a mailing's kind written in one language less: its readers get the event's from now on.
+
+        Raises:
+            ConvenorError: it cannot be done without, or is not there.
+            Overtaken: somebody else has changed its texts meanwhile.
+        """
+        with self.database.writing() as transaction:
+            texts = wording_in_force(transaction, self.event, Wording(texts={}))
+            there = wording.languages_of(texts, mailing.kind)
+            if language not in there:
+                raise ConvenorError(f"{mailing.kind} is not written in {language}")
+            if why := needed(event, there, language):
+                raise ConvenorError(f"{language} cannot be taken out: {why}")
+            paths = [f"{mailing.kind}/{language}.{part}" for part in PARTS]
+            self._not_touched(transaction, texts, paths, seen)
+            what = f"{mailing.kind} in {language}"
+            self._put_in_force(transaction, texts, texts.without(paths), "took out the wording of", what)
+
+    def _put_in_force(
+        self, transaction: Transaction, old: Wording, new: Wording, did: str, what: str
+    ) -> None:
+        service = Service(database=self.database, event=self.event, sender=self.sender, texts=old)
+        service.put_in_force(transaction, new, self.by, self.now)
+        audit.note(transaction, self.now, self.by, did, what, event=self.event)
+
+    def _not_touched(
+        self, transaction: Transaction, texts: Wording, changed: Collection[str], seen: str
+    ) -> None:
+        if texts.digest == seen:
+            return
         try:
             before = agendas.wording(transaction, seen)
         except KeyError:
-            return True
-        return any(before.get(path) != texts.texts.get(path) for path in changed)
-
-    def rewrite(self, event: Event, seen: int) -> None:
-        """Publish the agenda with a mailing that was changed, if version `seen` is still in force.
-
-        Raises:
-            Overtaken: another version has been published meanwhile.
-        """
-        with self.database.reading() as transaction:
-            version = self._version(transaction)
-            known = (version.number, people.changed_at(transaction, self.event))
-            listed = [member.recipient for member in people.roster(transaction, self.event)]
-        if version.number != seen:
-            raise Overtaken("somebody else has published the agenda meanwhile")
-        texts = Wording(texts={})
-        service = Service(database=self.database, event=self.event, sender=self.sender, texts=texts)
-        service.publish(event, listed, self.now, seen=known, by=self.by)
-        with self.database.writing() as transaction:
-            what = f"agenda version {version.number + 1}"
-            audit.note(transaction, self.now, self.by, "published", what, event=self.event)
-
-    def edition(self) -> int:
-        with self.database.reading() as transaction:
-            return editions.present(transaction, self.event)
-
-    def _version(self, transaction: Transaction) -> AgendaVersion:
-        version = agendas.latest(transaction, self.event)
-        if version is None:
-            raise ConvenorError("nothing of this event is published yet")
-        return version
+            before = {}
+        if not before or any(before.get(path) != texts.texts.get(path) for path in changed):
+            raise Overtaken("somebody else has changed these words meanwhile")
 
 
-def _is_reached(event: Event, mailing: Mailing, member: Member) -> bool:
+def needed(event: Event, languages: Collection[str], language: str) -> str:
+    """Why a kind of letter cannot do without one of the languages it is written in; nothing if it can."""
+    if language == event.language:
+        return "it is the event's own"
+    if language == FALLBACK:
+        return "letters are written in it when there is no other"
+    return "" if len(languages) > 1 else "it is the only one"
+
+
+def letter(
+    version: AgendaVersion,
+    mailing: Mailing,
+    reader: Recipient,
+    texts: Wording,
+    sender: Sender,
+    now: datetime,
+    *,
+    anchor: str = "",
+    handle: str | None = None,
+) -> Composed:
+    """The letter somebody would get, by the delivery function: about `anchor`, or the first session it can be about.
+
+    Raises:
+        WordingError: a template cannot be rendered for this reader.
+        ConvenorError: the letter hangs on a session that is not there.
+    """
+    occasion = _occasion(version, mailing, reader, anchor, now)
+    return compose(
+        version=version, mailing=mailing, anchor=occasion.anchor, recipient=reader, due_at=occasion.due_at,
+        dated_at=occasion.due_at, texts=texts, sender=sender, handle=handle,
+    )  # fmt: skip
+
+
+def letter_to_try(
+    version: AgendaVersion,
+    mailing: Mailing,
+    address: str,
+    texts: Wording,
+    sender: Sender,
+    now: datetime,
+    *,
+    language: str = "",
+) -> Parcel:
+    """The letter to an invented reader at `address`: it is in no outbox and in no count, and its links lead nowhere."""
+    reader = Recipient(
+        address=address, given_name="Test", family_name="Reader", role=Role.FOCAL_POINT,
+        language=language or None,
+    )  # fmt: skip
+    composed = letter(version, mailing, reader, texts, sender, now)
+    return Parcel(0, sender.return_path_of(0) or composed.return_path, address, composed.raw)
+
+
+def first(version: AgendaVersion) -> Mailing:
+    """The one of which a test letter is sent. Raises ConvenorError where the agenda has none."""
+    if not version.event.mailings:
+        raise ConvenorError("the agenda has no mailing whose letter could be sent")
+    return version.event.mailings[0]
+
+
+def _occasion(
+    version: AgendaVersion, mailing: Mailing, reader: Recipient, anchor: str, now: datetime
+) -> Occasion:
+    if mailing.kind in OF_ITSELF:
+        return Occasion(due_at=now, mailing=mailing.key, anchor=EVENT, useful_until=version.event.ends_at)
+    anchors = list(due.anchors(version.event, mailing.rule))
+    if not due.stands(version.event, mailing) or not anchors:
+        raise ConvenorError(f"'{mailing.key}' hangs on a session that the agenda does not hold")
+    return due.occasion(version, mailing, anchor if anchor in anchors else anchors[0], reader.timezone)
+
+
+def _anchors(event: Event, mailing: Mailing) -> tuple[str, ...]:
+    return (EVENT,) if mailing.kind in OF_ITSELF else tuple(due.anchors(event, mailing.rule))
+
+
+def _is_reached(mailing: Mailing, anchors: Collection[str], member: Member) -> bool:
     """Whether they get it, for one of its sessions if it hangs on each."""
     if member.unsubscribed:
         return False
     asked = audience.parse(mailing.audience)
     answers = member.answers
-    anchors: Iterable[str] = due.anchors(event, mailing.rule) if mailing.kind not in OF_ITSELF else (EVENT,)
     if audience.is_chosen(asked):  # of hundreds of sessions, they have chosen a few
         anchors = {*member.recipient.sessions, *answers}.intersection(anchors)
     return any(

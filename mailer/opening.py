@@ -5,7 +5,7 @@ changed waits for `convenor apply`, and one that is broken does not stop tonight
 """
 
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,6 @@ from mailer import dossier
 from mailer.agenda.model import AgendaVersion
 from mailer.composition import wording
 from mailer.composition.wording import Wording
-from mailer.delivery.outcome import Outcome
 from mailer.delivery.tray import IN_THE_TRAY
 from mailer.dossier import Dossier
 from mailer.errors import BadInput, ConvenorError, Problem
@@ -198,14 +197,12 @@ class Notes:
         return (*written, latest.number if latest else 0, changed_at)
 
 
-def setup_of(
-    path: Path, settings: Settings, send_test: Callable[[str], tuple[Outcome, str]] | None = None
-) -> Setup:
+def setup_of(path: Path, settings: Settings) -> Setup:
     """For beginning an event at this path; beside the example, at agenda/mine.toml."""
     own = path if path.resolve() != EXAMPLE else EXAMPLE.parent / "mine.toml"
     return Setup(
         path=own, shown=shown(own), example=EXAMPLE, templates=TEMPLATES, sender=settings.sender, relay=settings.relay,
-        return_path=settings.return_path, dkim=settings.dkim, send_test=send_test,
+        return_path=settings.return_path, dkim=settings.dkim,
         is_reachable=urlsplit(settings.base_url).hostname not in {"127.0.0.1", "localhost", "::1"},
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 For the command line, whose proposals come from files, and for the desk, whose come from a draft.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -16,11 +16,13 @@ from mailer.delivery.profiles import Profile
 from mailer.dossier import Proposal
 from mailer.errors import Problem
 from mailer.mending import Mending
-from mailer.outbox import people
+from mailer.outbox import letters, people
 from mailer.outbox.database import Database, Transaction
+from mailer.outbox.letter import UNSENT
+from mailer.outbox.letters import OccasionProgress
 from mailer.planned import Planned
 from mailer.planning import due
-from mailer.planning.due import Member
+from mailer.planning.due import Member, Occasion
 
 NOTHING = Consequences()
 
@@ -45,6 +47,29 @@ class Difference:
     @property
     def anything(self) -> bool:
         return bool(self.changes or self.added or self.changed or self.left or self.wording)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToCome:
+    """What is still to come of a mailing: so many letters, at so many hours, the first at `first_at`."""
+
+    letters: int
+    hours: int
+    first_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """A mailing whose letters publishing changes: what is to come of it as it `was` and as it `becomes`.
+
+    `withdrawn` letters are written down already, and would not leave any more.
+    """
+
+    mailing: str
+    title: str
+    was: ToCome | None
+    becomes: ToCome | None
+    withdrawn: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +120,49 @@ class Publishing:
             due_at_once=at_once,
             consequences=self._mending(proposal).consequences(version, (), self.heard),
         )
+
+    def courses(self, proposal: Proposal, latest: AgendaVersion) -> list[Course]:
+        """What becomes of the mailings whose hours, people or number of letters would be others."""
+        version = proposal.version(latest, self.now)
+        with self.database.reading() as transaction:
+            zones = people.zones(transaction, version.event.key)
+        before, after = _by_mailing(latest, zones), _by_mailing(version, zones)
+        old, new = ({each.key: each for each in of.event.mailings} for of in (latest, version))
+        touched = [
+            key
+            for key in dict.fromkeys((*new, *old))
+            if new.get(key) != old.get(key) or before.get(key) != after.get(key)
+        ]
+        found = []
+        with self.database.reading() as transaction:
+            counting = _Counting(
+                transaction=transaction,
+                now=self.now,
+                listed=people.roster(transaction, version.event.key) if touched else [],
+                opened={
+                    each.occasion.identity: each
+                    for each in letters.progress(transaction, version.event.key)
+                    if not each.occasion.withdrawn_at
+                },
+            )
+            for key in touched:
+                stay = {each.identity for each in after.get(key, [])}
+                withdrawn = sum(
+                    counting.unsent(each) for each in before.get(key, []) if each.identity not in stay
+                )
+                becomes = counting.to_come(version, after.get(key, []))
+                if becomes and not new[key].again_when_moved:  # whose letter is withdrawn has none
+                    becomes = replace(becomes, letters=becomes.letters + withdrawn)
+                course = Course(
+                    mailing=key,
+                    title=(new.get(key) or old[key]).title,
+                    was=counting.to_come(latest, before.get(key, [])),
+                    becomes=becomes,
+                    withdrawn=withdrawn,
+                )
+                if course.was != course.becomes:
+                    found.append(course)
+        return found
 
     def sample(
         self, proposal: Proposal, latest: AgendaVersion | None, difference: Difference
@@ -181,6 +249,55 @@ class Publishing:
                 if due.judge(version, each, one, max(self.now, each.due_at)).verdict is due.Verdict.SEND:
                     counts[each.mailing] = counts.get(each.mailing, 0) + 1
         return counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Counting:
+    """Counts letters to come, for those who are listed. `opened` are the occasions with letters, by identity."""
+
+    transaction: Transaction
+    now: datetime
+    listed: Sequence[Member]
+    opened: Mapping[tuple[str, str, datetime], OccasionProgress]
+
+    def unsent(self, occasion: Occasion) -> int:
+        found = self.opened.get(occasion.identity)
+        return sum(found.counts.get(state, 0) for state in UNSENT) if found else 0
+
+    def to_come(self, version: AgendaVersion, occasions: Sequence[Occasion]) -> ToCome | None:
+        """Of one mailing; None where nothing of it is to come."""
+        anchors: dict[str, list[Occasion]] = {}
+        for each in occasions:
+            anchors.setdefault(each.anchor, []).append(each)
+        counts = {
+            each: count + self.unsent(each)
+            for anchor, those in anchors.items()
+            for each, count in self._expected(version, anchor, those)
+        }
+        ahead = [each for each, count in counts.items() if count or each.due_at > self.now]
+        if not ahead:
+            return None
+        hours = {each.due_at for each in ahead}
+        return ToCome(letters=sum(counts.values()), hours=len(hours), first_at=min(hours))
+
+    def _expected(
+        self, version: AgendaVersion, anchor: str, occasions: Sequence[Occasion]
+    ) -> Iterator[tuple[Occasion, int]]:
+        """Letters that are not written down yet: for those who have none of this mailing and anchor."""
+        mailing, event = version.event.mailing(occasions[0].mailing), version.event.key
+        had_some = any((key, of) == (mailing.key, anchor) for key, of, _ in self.opened)
+        members = people.members(self.transaction, event, mailing.key, anchor) if had_some else self.listed
+        those = [each for each in occasions if not (mailing.is_reminder and each.identity in self.opened)]
+        expected = due.expected(version, those, members, self.now)
+        yield from ((each, 0) for each in occasions if each not in those)
+        yield from zip(those, expected, strict=True)
+
+
+def _by_mailing(version: AgendaVersion, zones: set[str | None]) -> dict[str, list[Occasion]]:
+    found: dict[str, list[Occasion]] = {}
+    for each in due.occasions(version, zones):
+        found.setdefault(each.mailing, []).append(each)
+    return found
 
 
 def of_timetable(version: AgendaVersion, rows: Sequence[Planned]) -> list[Problem]:

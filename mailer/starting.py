@@ -6,7 +6,7 @@ What a file says is judged by `dossier`; nothing is kept of one that cannot be u
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +16,6 @@ from pathlib import Path
 from mailer import dossier
 from mailer.agenda.model import Organiser
 from mailer.composition.dkim import DkimKey, dns_record
-from mailer.delivery.outcome import Outcome
 from mailer.delivery.relay import Relay
 from mailer.dossier import Dossier
 from mailer.errors import BadInput, ConvenorError, Problem
@@ -36,10 +35,7 @@ _ALLOWS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """Where a new event's file will be, `shown` as a person would type it, and what the settings say of sending.
-
-    `send_test` sends a letter to an address and gives the outcome, and through what; None while there is no event.
-    """
+    """Where a new event's file will be, `shown` as a person would type it, and what the settings say of sending."""
 
     path: Path
     shown: str
@@ -50,7 +46,6 @@ class Setup:
     return_path: str = ""
     dkim: tuple[DkimKey, ...] = ()
     is_reachable: bool = False
-    send_test: Callable[[str], tuple[Outcome, str]] | None = None
 
 
 class Like(StrEnum):

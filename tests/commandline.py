@@ -13,13 +13,14 @@ from mailer.dossier import Dossier
 from mailer.errand import Errand, errand
 from mailer.errors import ConvenorError
 from mailer.settings import ROOT, VARIABLES
+from tests.databases import empty_sqlite
 
 
 def settle_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
     """Have commands run in the project's folder, with these settings alone besides a database and a key."""
     for variable in VARIABLES:
         monkeypatch.delenv(variable.name, raising=False)
-    given = {"DATABASE_URL": f"sqlite:///{tmp_path}/convenor.db", "SECRET_KEY": "k" * 32, **settings}
+    given = {"DATABASE_URL": empty_sqlite(tmp_path), "SECRET_KEY": "k" * 32, **settings}
     for name, value in given.items():
         monkeypatch.setenv(f"CONVENOR_{name}", value)
     monkeypatch.chdir(ROOT)

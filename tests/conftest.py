@@ -21,9 +21,9 @@ from mailer import (
     wallclock,
 )
 from mailer.web.organiser import handing_in
-from tests.databases import database, database_url, postgresql_database, postgresql_server, sqlite_template
+from tests.databases import database, database_url, postgresql_database, postgresql_server
 
-__all__ = ["database", "database_url", "postgresql_database", "postgresql_server", "sqlite_template"]
+__all__ = ["database", "database_url", "postgresql_database", "postgresql_server"]
 
 settings.register_profile("convenor", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("convenor")

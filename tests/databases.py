@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -102,12 +103,19 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file with the schema and nothing in it."""
-    file = tmp_path_factory.mktemp("template") / "convenor.db"
-    open_database(f"sqlite:///{file}").close()
-    return file
+def empty_sqlite(folder: Path, name: str = "convenor.db") -> str:
+    """The address of a new SQLite file in the folder, with the schema and nothing in it."""
+    (folder / name).write_bytes(_empty())
+    return f"sqlite:///{folder / name}"
+
+
+@cache
+def _empty() -> bytes:
+    """Made once: a migration through all releases takes half a second."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "convenor.db"
+        open_database(f"sqlite:///{file}").close()
+        return file.read_bytes()
 
 
 @pytest.fixture(scope="session")
@@ -121,8 +129,7 @@ def postgresql_database(postgresql_server: str) -> Iterator[Database]:
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An open database with nothing in it, once on each of the two."""
     if request.param == "sqlite":
-        file = shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "convenor.db")
-        opened = open_database(f"sqlite:///{file}")
+        opened = open_database(empty_sqlite(tmp_path))
         yield opened
         opened.close()
         return

@@ -4,7 +4,6 @@ Letters are claimed, composed and told of as carriers do it; what becomes of eac
 """
 
 import hashlib
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from mailer.settings import ROOT
 from mailer.settling import settle_by_hand
 from tests import conference
 from tests.conference import PUBLISHED_AT
+from tests.databases import empty_sqlite
 from tests.modelcalendar import ModelCalendar, Shown
 
 H = Happening
@@ -262,10 +262,9 @@ class Secretariat:
 
 
 @contextmanager
-def begun(sqlite_template: Path, folder: Path) -> Iterator[Secretariat]:
+def begun(folder: Path) -> Iterator[Secretariat]:
     """A conference in a database of its own; everybody has the invitation and the agenda."""
-    shutil.copy(sqlite_template, folder / "office.db")
-    with closing(open_database(f"sqlite:///{folder}/office.db")) as database:
+    with closing(open_database(empty_sqlite(folder))) as database:
         office = Secretariat(database)
         office.publish()
         office.wait()

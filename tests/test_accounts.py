@@ -1,20 +1,35 @@
 """Who may use the pages: what lets somebody in, and what keeps them out."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 import pyotp
 import pytest
+from argon2 import PasswordHasher, extract_parameters
+from argon2.profiles import RFC_9106_LOW_MEMORY
 from sqlalchemy import select, update
 
 from mailer import accounts as module
-from mailer.accounts import FREE_TRIES, SIGNED_IN_FOR, WELCOME_FOR, Accounts, NotLetIn, Visitor
+from mailer.accounts import (
+    FREE_TRIES,
+    SIGNED_IN_FOR,
+    WELCOME_FOR,
+    Accounts,
+    NotLetIn,
+    Passwords,
+    Visitor,
+    strong,
+)
 from mailer.errors import ConvenorError
 from mailer.outbox import audit
 from mailer.outbox.accounts import Account
 from mailer.outbox.database import Database
 from mailer.outbox.roles import Role
 from mailer.outbox.schema import account, api_token, sign_in
+from mailer.web.office import Office
 from tests.conference import PUBLISHED_AT
+from tests.passwords import QUICK
 
 NOW = PUBLISHED_AT
 PASSWORD = "correct horse battery"
@@ -22,7 +37,7 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture
 def accounts(database: Database) -> Accounts:
-    return Accounts(database=database)
+    return Accounts(database=database, passwords=QUICK)
 
 
 def _join(
@@ -133,19 +148,26 @@ def test_whatever_is_wrong_the_answer_is_the_same(accounts: Accounts, name: str,
         accounts.sign_in(name, password, "", NOW)
 
 
-def test_an_unknown_name_costs_as_much_as_a_known_one(
-    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_password_costs_whoever_guesses_it_what_the_standard_asks_for(database: Database) -> None:
+    kept = strong().kept(PASSWORD)
+
+    assert extract_parameters(kept) == extract_parameters(strong().nobodys) == RFC_9106_LOW_MEMORY
+    assert strong().is_right(kept, PASSWORD)
+    assert not strong().is_right(kept, PASSWORD.upper())
+    assert Accounts(database=database).passwords is strong()
+    assert Office.__dataclass_fields__["passwords"].default_factory is strong
+
+
+def test_an_unknown_name_costs_as_much_as_a_known_one(accounts: Accounts) -> None:
     _join(accounts)
     asked: list[str] = []
-    hasher = module._hasher
 
-    class Counting:
-        def verify(self, hashed: str, password: str) -> bool:
-            asked.append(hashed)
-            return hasher.verify(hashed, password)
+    class Counting(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - argon2's name
+            asked.append(str(hash))
+            return super().verify(hash, password)
 
-    monkeypatch.setattr(module, "_hasher", Counting())
+    accounts = replace(accounts, passwords=Passwords(Counting(time_cost=1, memory_cost=8, parallelism=1)))
     for name in ("nobody", "maria huber"):
         with pytest.raises(NotLetIn):
             accounts.sign_in(name, "wrong", "", NOW)

@@ -1,7 +1,6 @@
 """Every calendar ends equal to the agenda, whatever is edited and whatever is lost on the way."""
 
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,6 +16,7 @@ from mailer.outbox import schema
 from mailer.outbox.database import Database, open_database
 from mailer.planning.entries import Effect
 from tests.conference import at
+from tests.databases import empty_sqlite
 from tests.modelcalendar import files_in
 from tests.secretariat import (
     ANA,
@@ -36,9 +36,9 @@ from tests.secretariat import (
 
 
 @pytest.fixture
-def office(sqlite_template: Path, tmp_path: Path) -> Iterator[Secretariat]:
+def office(tmp_path: Path) -> Iterator[Secretariat]:
     """Everybody has the invitation and the agenda."""
-    with begun(sqlite_template, tmp_path) as office:
+    with begun(tmp_path) as office:
         yield office
 
 
@@ -357,11 +357,10 @@ def play(office: Secretariat, step: tuple[str, str, str], fate: Iterator[Fate]) 
 )
 @given(steps=st.lists(STEP, min_size=1, max_size=7), fates=FATES)
 def test_after_any_edits_and_any_loss_every_calendar_is_equal_to_the_agenda(
-    sqlite_template: Path, steps: list[tuple[str, str, str]], fates: list[Fate]
+    steps: list[tuple[str, str, str]], fates: list[Fate]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(sqlite_template, f"{folder}/office.db")
-        database: Database = open_database(f"sqlite:///{folder}/office.db")
+        database: Database = open_database(empty_sqlite(Path(folder)))
         office = Secretariat(database)
         office.publish()
         fate = (fates[number % len(fates)] for number in range(10_000))

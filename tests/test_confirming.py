@@ -22,9 +22,9 @@ def due_after(answered_at: datetime) -> datetime:
 
 
 @pytest.fixture
-def office(sqlite_template: Path, tmp_path: Path) -> Iterator[Secretariat]:
+def office(tmp_path: Path) -> Iterator[Secretariat]:
     """Everybody has the invitation and the agenda."""
-    with begun(sqlite_template, tmp_path) as office:
+    with begun(tmp_path) as office:
         yield office
 
 

@@ -9,19 +9,22 @@ from mailer import exporting
 from mailer.agenda import editing
 from mailer.agenda import reading as agenda_reading
 from mailer.agenda.model import AgendaVersion, Event, RecipientList
+from mailer.composition.wording import Wording
 from mailer.dossier import Proposal
 from mailer.drafting import Drafting
 from mailer.errand import Errand, errand
 from mailer.errors import ConvenorError
-from mailer.exporting import InForce, Parts
+from mailer.exporting import TEMPLATES_ALONE, InForce, Parts
 from mailer.opening import open_event
 from mailer.outbox import people
 from mailer.recipients import reading as recipient_reading
 from mailer.recipients.model import Recipient, Role
 from mailer.settings import EXAMPLE, ROOT, VARIABLES
 from tests.conference import PUBLISHED_AT, RECIPIENTS
+from tests.databases import empty_sqlite
 from tests.web.agendas import CONFERENCE
 
+WORDS = Wording(texts={"invitation/en.txt": "Dear"})
 LISTS = (
     RecipientList(file="../recipients/a.csv", role="focal_point"),
     RecipientList(file="../recipients/b.csv", role="practitioner"),
@@ -33,7 +36,7 @@ def _in_force(event: Event, recipients: tuple[Recipient, ...] = tuple(RECIPIENTS
     version = AgendaVersion(
         event=event, number=3, published_at=PUBLISHED_AT, first_published_at=PUBLISHED_AT, sequences={}
     )
-    return InForce(version=version, event=event, recipients=recipients, texts={"invitation/en.txt": "Dear"})
+    return InForce(version=version, event=event, recipients=recipients, texts=WORDS)
 
 
 def _read(folder: Path) -> tuple[Event, dict[str, Recipient]]:
@@ -85,6 +88,30 @@ def test_what_says_something_else_is_in_the_way(tmp_path: Path) -> None:
     assert exporting.in_the_way(tmp_path, written) == ["agenda/mine.toml"]
 
 
+def test_who_may_read_a_file_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "recipients/a.csv"
+    exporting.write(tmp_path, {"recipients/a.csv": "old"})
+    path.chmod(0o600)
+    exporting.write(tmp_path, {"recipients/a.csv": "new"})
+
+    assert (path.read_text("utf-8"), path.stat().st_mode & 0o777) == ("new", 0o600)
+    assert [each.name for each in path.parent.iterdir()] == ["a.csv"]
+
+
+def test_a_template_that_is_in_force_no_more_is_in_the_way_and_taken_out(tmp_path: Path) -> None:
+    left, note = "templates/invitation/fr.txt", "templates/README.md"
+    exporting.write(tmp_path, {left: "Cher", note: "ours"})
+    found = _in_force(CONFERENCE)
+    agenda = exporting.files(found, "mine.toml", Parts(lists=False, templates=False))
+    assert exporting.in_the_way(tmp_path, agenda) == []
+
+    written = exporting.files(found, "mine.toml", TEMPLATES_ALONE)
+    assert exporting.in_the_way(tmp_path, written) == [left]
+    exporting.write(tmp_path, written)
+    assert not (tmp_path / left).exists()
+    assert (tmp_path / note).exists()
+
+
 # ── which is newer ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -93,7 +120,7 @@ def this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Errand]:
     """The example, applied from a file of its own."""
     for variable in VARIABLES:
         monkeypatch.delenv(variable.name, raising=False)
-    monkeypatch.setenv("CONVENOR_DATABASE_URL", f"sqlite:///{tmp_path}/convenor.db")
+    monkeypatch.setenv("CONVENOR_DATABASE_URL", empty_sqlite(tmp_path))
     monkeypatch.setenv("CONVENOR_SECRET_KEY", "k" * 32)
     monkeypatch.chdir(ROOT)
     (tmp_path / "agenda").mkdir()

@@ -50,6 +50,8 @@ def test_what_was_looked_at_is_said() -> None:
 
 def test_a_language_nobody_wrote_is_doubtful() -> None:
     assert "prefer de" in doubts(languages=("en", "de", "fr-ca"))["Languages"]
+    found = lint(VERSION, INVITATION, TEXTS, ("en", "de", "fr-ca"), letter(), PRACTITIONER)
+    assert [each.missing for each in found if each.about == "Languages"] == [("de",)]
 
 
 def test_links_to_this_machine_are_doubtful() -> None:

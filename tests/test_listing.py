@@ -10,6 +10,7 @@ from mailer.outbox.letter import LetterState
 from mailer.outbox.letters import search
 from mailer.outbox.people import Listed
 from mailer.recipients.cells import COLUMNS
+from mailer.recipients.model import Recipient
 from mailer.recipients.reading import Reading
 from tests.conference import EVENT, EXPERT, PRACTITIONER, RECIPIENTS
 from tests.web.conftest import empty_desk
@@ -38,6 +39,11 @@ def number(desk: Desk, address: str = PRACTITIONER.address) -> int:
         found = people.links_of(c, EVENT.key, address)
         assert found
         return people.number_of(c, found[0])
+
+
+def roster(desk: Desk) -> dict[str, Recipient]:
+    with desk.database.reading() as c:
+        return {each.recipient.address: each.recipient for each in people.roster(c, EVENT.key)}
 
 
 def somebody(desk: Desk) -> Listed:
@@ -93,6 +99,32 @@ def test_an_address_of_somebody_else_is_refused_and_of_somebody_who_left_is_not(
     assert listing(desk).correct(number(desk), 1, said) == number(desk, EXPERT.address)
 
 
+def test_somebody_at_another_address_leaves_and_comes_with_all_that_was_said_of_them(desk: Desk) -> None:
+    new, before = "right@prosecution.example", roster(desk)
+    listing(desk).readdress(number(desk), f" {new} ")
+    moved = PRACTITIONER.model_copy(update={"address": new})
+    assert roster(desk) == {**{a: each for a, each in before.items() if each != PRACTITIONER}, new: moved}
+
+    listing(desk).readdress(
+        number(desk, new), PRACTITIONER.address.upper()
+    )  # and back again: they are whom they were
+    assert [*map(str.lower, roster(desk))] == [*map(str.lower, before)]
+    assert deeds(desk) == ["corrected", "corrected"]
+
+
+def test_nobody_takes_anothers_place(desk: Desk) -> None:
+    before = desk.dump()
+    for written, why in (
+        (EXPERT.address, "is on the list already"),
+        (PRACTITIONER.address, "is the address that stands in the list"),
+        ("a@x.example, b@x.example", "is not one valid address"),
+        ("", "it has no address"),
+    ):
+        with pytest.raises(ConvenorError, match=why):
+            listing(desk).readdress(number(desk), written)
+    assert desk.dump() == before
+
+
 def test_who_is_taken_off_gets_nothing_and_who_comes_back_gets_it(desk: Desk) -> None:
     listing(desk).take_off(number(desk), 1)
     assert states(desk) == {LetterState.WITHDRAWN}
@@ -108,6 +140,7 @@ def test_nobody_is_unknown(desk: Desk) -> None:
         lambda: listing(desk).correct(999, 1, PRACTITIONER),
         lambda: listing(desk).take_off(999, 1),
         lambda: listing(desk).put_back(999, 1),
+        lambda: listing(desk).readdress(999, "a@x.example"),
         lambda: listing(desk).revoke(999),
         lambda: listing(desk).clear(999),
     ):

@@ -22,9 +22,9 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def office(sqlite_template: Path, tmp_path: Path) -> Iterator[Secretariat]:
+def office(tmp_path: Path) -> Iterator[Secretariat]:
     """Everybody has the invitation and the agenda; Ana chose a session."""
-    with begun(sqlite_template, tmp_path) as office:
+    with begun(tmp_path) as office:
         office.choose(ANA, "session-2")
         office.wait()
         yield office

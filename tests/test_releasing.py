@@ -25,6 +25,7 @@ from mailer.releasing import Releasing
 from mailer.service import UNAPPROVED, Service
 from mailer.settings import ROOT
 from tests.conference import EVENT, PRACTITIONER, PUBLISHED_AT, RECIPIENTS
+from tests.databases import empty_sqlite
 
 TEXTS = wording.load(ROOT / "templates")
 SENDER = Sender(signer=Signer(b"k" * 32), base_url="https://conference.example")
@@ -419,7 +420,7 @@ def test_nothing_leaves_that_was_not_approved_as_it_is(
 
 class _opened:  # noqa: N801 - read like a function
     def __init__(self, folder: Path) -> None:
-        self._database = open_database(f"sqlite:///{folder}/any.db")
+        self._database = open_database(empty_sqlite(folder))
 
     def __enter__(self) -> Desk:
         desk = Desk(self._database, now=PUBLISHED_AT)

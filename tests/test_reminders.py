@@ -1,6 +1,5 @@
 """Reminders that know: who is silent, where a session has moved to, who declined, and what the hour is."""
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from mailer.outbox.database import open_database
 from mailer.recipients.model import Recipient
 from tests import conference
 from tests.conference import at
+from tests.databases import empty_sqlite
 from tests.secretariat import ANA, BEN, DAY, EVA, HOUR, MINUTE, SESSIONS, Arrived, Fate, Secretariat, event
 
 ASKED_AT = datetime.fromisoformat("2027-02-08T08:00:00+00:00")
@@ -36,10 +36,9 @@ def agenda(*changed: Mailing, **facts: object) -> Event:
 
 
 @pytest.fixture
-def office(sqlite_template: Path, tmp_path: Path) -> Iterator[Secretariat]:
+def office(tmp_path: Path) -> Iterator[Secretariat]:
     """Everybody has the invitation."""
-    shutil.copy(sqlite_template, tmp_path / "office.db")
-    database = open_database(f"sqlite:///{tmp_path}/office.db")
+    database = open_database(empty_sqlite(tmp_path))
     office = Secretariat(database)
     office.publish(agenda())
     office.wait()

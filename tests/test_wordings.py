@@ -1,6 +1,6 @@
 """The wording in force: what the desk keeps is what is sent, and neither it nor the folder undoes the other unseen."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -9,7 +9,7 @@ from shutil import copytree, ignore_patterns
 
 import pytest
 
-from mailer import dossier, opening
+from mailer import dossier, exporting, opening
 from mailer import errand as errands
 from mailer.composition import wording
 from mailer.composition.composing import Sender
@@ -17,15 +17,18 @@ from mailer.composition.links import Signer
 from mailer.composition.wording import Wording
 from mailer.errand import Errand, errand
 from mailer.errors import BadInput
+from mailer.exporting import Parts
 from mailer.opening import open_event
 from mailer.outbox import editions, letters, wordings
 from mailer.outbox.database import open_database
 from mailer.parts import TEMPLATES
 from mailer.service import Service
 from mailer.settings import EXAMPLE, ROOT, VARIABLES
+from tests.databases import empty_sqlite
 
 PATH = "invitation/en.txt"
 OTHER = "report/en.txt"
+STRAY = "report/fr.txt"
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("published")
     copytree(TEMPLATES, place / "templates", ignore=ignore_patterns("fr.*", "ar.*"))
     texts, latest = wording.load(place / "templates"), None
-    with closing(open_database(f"sqlite:///{place}/convenor.db")) as database:
+    with closing(open_database(empty_sqlite(place))) as database:
         found = dossier.read(EXAMPLE, today=date(2027, 1, 4), templates=place / "templates")
         sender = Sender(signer=Signer(b"k" * 32), base_url="https://conference.example")
         service = Service(database=database, event=found.event.key, sender=sender, texts=texts)
@@ -145,10 +148,21 @@ def test_where_both_were_changed_the_desk_stands_and_a_person_is_told(both: Both
     assert "P.S. from the desk" in both.in_force
 
 
-def test_what_is_exported_is_the_beginning_again(both: Both) -> None:
+def _with_everything(both: Both) -> None:
+    this = both.this
+    this.export(both.folder.parent, exporting.files(this.in_force(), this.file.name, Parts()))
+
+
+def _alone(both: Both) -> None:
+    assert both.this.export_wording() == (PATH, STRAY)
+
+
+@pytest.mark.parametrize("export", [_alone, _with_everything])
+def test_what_is_exported_is_the_beginning_again(both: Both, export: Callable[[Both], None]) -> None:
     both.reword()
-    assert both.this.wording_differs() == (PATH,)
-    assert both.this.export_wording(both.folder) == (PATH,)
+    (both.folder / STRAY).write_text("not in force", "utf-8")
+    assert both.this.wording_differs() == (PATH, STRAY)
+    export(both)
 
     assert "P.S. from the desk" in (both.folder / PATH).read_text("utf-8")
     assert both.this.wording_differs() == ()

@@ -94,6 +94,7 @@ NAMED: Mapping[str, str] = {
     "recipient_lists": "lists of people",
     "quiet_minutes": "quiet minutes",
     "useful_until": "useful until",
+    "calendar": "calendar part",
     "again_when_moved": "again when moved",
     "sessions": "order of the sessions",
     "mailings": "order of the mailings",

@@ -17,6 +17,9 @@ Found = Iterator[tuple[str, str]]
 TAKEN = (rules.EVENT, rules.PUBLICATION)
 """Words that mean something else where a session's key may stand."""
 
+NEW = "new"
+"""No mailing's key: on the desk that is the page on which one is begun."""
+
 
 def of_zone(name: str) -> Iterator[str]:
     """Problems of a time zone's name: only IANA names with a region are understood."""
@@ -70,6 +73,8 @@ def of_mailings(
                 f"{path}.key",
                 f"'{mailing.key}' is what Convenor calls letters of its own; choose another key",
             )
+        if mailing.key == NEW:
+            yield f"{path}.key", f"'{NEW}' has a meaning of its own on the desk; choose another key"
         for name, problem in _of_mailing(mailing, kinds, zone):
             yield f"{path}.{name}", problem
 

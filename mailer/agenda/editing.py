@@ -7,14 +7,15 @@ what may be said in a file. What is wrong is told with the name of its field: th
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from datetime import date
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from mailer.agenda import reading, writing
 from mailer.agenda.document import SessionTable, VenueTable
-from mailer.agenda.model import Event, Session
+from mailer.agenda.model import Event, Mailing, Session
 from mailer.agenda.places import Places
 from mailer.agenda.rules import EVENT
 from mailer.errors import BadInput, Problem
@@ -141,28 +142,44 @@ def carry_over(base: Event, draft: Event, latest: Event) -> Event:
     fields = {
         name: getattr(draft, name)
         for name in Event.model_fields
-        if name not in {"sessions", "called_off"} and getattr(draft, name) != getattr(base, name)
+        if name not in {"sessions", "called_off", "mailings"} and getattr(draft, name) != getattr(base, name)
     }
     in_order = sorted(merged.values(), key=lambda each: (each[0].starts_at, each[0].ends_at))
     fields["sessions"] = tuple(session for session, is_off in in_order if not is_off)
     fields["called_off"] = tuple(session for session, is_off in in_order if is_off)
+    fields["mailings"] = _mailings_carried(base, draft, latest)
     return latest.model_copy(update=fields)
 
 
+_Item = TypeVar("_Item", Session, Mailing)
 _Placed = tuple[Session, bool]
 """A session, and whether it is called off."""
 
 
 def _merged(base: _Placed, draft: _Placed, latest: _Placed) -> _Placed:
-    changed = {
-        name: getattr(draft[0], name)
-        for name in Session.model_fields
-        if getattr(draft[0], name) != getattr(base[0], name)
-    }
+    changed = _changed_of(base[0], draft[0])
     if changed.keys() & set(_HOURS):  # an hour is a whole
         changed |= {name: getattr(draft[0], name) for name in _HOURS}
     is_off = draft[1] if draft[1] != base[1] else latest[1]
     return latest[0].model_copy(update=changed), is_off
+
+
+def _mailings_carried(base: Event, draft: Event, latest: Event) -> tuple[Mailing, ...]:
+    was, now, there = ({each.key: each for each in event.mailings} for event in (base, draft, latest))
+    gone = was.keys() - now.keys()
+    merged = {
+        key: each.model_copy(update=_changed_of(was.get(key, each), now.get(key, each)))
+        for key, each in there.items()
+        if key not in gone
+    }
+    merged |= {key: new for key, new in now.items() if key not in was and key not in merged}
+    return tuple(merged.values())
+
+
+def _changed_of(base: _Item, draft: _Item) -> dict[str, Any]:
+    """The fields that a draft has changed, with what it says of them."""
+    both = ((name, getattr(base, name), getattr(draft, name)) for name in type(base).model_fields)
+    return {name: now for name, was, now in both if now != was}
 
 
 def _by_key(event: Event) -> dict[str, _Placed]:
@@ -183,6 +200,16 @@ def _changed(
         if key == EVENT
         else f"session[{len(tables['session']) - 1 if is_new else _index(tables, key)}]"
     )
+    return read_again(tables, place, since)
+
+
+def read_again(tables: writing.Document, place: str, since: date) -> Event:
+    """The event that changed tables say. `place`: where the change stands, such as `session[2]`; `since`: the day from
+    which an example counts its date.
+
+    Raises:
+        BadInput: everything that is wrong; of that place by the names of its fields.
+    """
     try:
         return reading.of_document(tables, _NOWHERE, today=since).event
     except BadInput as error:
@@ -224,13 +251,12 @@ def key_of(given: Given, event: Event) -> str:
     """
     if given.get("key"):
         return str(given["key"])
-    plain = (
-        unicodedata.normalize("NFKD", str(given.get("title") or ""))
-        .encode("ascii", "ignore")
-        .decode()
-        .lower()
-    )
-    name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_LONGEST_KEY].strip("-") or "session"
-    taken = {EVENT, "publication", *_by_key(event)}
+    return key_from(str(given.get("title") or ""), {EVENT, "publication", *_by_key(event)}, "session")
+
+
+def key_from(title: str, taken: Collection[str], otherwise: str) -> str:
+    """A key that is not taken, from a title; `otherwise` where that has neither letters nor digits of ASCII."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_LONGEST_KEY].strip("-") or otherwise
     numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
     return name if name not in taken else next(each for each in numbered if each not in taken)

@@ -36,6 +36,7 @@ def document(event: Event, *, today: date) -> Document:
         "public": event.public,
         "cancelled": event.cancelled,
         "quiet_minutes": event.quiet_minutes,
+        "approval": event.approval.value,
         "assumed_minutes": assumed,
     }
     off = {each.key for each in event.called_off}

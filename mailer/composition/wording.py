@@ -53,6 +53,11 @@ class Wording:
         """The same with these texts in the place of their paths' former ones."""
         return Wording(texts={**self.texts, **changed})
 
+    def without(self, paths: Iterable[str]) -> "Wording":
+        """The same without the texts of these paths."""
+        gone = set(paths)
+        return Wording(texts={path: text for path, text in self.texts.items() if path not in gone})
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Wording) and self.digest == other.digest
 
@@ -77,10 +82,8 @@ def load(folder: Path) -> Wording:
         BadInput: there is no such folder, it holds no letter, or a file in it is not UTF-8 or too large.
     """
     texts, problems = {}, []
-    for path in sorted(folder.rglob("*")):
+    for path in files(folder):
         name = path.relative_to(folder).as_posix()
-        if path.suffix not in {".txt", ".html"} or not path.is_file():
-            continue
         if path.stat().st_size > LONGEST_PART:
             problems.append(Problem(file=name, message=f"is larger than {LONGEST_PART // 1024} kB"))
             continue
@@ -95,26 +98,20 @@ def load(folder: Path) -> Wording:
     return Wording(texts=texts)
 
 
-def write(folder: Path, path: str, text: str | None) -> None:
-    """One text back into the templates folder, whole or not at all; nothing of it where there is no text any more.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    file = folder / path
-    if text is None:
-        file.unlink(missing_ok=True)
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    written = file.with_name(f".{file.name}.new")
-    written.write_text(text, encoding="utf-8", newline="")
-    written.replace(file)
+def files(folder: Path) -> list[Path]:
+    """The templates in the folder, in alphabetical order; whatever else lies there is none."""
+    return [path for path in sorted(folder.rglob("*")) if path.suffix in {".txt", ".html"} and path.is_file()]
 
 
 def languages_of(wording: Wording, kind: MailingKind) -> tuple[str, ...]:
     """The languages in which a kind of letter has all its parts, in alphabetical order."""
     names = {path.split("/")[1].split(".")[0] for path in wording.texts if path.startswith(f"{kind}/")}
     return tuple(sorted(name for name in names if not _missing(wording, kind, name)))
+
+
+def phrases_of(language: str) -> str:
+    """The path of what all letters in a language share."""
+    return f"layout/{language}.phrases.txt"
 
 
 def choose_language(wording: Wording, kind: MailingKind, *languages: str | None) -> str:
@@ -227,6 +224,18 @@ def check_letter(wording: Wording, kind: MailingKind, language: str) -> list[Pro
     problems += [Problem(file=path, message="is missing") for path in _missing(wording, kind, language)]
     problems += _tried(wording, kind, language, {problem.file for problem in problems})
     return list(dict.fromkeys(problems))
+
+
+def check_language(wording: Wording, language: str) -> list[Problem]:
+    """As `check`, of all letters that are written in one language, and of what they share."""
+    path = phrases_of(language)
+    problems = list(fence.read(wording.texts, path))
+    if len(wording.texts[path].encode()) > LONGEST_PART:
+        problems.append(Problem(file=path, message=f"is larger than {LONGEST_PART // 1024} kB"))
+    if problems:
+        return problems
+    kinds = (kind for kind in MailingKind if language in languages_of(wording, kind))
+    return list(dict.fromkeys(each for kind in kinds for each in check_letter(wording, kind, language)))
 
 
 def _missing(wording: Wording, kind: str, language: str) -> list[str]:

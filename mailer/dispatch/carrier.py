@@ -6,6 +6,7 @@ own; whoever ends it loses nothing but what it had in hand, and that the desk kn
 
 import asyncio
 import hashlib
+import os
 import signal
 import sys
 from collections import deque
@@ -323,8 +324,13 @@ def carry(channel: Connection, route: Route) -> None:
     asyncio.run(Carrier(channel, route).run())
 
 
+COURTESY = 5
+"""How much a carrier's process gives way (nice, POSIX 1003.1): a person waits for a page, nobody for one letter."""
+
+
 def main() -> None:
     """A carrier in a process of its own: the number of its socket is the one argument, its route comes first."""
+    os.nice(COURTESY)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the desk says when; without a desk the channel ends
     wallclock.use_packaged_tzdata()

@@ -119,30 +119,6 @@ def save_roster(
     return _change(c, event, recipients, _known(c, event), now, handle_of, by=by)
 
 
-def readdress(
-    c: Connection,
-    event: str,
-    address: str,
-    new: str,
-    now: datetime,
-    handle_of: Callable[[str], str],
-    *,
-    by: str = "",
-) -> bool:
-    """Have somebody on the list stand in it at another address, with all else that it says of them; whether they did.
-
-    It is what a list with that one cell changed would do: to the database it is somebody who leaves and somebody who
-    comes. Nobody did, if nobody on the list has the address, or somebody has the new one.
-    """
-    known = _known(c, event, {_key(address), _key(new)})
-    old, taken = known.get(_key(address)), known.get(_key(new))
-    if old is None or old.left_at is not None or (taken is not None and taken.left_at is None):
-        return False
-    said = Recipient.model_validate_json(old.document).model_copy(update={"address": new})
-    save_some(c, event, [said], [address], now, handle_of, by=by)
-    return True
-
-
 def save_some(
     c: Connection,
     event: str,

@@ -36,10 +36,10 @@ _INVISIBLE = re.compile(
 )
 """Bidi controls and the like: no name needs them. The joiners U+200C and U+200D belong to some spellings."""
 
-_FORMULAS = frozenset("=+-@\t\r\n|\uff1d\uff0b\uff0d\uff20")
-"""How a cell begins that a spreadsheet takes for a formula, also in full width."""
-_FORMULA = re.compile(r"'*[=+\-@]")
-_GUARDED = re.compile(r"'+[=+\-@]")
+_BEGINS = r"=+\-@|\uff1d\uff0b\uff0d\uff20"
+"""How a formula begins, in full width too."""
+_FORMULA = re.compile(rf"'* *[{_BEGINS}\t\r\n]")
+_GUARDED = re.compile(rf"'+[{_BEGINS}]")
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Controls but the tab, line and paragraph separators, halves of characters."""
@@ -66,11 +66,6 @@ def clean(cell: str) -> str:
 def guarded(text: str) -> str:
     """A cell that no spreadsheet runs as a formula; `clean` takes the apostrophe off again."""
     return f"'{text}" if _FORMULA.match(text) else text
-
-
-def for_a_sheet(text: str) -> str:
-    """A cell that no spreadsheet computes: what would be taken for a formula has an apostrophe in front."""
-    return f"'{text}" if text.lstrip(" ")[:1] in _FORMULAS else text
 
 
 def holds_invisible(cell: str) -> bool:

@@ -26,6 +26,7 @@ from mailer.web.organiser import (
     film,
     handing_in,
     inbox,
+    laying_out,
     live,
     mailings,
     outbox,
@@ -37,6 +38,7 @@ from mailer.web.organiser import (
     timetable,
     tray,
     versions,
+    wordings,
 )
 from mailer.web.organiser.door import Door
 from mailer.web.organiser.frame import PAGES, framed
@@ -45,7 +47,6 @@ from mailer.web.organiser.frame import PAGES, framed
 def create_app(office: Office) -> FastAPI:
     """All pages for one office. They read the office's clock and no other; GET changes nothing."""
     app = FastAPI(title="Convenor", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    app.state.known = []
     for routed in (
         start,
         timetable,
@@ -54,7 +55,9 @@ def create_app(office: Office) -> FastAPI:
         versions,
         handing_in,
         people,
+        laying_out,
         mailings,
+        wordings,
         outbox,
         replies,
         inbox,
@@ -68,11 +71,9 @@ def create_app(office: Office) -> FastAPI:
         public,
         unsubscribe,
     ):
-        router = routed.routes(office)
-        app.include_router(router)
-        app.state.known.extend(router.routes)
+        app.routes.extend(routed.routes(office).routes)
     app.state.live = live.of_office(office)
-    app.include_router(live.routes(app.state.live))
+    app.routes.extend(live.routes(app.state.live).routes)
     _add_plumbing(app, office)
     app.mount("/static", StaticFiles(directory=pages.STATIC))
     app.add_exception_handler(AnyHTTPException, _tidy)
@@ -140,7 +141,7 @@ def _methods(request: Request) -> list[str]:
     """Those that any route has for this path (RFC 9110 15.5.6)."""
     found = {
         method
-        for route in request.app.state.known
+        for route in request.app.routes
         if isinstance(route, Route) and route.path_regex.match(request.url.path)
         for method in route.methods or ()
     }

@@ -1,4 +1,5 @@
-"""Moments as people read them, in English unless another language is asked for, and the cities of clocks.
+"""Moments as people read them, in English unless another language is asked for; the cities of clocks, and the names of
+languages.
 
 Every function takes the zone it tells; none reads a clock. Clocks show 24 hours; digits are European in every language.
 """
@@ -6,9 +7,11 @@ Every function takes the zone it tells; none reads a clock. Clocks show 24 hours
 from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 
+from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_skeleton, get_timezone_location
 
 from mailer.composition.placeholders import locale_of
+from mailer.recipients.audience import is_language
 
 _LOCALE = "en_GB"
 _STEPS = (
@@ -79,6 +82,22 @@ def city(timezone: str, language: str) -> str:
     """The place a zone is named by: `Vienna` for Europe/Vienna, `Wien` in German; a zone without one as it stands."""
     found: str = get_timezone_location(timezone, locale=locale_of(language), return_city=True)
     return timezone if timezone == "UTC" else found.rpartition("/")[2]
+
+
+@lru_cache(maxsize=1)
+def languages() -> tuple[tuple[str, str], ...]:
+    """Every language with a code of two letters that CLDR can write days in: (code, English name), by name."""
+    names = Locale("en").languages.items()
+    known = ((code, name) for code, name in names if len(code) == 2 and is_language(code))
+    return tuple(sorted(known, key=lambda each: each[1]))
+
+
+def language_in_english(language: str) -> str:
+    """`Arabic`, `Brazilian Portuguese`; the code where CLDR has no name for it."""
+    try:
+        return Locale.parse(language, sep="-").get_display_name("en") or language
+    except (UnknownLocaleError, ValueError):
+        return language
 
 
 def language_name(language: str) -> str:

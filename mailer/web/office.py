@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from mailer.accounts import Accounts, Passwords, strong
 from mailer.composition.composing import Sender
 from mailer.composition.wording import Wording
-from mailer.delivery.envelope import Parcel
-from mailer.delivery.outcome import Outcome
 from mailer.delivery.profiles import TRAY, Profile
 from mailer.delivery.tray import Tray
+from mailer.mailings import Mailings, Post
 from mailer.outbox.database import Database
 from mailer.starting import Setup
 
@@ -36,4 +36,14 @@ class Office:
     is_demo: bool = False
     setup: Setup | None = None
     texts: Wording = field(default_factory=lambda: Wording(texts={}))
-    post: Callable[[Parcel], tuple[Outcome, str]] | None = None
+    post: Post | None = None
+    passwords: Passwords = field(default_factory=strong)
+
+    @property
+    def accounts(self) -> Accounts:
+        """Who may use the pages."""
+        return Accounts(database=self.database, passwords=self.passwords)
+
+    def mailings(self, by: str = "") -> Mailings:
+        """The event's mailings at this moment, in the hands of `by`."""
+        return Mailings(database=self.database, event=self.event, sender=self.sender, now=self.clock(), by=by)

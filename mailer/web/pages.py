@@ -58,6 +58,7 @@ _TEMPLATES.filters.update(
     short=moments.short,
     exact=moments.exact,
     away=moments.away,
+    language=moments.language_in_english,
     mailbox=parseaddr,
     urlpath=lambda address: urlsplit(address).path,
     isolated=lambda text: f"\u2068{text}\u2069",  # UAX 9 2.4.4: its direction is its own affair

@@ -158,3 +158,9 @@ def test_an_overlap_is_found_behind_other_rooms_and_within_long_sessions(tmp_pat
         "session[2] overlaps with s0, in the same room",
         "session[3] overlaps with s0, in the same room",
     ]
+
+
+def test_no_mailing_is_called_as_the_page_on_which_one_is_begun(tmp_path: Path) -> None:
+    assert mailing(tmp_path, ('key = "invitation"', 'key = "new"')) == [
+        "22: mailing[0].key: 'new' has a meaning of its own on the desk; choose another key"
+    ]

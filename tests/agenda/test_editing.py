@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.agenda import editing
-from mailer.agenda.model import Event, SessionKind
+from mailer.agenda import editing, rewriting
+from mailer.agenda.model import Approval, Event, MailingKind, SessionKind
 from mailer.errors import BadInput
 from tests.web.agendas import CONFERENCE as EVENT
 
@@ -174,3 +174,31 @@ def test_a_draft_is_carried_over_to_a_newer_version_field_by_field() -> None:
     assert carried.venue.city == "1020 Vienna"
     assert editing.carry_over(EVENT, EVENT, latest) == latest
     assert editing.carry_over(EVENT, draft, EVENT) == draft
+
+
+def test_edits_of_mailings_are_carried_over_field_by_field() -> None:
+    draft = rewriting.rewritten(EVENT, "reminder", {"title": "Please answer"})
+    draft = rewriting.taken_out(draft, "practical")
+    draft = rewriting.added(draft, "thanks", {**rewriting.BEGINNINGS[MailingKind.REPORT], "kind": "report"})
+    latest = rewriting.rewritten(EVENT, "reminder", {"title": "Elsewhere", "audience": "role = speaker"})
+    latest = rewriting.taken_out(latest, "agenda")
+    carried = editing.carry_over(EVENT, draft, latest)
+
+    assert [each.key for each in carried.mailings] == [
+        "invitation",
+        "reminder",
+        "session-reminder",
+        "report",
+        "thanks",
+    ]
+    assert (carried.mailing("reminder").title, carried.mailing("reminder").audience) == (
+        "Please answer",
+        "role = speaker",
+    )
+    assert editing.carry_over(EVENT, draft, EVENT) == draft
+
+
+def test_an_edit_leaves_it_to_whom_mailings_are_shown_before_they_leave() -> None:
+    careful = EVENT.model_copy(update={"approval": Approval.FOUR_EYES})
+
+    assert editing.change_session(careful, "opening", {"title": "Welcome"}).approval is Approval.FOUR_EYES

@@ -68,6 +68,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "quiet_minutes": draw(st.integers(0, 60)),
         "cancelled": draw(st.booleans()),
         "public": draw(st.booleans()),
+        "approval": draw(st.sampled_from(("none", "one", "four eyes"))),
         "venue": {"name": draw(lines), "street": draw(lines), "city": draw(lines)},
         "organiser": {"name": draw(lines), "address": "office@conference.example"},
     }

@@ -9,6 +9,7 @@ from mailer.composition import wording
 from mailer.composition.sandbox import LONGEST_PART
 from mailer.composition.wording import Wording
 from mailer.errors import BadInput
+from mailer.settings import ROOT
 from tests import conference
 from tests.composition.writing import KIND, complete, rendered, values
 
@@ -143,3 +144,23 @@ def test_a_fault_that_one_role_alone_would_meet_is_found(role: str) -> None:
             (problem,) = wording.check(complete(**{part: template}), "en")
             assert (problem.file, problem.row) == (f"{KIND}/en.{part}", 1)
             assert "has no attribute 'title'" in problem.message
+
+
+def test_texts_can_be_left_out() -> None:
+    whole = Wording(texts={"a/en.txt": "a", "a/fr.txt": "b"})
+
+    assert whole.without(["a/fr.txt", "a/nothing.txt"]) == Wording(texts={"a/en.txt": "a"})
+
+
+def test_what_a_whole_language_shares_is_tried_with_all_its_letters() -> None:
+    texts = wording.load(ROOT / "templates")
+    path = wording.phrases_of("fr")
+    assert wording.check_language(texts, "fr") == []
+
+    lacking = texts.texts[path].replace("{% set your_page", "{% set your_leaf")
+    found = wording.check_language(texts.with_texts({path: lacking}), "fr")
+    assert {each.file.partition("/")[0] for each in found} >= {"layout"}
+    counting = texts.with_texts({path: texts.texts[path] + "{% set bomb = 7 * 7 %}"})
+    assert [each.file for each in wording.check_language(counting, "fr")] == [path]
+    huge = texts.with_texts({path: "{% set a = '" + "a" * LONGEST_PART + "' %}"})
+    assert any("larger than" in each.message for each in wording.check_language(huge, "fr"))

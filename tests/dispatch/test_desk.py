@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -20,6 +20,7 @@ from mailer.delivery.profiles import Limit
 from mailer.delivery.relay import Relay
 from mailer.delivery.tray import Tray, TrayServer
 from mailer.dispatch import desk as desks
+from mailer.dispatch.carrier import COURTESY
 from mailer.dispatch.crew import InAProcess, InAThread
 from mailer.dispatch.desk import LEASE_FOR
 from mailer.dispatch.orders import Report, Route, hear, tell
@@ -167,7 +168,7 @@ def test_a_carrier_that_is_killed_leaves_at_most_one_doubt_a_line_and_the_others
                 first.append(self)
 
     with desk_of(service, over(tray[1], 2 * lines), hire=Killed, carriers=2) as desk:
-        with killed_after(tray[0], 20, first):
+        with done_after(tray[0], 20, lambda: os.kill(first[0].process.pid, signal.SIGKILL)):
             desk.work()
         done = Counter(row.state for row in rows(service))
 
@@ -177,18 +178,36 @@ def test_a_carrier_that_is_killed_leaves_at_most_one_doubt_a_line_and_the_others
 
 
 @contextmanager
-def killed_after(tray: Tray, letters: int, first: list[InAProcess]) -> Iterator[None]:
-    """Kill the first carrier as soon as so many letters have been kept."""
+def done_after(tray: Tray, letters: int, do: Callable[[], None]) -> Iterator[None]:
+    """Do something as soon as so many letters have been kept."""
     keep = tray.keep
 
     def counting(*args: object, **facts: object) -> int:
         number = keep(*args, **facts)  # type: ignore[arg-type]
         if number == letters:
-            os.kill(first[0].process.pid, signal.SIGKILL)
+            do()
         return number
 
     tray.keep = counting  # type: ignore[method-assign]
     yield
+
+
+def test_carriers_give_way_to_whoever_looks_at_a_page(database: Database, tray: tuple[Tray, Relay]) -> None:
+    service = written(database, 20)
+    hired: list[InAProcess] = []
+    courtesies: list[int] = []
+
+    def hire(route: Route) -> InAProcess:
+        hired.append(InAProcess(route))
+        return hired[0]
+
+    def look() -> None:
+        courtesies.append(os.getpriority(os.PRIO_PROCESS, hired[0].process.pid))
+
+    with desk_of(service, over(tray[1], 2), hire=hire) as desk, done_after(tray[0], 1, look):
+        desk.work()
+
+    assert courtesies == [min(os.getpriority(os.PRIO_PROCESS, 0) + COURTESY, 19)]
 
 
 def test_a_carrier_that_does_not_start_is_trouble_and_not_started_for_ever(

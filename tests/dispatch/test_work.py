@@ -16,6 +16,7 @@ from mailer.delivery.tray import Tray, TrayServer
 from mailer.outbox import database as outbox_database
 from mailer.outbox.database import open_database
 from tests.conference import EVENT, PUBLISHED_AT, version
+from tests.databases import empty_sqlite
 from tests.delivery.hostile import HostileServer, Talk, say
 from tests.dispatch.floor import SENDER, TEXTS, crowd, desk_of, over, written
 
@@ -26,7 +27,7 @@ PER_LETTER = {"UPDATE letter": 3, "INSERT letter_history": 1, "INSERT entry": 1}
 
 
 def test_a_letter_writes_five_rows_and_no_more(tmp_path: Path) -> None:
-    database = open_database(f"sqlite:///{tmp_path}/convenor.db")
+    database = open_database(empty_sqlite(tmp_path))
     tray = Tray(tmp_path / "tray.db", durable=False)
     server = TrayServer(tray, clock=lambda: PUBLISHED_AT)
     service = written(database, LETTERS)
@@ -68,7 +69,7 @@ class Counting:
 def test_a_commit_asks_few_things_however_many_letters_share_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database = open_database(f"sqlite:///{tmp_path}/convenor.db")
+    database = open_database(empty_sqlite(tmp_path))
     service = written(database, LETTERS)
     asked: list[str] = []
     commits: list[object] = []
@@ -100,7 +101,7 @@ def test_a_letter_is_two_writes_and_one_round_trip_to_the_server(tmp_path: Path)
 
         return act
 
-    database = open_database(f"sqlite:///{tmp_path}/convenor.db")
+    database = open_database(empty_sqlite(tmp_path))
     service = written(database, 30)
     with (
         HostileServer({"dot": note(b"250 kept\r\n")}) as server,

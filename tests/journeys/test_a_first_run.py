@@ -1,25 +1,17 @@
 """Journey (a): from nothing to the first letter in the tray, with the program as a newcomer has it, in a browser."""
 
-import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
-from mailer.settings import ROOT
-from tests.acceptance.conftest import Project, copy_of_the_project
+from tests.acceptance.conftest import Project, project
+from tests.journeys.pictures import picture
 from tests.test_starting import LIST
 
-PICTURES = ROOT / "docs" / "images"
 PATIENCE = 90_000  # milliseconds
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    with copy_of_the_project(tmp_path) as made:
-        yield made
+__all__ = ["project"]
 
 
 def test_from_nothing_to_the_first_letter(project: Project, chromium: Browser) -> None:
@@ -36,7 +28,7 @@ def test_from_nothing_to_the_first_letter(project: Project, chromium: Browser) -
     page.get_by_role("button", name="Make the account").click()
 
     page.wait_for_url("**/start")
-    _picture(page, "start")
+    picture(page, "start")
     page.get_by_label("Nothing but one session").check()
     page.get_by_label("Title", exact=True).fill("A quiet day")
     page.get_by_label("Day", exact=True).fill("2037-03-10")
@@ -55,15 +47,10 @@ def test_from_nothing_to_the_first_letter(project: Project, chromium: Browser) -
     page.goto(f"http://127.0.0.1:{service.port}/start")
     page.get_by_role("heading", name="To the first letter").wait_for()
     assert "1 on the list" in page.inner_text("main")
-    _picture(page, "start-checklist")
+    picture(page, "start-checklist")
 
     service.wait_until(lambda: project.copies().total() == 1)
     page.get_by_role("link", name="Tray").click()
     page.get_by_role("link", name="A quiet day").first.click()
     assert "ana@uni.example" in page.inner_text("main")
     page.close()
-
-
-def _picture(page: Page, name: str) -> None:
-    if os.environ.get("CONVENOR_PICTURES") == "1":
-        page.screenshot(path=PICTURES / f"{name}.png", full_page=True)

@@ -1,6 +1,5 @@
 """Journey (b): an organiser moves a session, sees what that does, publishes it, and the letters leave."""
 
-import os
 from collections.abc import Iterator
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -9,16 +8,12 @@ from pathlib import Path
 
 import icalendar
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from mailer.settings import ROOT
-from mailer.web.serving import reserve, serve
 from tests.conference import RECIPIENTS, at
+from tests.journeys.pictures import picture
 from tests.web.agendas import CONFERENCE
-from tests.web.conftest import ARGUMENTS, CHROMIUM
 from tests.web.desk import AGENDA_IS_DUE_AT, Desk, open_desk
-
-FOLDER = ROOT / "docs" / "images"
 
 
 @pytest.fixture
@@ -32,30 +27,9 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         yield desk
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"there is no {CHROMIUM} (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(params=[True, False], ids=["with scripts", "without scripts"])
-def page(chromium: Browser, desk: Desk, request: pytest.FixtureRequest) -> Iterator[Page]:
-    with (
-        serve(desk.office, reserve(0)) as address,
-        chromium.new_context(
-            base_url=address, java_script_enabled=request.param, viewport={"width": 1440, "height": 900}
-        ) as context,
-    ):
-        page = context.new_page()
-        complaints: list[str] = []
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        yield page
-        assert complaints == []
+def has_scripts(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
 
 
 def test_a_session_is_moved_and_everybody_is_told(desk: Desk, page: Page) -> None:
@@ -65,11 +39,11 @@ def test_a_session_is_moved_and_everybody_is_told(desk: Desk, page: Page) -> Non
     expect(page.get_by_label("Title")).to_have_value(CONFERENCE.session("session-2").title)
     page.get_by_label("Begins").fill("11:45")
     page.get_by_label("Ends", exact=False).first.fill("13:00")
-    _take(page, "agenda-form")
+    picture(page, "agenda-form")
     page.get_by_role("button", name="Keep in the draft").click()
 
     expect(page.locator("#s-session-2")).to_contain_text("was 11:30–12:45")
-    _take(page, "agenda-draft")
+    picture(page, "agenda-draft")
     assert _letters(desk) == []
 
     page.get_by_role("link", name="See what publishing does").click()
@@ -80,7 +54,7 @@ def test_a_session_is_moved_and_everybody_is_told(desk: Desk, page: Page) -> Non
     letters = page.locator("section", has=page.get_by_role("heading", name="The letters it causes"))
     expect(letters.locator(".headline .big")).to_have_text(f"{len(RECIPIENTS)}")
     expect(page.frame_locator("iframe").locator("body")).to_contain_text("11:45")
-    _take(page, "agenda-publish")
+    picture(page, "agenda-publish")
     page.get_by_role("button", name="Publish").click()
 
     expect(page.get_by_text("Version 2, in force")).to_be_visible()
@@ -114,10 +88,3 @@ def _letters(desk: Desk) -> list[tuple[str, list[tuple[object, object, int]]]]:
         ]
         found.append((caught.recipient, entries))
     return found
-
-
-def _take(page: Page, name: str) -> None:
-    """A picture for the documents, when they are taken anew."""
-    if "CONVENOR_PICTURES" in os.environ:
-        page.wait_for_load_state("networkidle")
-        page.screenshot(path=FOLDER / f"{name}.png", full_page=True, scale="css")

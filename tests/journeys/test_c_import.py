@@ -1,20 +1,14 @@
 """A list of three hundred with twelve bad rows: every one is shown with its reason, and the others are taken over."""
 
-import os
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from mailer.outbox import audit, people
-from mailer.settings import ROOT
-from mailer.web.serving import reserve, serve
 from tests.conference import EXPERT, PRACTITIONER
-from tests.web.conftest import chromium, desk, empty_desk
+from tests.journeys.pictures import picture
 from tests.web.desk import Desk
 
-__all__ = ["chromium", "desk", "empty_desk"]
-
-FOLDER = ROOT / "docs" / "images"
 HEADINGS = (
     "E-Mail-Adresse;Vorname;Nachname;Anrede;Funktion;Staat;Dienststelle;Sprache;Zeitzone;Sitzungen;Bemerkung"
 )
@@ -48,44 +42,40 @@ def the_list() -> str:
     return "\n".join([HEADINGS, *rows]) + "\n"
 
 
-def test_a_list_with_twelve_bad_rows(desk: Desk, chromium: Browser, tmp_path: Path) -> None:
+def test_a_list_with_twelve_bad_rows(desk: Desk, page: Page, tmp_path: Path) -> None:
     file = tmp_path / "Teilnehmer.csv"
     file.write_text(the_list(), "utf-8")
     with desk.database.reading() as c:
         before = len(people.roster(c, desk.office.event))
-    with serve(desk.office, reserve(0)) as address:
-        page = chromium.new_page(base_url=address, viewport={"width": 1440, "height": 900})
-        page.set_default_timeout(15_000)
-        page.goto("/people")
-        page.get_by_role("link", name="Take over a list").click()
-        page.get_by_label("A list as CSV or XLSX").set_input_files(file)
-        page.get_by_role("button", name="Look at it").click()
+    page.goto("/people")
+    page.get_by_role("link", name="Take over a list").click()
+    page.get_by_label("A list as CSV or XLSX").set_input_files(file)
+    page.get_by_role("button", name="Look at it").click()
 
-        expect(page.get_by_role("heading", level=1)).to_have_text("Teilnehmer.csv")
-        assert page.get_by_label("Nachname").input_value() == "family_name"
-        assert page.get_by_label("Bemerkung").input_value() == ""
-        refused = page.locator("#difference table").first.locator("tbody tr")
-        expect(refused).to_have_count(12)
-        for row, (number, (_, why)) in zip(refused.all(), BAD.items(), strict=True):
-            expect(row.locator("th")).to_have_text(str(number))
-            expect(row).to_contain_text(why)
-        expect(page.locator(".sums")).to_contain_text("287 added")
-        expect(page.locator(".change", has_text="Novak-Kovač")).to_be_visible()
-        _picture(page, "people-import")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Teilnehmer.csv")
+    assert page.get_by_label("Nachname").input_value() == "family_name"
+    assert page.get_by_label("Bemerkung").input_value() == ""
+    refused = page.locator("#difference table").first.locator("tbody tr")
+    expect(refused).to_have_count(12)
+    for row, (number, (_, why)) in zip(refused.all(), BAD.items(), strict=True):
+        expect(row.locator("th")).to_have_text(str(number))
+        expect(row).to_contain_text(why)
+    expect(page.locator(".sums")).to_contain_text("287 added")
+    expect(page.locator(".change", has_text="Novak-Kovač")).to_be_visible()
+    picture(page, "people-import")
 
-        page.get_by_role("button", name="Take it over").click()
-        expect(page.get_by_role("alert")).to_contain_text("Some rows are refused")
-        with desk.database.reading() as c:
-            assert len(people.roster(c, desk.office.event)) == before
+    page.get_by_role("button", name="Take it over").click()
+    expect(page.get_by_role("alert")).to_contain_text("Some rows are refused")
+    with desk.database.reading() as c:
+        assert len(people.roster(c, desk.office.event)) == before
 
-        page.get_by_label("Go on without the 12 refused rows").check()
-        page.get_by_role("button", name="Take it over").click()
-        expect(page.get_by_role("status")).to_contain_text("287 added, 1 changed")
-        page.goto("/people")
-        page.get_by_label("Beginnings of a name").press_sequentially("kovac")
-        expect(page.locator("#found tbody tr")).to_have_count(1)
-        expect(page.locator("#found")).to_contain_text("Novak-Kovač")
-        page.close()
+    page.get_by_label("Go on without the 12 refused rows").check()
+    page.get_by_role("button", name="Take it over").click()
+    expect(page.get_by_role("status")).to_contain_text("287 added, 1 changed")
+    page.goto("/people")
+    page.get_by_label("Beginnings of a name").press_sequentially("kovac")
+    expect(page.locator("#found tbody tr")).to_have_count(1)
+    expect(page.locator("#found")).to_contain_text("Novak-Kovač")
     with desk.database.reading() as c:
         listed = {each.recipient.address: each.recipient for each in people.roster(c, desk.office.event)}
         deed = audit.deeds(c)[0]
@@ -93,8 +83,3 @@ def test_a_list_with_twelve_bad_rows(desk: Desk, chromium: Browser, tmp_path: Pa
     assert listed[EXPERT.address] == EXPERT  # whom the file does not name
     assert listed[PRACTITIONER.address].sessions == ()
     assert (deed.did, deed.what.partition(":")[0]) == ("took over a list", "Teilnehmer.csv")
-
-
-def _picture(page: Page, name: str) -> None:
-    if "CONVENOR_PICTURES" in os.environ:
-        page.screenshot(path=FOLDER / f"{name}.png", full_page=True, scale="css")

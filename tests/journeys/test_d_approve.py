@@ -1,23 +1,16 @@
 """What is approved is what is sent: approve, edit, be asked again, approve, and it leaves."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from mailer.agenda.model import Approval
 from mailer.outbox import audit
-from mailer.settings import ROOT
-from mailer.web.serving import reserve, serve
 from tests.conference import EVENT, PRACTITIONER, RECIPIENTS
-from tests.web.conftest import chromium
+from tests.journeys.pictures import picture
 from tests.web.desk import Desk, open_desk
-
-__all__ = ["chromium"]
-
-FOLDER = ROOT / "docs" / "images"
 
 
 @pytest.fixture
@@ -30,56 +23,52 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         yield desk
 
 
-def test_approve_edit_be_asked_again_approve_and_it_leaves(desk: Desk, chromium: Browser) -> None:
-    with serve(desk.office, reserve(0)) as address:
-        page = chromium.new_page(base_url=address, viewport={"width": 1440, "height": 900})
-        page.set_default_timeout(20_000)
-        page.goto("/")
-        waiting = page.locator("aside .concern", has_text="waits for approval")
-        expect(waiting).to_contain_text(str(len(RECIPIENTS)))
-        assert desk.tray.count() == 0
+def test_approve_edit_be_asked_again_approve_and_it_leaves(desk: Desk, page: Page) -> None:
+    page.goto("/")
+    waiting = page.locator("aside .concern", has_text="waits for approval")
+    expect(waiting).to_contain_text(str(len(RECIPIENTS)))
+    assert desk.tray.count() == 0
 
-        waiting.get_by_role("link").click()
-        panel = page.locator(".approval")
-        expect(panel).to_contain_text("Nobody has approved it yet")
-        letter = page.frame_locator(".stage iframe")
-        expect(letter.get_by_text(RECIPIENTS[0].family_name).first).to_be_visible()
-        _picture(page, "mailing")
-        panel.get_by_role("button", name="Approve invitation").click()
-        expect(page.get_by_role("status")).to_contain_text("Approved")
-        expect(panel).to_contain_text("It leaves as it is now")
+    waiting.get_by_role("link").click()
+    panel = page.locator(".approval")
+    expect(panel).to_contain_text("Nobody has approved it yet")
+    letter = page.frame_locator(".stage iframe")
+    expect(letter.get_by_text(RECIPIENTS[0].family_name).first).to_be_visible()
+    picture(page, "mailing")
+    panel.get_by_role("button", name="Approve invitation").click()
+    expect(page.get_by_role("status")).to_contain_text("Approved")
+    expect(panel).to_contain_text("It leaves as it is now")
 
-        page.get_by_role("link", name="Edit en").click()
-        subject = page.get_by_label("Subject")
-        subject.fill("You are invited, warmly: {{ event.titel }}")
-        page.get_by_role("button", name="Keep these words").click()
-        expect(page.get_by_role("alert")).to_contain_text("did you mean 'event.title'")
-        subject.fill("You are invited, warmly: {{ event.title }}")
-        page.locator("label", has_text="Text").locator("input").check()
-        trial = page.frame_locator("iframe[name=trial]")
-        expect(trial.get_by_text("You are invited, warmly").first).to_be_visible()
-        page.locator("label", has_text="Letter").locator("input").check()
-        expect(trial.get_by_role("heading").first).to_be_visible()
-        _picture(page, "wording")
-        page.get_by_role("button", name="Keep these words").click()
-        expect(page.get_by_role("status")).to_contain_text("in force from now on")
+    page.get_by_role("link", name="Edit en").click()
+    subject = page.get_by_label("Subject")
+    subject.fill("You are invited, warmly: {{ event.titel }}")
+    page.get_by_role("button", name="Keep these words").click()
+    expect(page.get_by_role("alert")).to_contain_text("did you mean 'event.title'")
+    subject.fill("You are invited, warmly: {{ event.title }}")
+    page.locator("label", has_text="Text").locator("input").check()
+    trial = page.frame_locator("iframe[name=trial]")
+    expect(trial.get_by_text("You are invited, warmly").first).to_be_visible()
+    page.locator("label", has_text="Letter").locator("input").check()
+    expect(trial.get_by_role("heading").first).to_be_visible()
+    picture(page, "wording")
+    page.get_by_role("button", name="Keep these words").click()
+    expect(page.get_by_role("status")).to_contain_text("in force from now on")
 
-        expect(panel).to_contain_text("the wording has changed")
-        desk.work()
-        assert desk.tray.count() == 0
-        page.goto("/")
-        expect(page.locator("aside .concern", has_text="waits for approval")).to_be_visible()
-        page.goto("/mailings")
-        page.get_by_role("link", name="Invitation", exact=True).click()
-        button = panel.get_by_role("button", name="Approve invitation")
-        button.focus()
-        page.keyboard.press("Enter")
-        expect(panel).to_contain_text("It leaves as it is now")
+    expect(panel).to_contain_text("the wording has changed")
+    desk.work()
+    assert desk.tray.count() == 0
+    page.goto("/")
+    expect(page.locator("aside .concern", has_text="waits for approval")).to_be_visible()
+    page.goto("/mailings")
+    page.get_by_role("link", name="Invitation", exact=True).click()
+    button = panel.get_by_role("button", name="Approve invitation")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(panel).to_contain_text("It leaves as it is now")
 
-        desk.work()
-        page.goto("/")
-        expect(page.locator("aside")).to_contain_text("Nothing needs you")
-        page.close()
+    desk.work()
+    page.goto("/")
+    expect(page.locator("aside")).to_contain_text("Nothing needs you")
     subjects = {
         letter.subject for letter, _ in desk.tray.everything() if (letter.recipient == PRACTITIONER.address)
     }
@@ -88,9 +77,3 @@ def test_approve_edit_be_asked_again_approve_and_it_leaves(desk: Desk, chromium:
     with desk.database.reading() as transaction:
         told = [each.did for each in reversed(audit.deeds(transaction))]
     assert told == ["approved", "reworded", "asks again for approval", "approved"]
-
-
-def _picture(page: Page, name: str) -> None:
-    if "CONVENOR_PICTURES" in os.environ:
-        FOLDER.mkdir(exist_ok=True)
-        page.screenshot(path=FOLDER / f"{name}.png", full_page=True, scale="css")

@@ -1,25 +1,18 @@
 """A letter in doubt is settled: from the timetable's word to the letter that left."""
 
 import hashlib
-import os
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from mailer.outbox import audit, claims, letters
 from mailer.outbox.letter import Happening, LetterState
-from mailer.settings import ROOT
-from mailer.web.serving import reserve, serve
 from tests.conference import PRACTITIONER
+from tests.journeys.pictures import picture
 from tests.outbox.world import told
-from tests.web.conftest import chromium, empty_desk
 from tests.web.desk import Desk
 
-__all__ = ["chromium", "empty_desk"]
-
-FOLDER = ROOT / "docs" / "images"
 ADDRESS = PRACTITIONER.address
 H, S = Happening, LetterState
 
@@ -45,41 +38,37 @@ def desk(empty_desk: Desk) -> Desk:
     return empty_desk
 
 
-def test_a_letter_in_doubt_is_settled_from_the_timetable(desk: Desk, chromium: Browser) -> None:
-    with serve(desk.office, reserve(0)) as address:
-        page = chromium.new_page(base_url=address, viewport={"width": 1440, "height": 900})
-        page.set_default_timeout(10_000)
-        page.goto("/")
-        concern = page.locator("aside .concern", has_text="in doubt")
-        expect(concern).to_contain_text("1")
-        concern.get_by_role("link").click()
+def test_a_letter_in_doubt_is_settled_from_the_timetable(desk: Desk, page: Page) -> None:
+    page.goto("/")
+    concern = page.locator("aside .concern", has_text="in doubt")
+    expect(concern).to_contain_text("1")
+    concern.get_by_role("link").click()
 
-        rows = page.locator("#letters tbody tr")
-        expect(rows).to_have_count(1)
-        expect(rows).to_contain_text("in doubt")
-        _picture(page, "outbox")
-        rows.get_by_role("link", name="Ana Novak").click()
+    rows = page.locator("#letters tbody tr")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("in doubt")
+    picture(page, "outbox", is_whole=False)
+    rows.get_by_role("link", name="Ana Novak").click()
 
-        expect(page.get_by_role("heading", name="Has the mail server got it?")).to_be_visible()
-        message_id = page.locator("#settle dd").first.inner_text()
-        assert message_id == desk.service.compose(_letter(desk)).message_id
-        expect(page.locator(".history")).to_contain_text("smtp://mail.ministry.example:587")
-        letter = page.frame_locator("iframe")
-        expect(letter.get_by_text("Dr Ana Novak").first).to_be_visible()
-        _picture(page, "outbox-letter")
+    expect(page.get_by_role("heading", name="Has the mail server got it?")).to_be_visible()
+    message_id = page.locator("#settle dd").first.inner_text()
+    assert message_id == desk.service.compose(_letter(desk)).message_id
+    expect(page.locator(".history")).to_contain_text("smtp://mail.ministry.example:587")
+    letter = page.frame_locator("iframe")
+    expect(letter.get_by_text("Dr Ana Novak").first).to_be_visible()
+    picture(page, "outbox-letter", is_whole=False)
 
-        page.get_by_role("button", name="It did not: send it").focus()
-        page.keyboard.press("Enter")
-        expect(page.get_by_role("heading", name="Has the mail server got it?")).to_have_count(0)
-        expect(page.locator(".facts .tag")).to_have_text("about to leave")
+    page.get_by_role("button", name="It did not: send it").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Has the mail server got it?")).to_have_count(0)
+    expect(page.locator(".facts .tag")).to_have_text("about to leave")
 
-        page.goto("/outbox")  # open while it leaves: the page is told, and looks again
-        expect(page.locator("#run-invitation")).to_contain_text("4 of 5 done")
-        desk.work()
-        expect(page.locator("#run-invitation")).to_have_count(0)
-        page.goto("/")
-        expect(page.locator("aside")).to_contain_text("Nothing needs you")
-        page.close()
+    page.goto("/outbox")  # open while it leaves: the page is told, and looks again
+    expect(page.locator("#run-invitation")).to_contain_text("4 of 5 done")
+    desk.work()
+    expect(page.locator("#run-invitation")).to_have_count(0)
+    page.goto("/")
+    expect(page.locator("aside")).to_contain_text("Nothing needs you")
     assert _letter(desk).state is S.SENT
     assert [each.recipient for each in desk.tray.search(ADDRESS)] == [ADDRESS]
     with desk.database.reading() as c:
@@ -91,9 +80,3 @@ def _letter(desk: Desk) -> letters.LetterRow:
     with desk.database.reading() as c:
         (found,) = letters.search(c, desk.office.event, address=ADDRESS)
     return found
-
-
-def _picture(page: Page, name: str) -> None:
-    """The pictures in the documents are taken on the way."""
-    if "CONVENOR_PICTURES" in os.environ:
-        page.screenshot(path=Path(FOLDER / f"{name}.png"), scale="css")

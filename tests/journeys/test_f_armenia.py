@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from mailer.agenda.rules import EVENT as WHOLE_EVENT
 from mailer.collecting import Collector
@@ -17,14 +17,10 @@ from mailer.outbox import audit, letters, people
 from mailer.recipients.model import Role
 from mailer.recipients.reading import read_all
 from mailer.settings import ROOT
-from mailer.web.serving import reserve, serve
 from tests.inbox import mails
-from tests.web.conftest import chromium, empty_desk
+from tests.journeys.pictures import picture
 from tests.web.desk import Desk
 
-__all__ = ["chromium", "empty_desk"]
-
-FOLDER = ROOT / "docs" / "images"
 LISTS = [
     (ROOT / "recipients/delegations.csv", Role.FOCAL_POINT),
     (ROOT / "recipients/practitioners.csv", None),
@@ -70,42 +66,33 @@ def bounce(desk: Desk, folder: Path, *addresses: str) -> None:
         collector.collect(desk.clock())
 
 
-def test_why_armenia_has_not_answered(desk: Desk, chromium: Browser) -> None:
-    with serve(desk.office, reserve(0)) as address:
-        page = chromium.new_page(base_url=address, viewport={"width": 1440, "height": 900})
-        page.set_default_timeout(15_000)
-        page.goto("/people")
-        tile = page.locator(".tile", has_text="Armenia")
-        expect(tile).to_contain_text("bounced")
-        expect(tile).to_contain_text("0 of 2 answered")
-        _picture(page, "people-board")
-        page.get_by_role("link", name="bounced").first.click()
-        expect(page.locator(".tile")).to_have_count(1)
-        page.locator(".tile", has_text="Armenia").click()
+def test_why_armenia_has_not_answered(desk: Desk, page: Page) -> None:
+    page.goto("/people")
+    tile = page.locator(".tile", has_text="Armenia")
+    expect(tile).to_contain_text("bounced")
+    expect(tile).to_contain_text("0 of 2 answered")
+    picture(page, "people-board", is_whole=False)
+    page.get_by_role("link", name="bounced").first.click()
+    expect(page.locator(".tile")).to_have_count(1)
+    page.locator(".tile", has_text="Armenia").click()
 
-        expect(page.get_by_role("heading", level=1)).to_have_text("Armenia")
-        page.get_by_role("link", name="Anahit Petrosyan").click()
-        expect(page.get_by_role("heading", name="Why there is no answer")).to_be_visible()
-        expect(page.locator(".attention")).to_contain_text("550 5.1.1 no such user")
-        expect(page.locator("main")).to_contain_text("Invitation")
-        _picture(page, "people-person")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Armenia")
+    page.get_by_role("link", name="Anahit Petrosyan").click()
+    expect(page.get_by_role("heading", name="Why there is no answer")).to_be_visible()
+    expect(page.locator(".attention")).to_contain_text("550 5.1.1 no such user")
+    expect(page.locator("main")).to_contain_text("Invitation")
+    picture(page, "people-person", is_whole=False)
 
-        page.get_by_label("Address").fill("anahit.petrosyan@armenia-mission.example")
-        page.get_by_role("button", name="Save").click()
-        expect(page.locator(".facts")).to_contain_text("anahit.petrosyan@armenia-mission.example")
-        expect(page.locator("main")).to_contain_text("No letter has been sent to them.")
+    page.get_by_label("Address").fill("anahit.petrosyan@armenia-mission.example")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".facts")).to_contain_text("anahit.petrosyan@armenia-mission.example")
+    expect(page.locator("main")).to_contain_text("No letter has been sent to them.")
 
-        desk.work()
-        page.reload()
-        expect(page.locator("main")).to_contain_text("Their letters were accepted, and no answer has come.")
-        page.close()
+    desk.work()
+    page.reload()
+    expect(page.locator("main")).to_contain_text("Their letters were accepted, and no answer has come.")
     with desk.database.reading() as c:
         deed = audit.deeds(c)[0]
     assert (deed.who, deed.did) == ("demo", "corrected")
     assert deed.what == "a.petrosyan@armenia-mission.example is now anahit.petrosyan@armenia-mission.example"
     assert len(desk.tray.search("anahit.petrosyan")) == 1
-
-
-def _picture(page: Page, name: str) -> None:
-    if "CONVENOR_PICTURES" in os.environ:
-        page.screenshot(path=FOLDER / f"{name}.png", scale="css")

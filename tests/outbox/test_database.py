@@ -1,6 +1,5 @@
 """Opening, migrating, refusing; transactions of threads and of processes."""
 
-import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from mailer.errors import StoreError
 from mailer.outbox import agendas, ledger, pauses, people, schema
 from mailer.outbox import database as database_module
 from mailer.outbox.database import HEAD, MIGRATIONS, VERSION_TABLE, Database, open_database
+from tests.databases import empty_sqlite
 from tests.outbox.world import begin, how_many
 
 PUBLISHER = """
@@ -240,10 +240,8 @@ def test_another_programs_database_is_refused(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("damage", ["cut", "scribble", "text"])
-def test_a_damaged_file_is_refused_with_what_to_do(
-    tmp_path: Path, sqlite_template: Path, damage: str
-) -> None:
-    file = Path(shutil.copy(sqlite_template, tmp_path / "convenor.db"))
+def test_a_damaged_file_is_refused_with_what_to_do(tmp_path: Path, damage: str) -> None:
+    file = Path(empty_sqlite(tmp_path).removeprefix("sqlite:///"))
     sound = file.read_bytes()
     middle = len(sound) // 2
     damaged = {

@@ -306,34 +306,6 @@ def test_unsubscribing_and_intending_at_once_never_both_win(database: Database) 
     assert set(found.values()) <= {S.LEAVING, S.SUPPRESSED}
 
 
-def test_somebody_at_another_address_leaves_and_comes_with_all_that_was_said_of_them(
-    database: Database,
-) -> None:
-    ana, other = person(1, institution="Court"), person(2)
-    save(database, ana, other)
-    new = "right@prosecution.example"
-    with database.writing() as c:
-        assert people.readdress(c, EVENT, ana.address.upper(), new, later(seconds=5), handle_of)
-        listed = [member.recipient for member in people.roster(c, EVENT)]
-        assert people.changed_at(c, EVENT) == later(seconds=5)
-    assert listed == [other, ana.model_copy(update={"address": new})]
-    with database.writing() as c:  # and back again: they are whom they were
-        assert people.readdress(c, EVENT, new, ana.address, later(seconds=9), handle_of)
-        assert [member.recipient for member in people.roster(c, EVENT)] == [ana, other]
-
-
-def test_nobody_takes_anothers_place(database: Database) -> None:
-    save(database, person(1), person(2))
-    with database.writing() as c:
-        before = people.roster(c, EVENT)
-        for old, new in (
-            (person(1).address, person(2).address),
-            ("nobody@prosecution.example", "new@prosecution.example"),
-        ):
-            assert not people.readdress(c, EVENT, old, new, later(seconds=5), handle_of)
-        assert people.roster(c, EVENT) == before
-
-
 def test_the_list_is_read_some_at_a_time(database: Database) -> None:
     with database.writing() as c:
         list_people(c, 5)

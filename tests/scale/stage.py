@@ -31,12 +31,12 @@ from mailer.outbox.letter import Happening
 from mailer.outbox.schema import Answer, IncomingState, Role, Trouble
 from mailer.outbox.schema import answer as answers
 from mailer.recipients.cells import COLUMNS
+from mailer.recipients.writing import cells
 from mailer.releasing import Releasing
 from mailer.service import Service
 from mailer.settings import ROOT
 from mailer.starting import Setup
 from mailer.web.office import Office
-from mailer.web.organiser.people import cells_of
 from tests.scale.congress import KEY, NOW, PUBLISHED_AT, People, Size, event, person
 
 BASE_URL = "https://congress.example"
@@ -300,7 +300,7 @@ def _list(size: Size) -> bytes:
         said = person(size, number)
         if number % 100 == 0:
             said = said.model_copy(update={"institution": "Court of Appeal"})
-        writer.writerow(cells_of(said).values())
+        writer.writerow(cells(said).values())
     return text.getvalue().encode()
 
 

@@ -17,6 +17,7 @@ import icalendar
 import pytest
 
 from mailer.outbox.database import open_database
+from tests.databases import empty_sqlite
 from tests.judges import ALL, READERS
 from tests.judges.lint import lint
 from tests.scenes.changes import CHANGES, SILENT, SITUATIONS, Files, Situation, name
@@ -24,9 +25,8 @@ from tests.secretariat import Secretariat
 
 
 @pytest.fixture
-def office(sqlite_template: Path, tmp_path: Path) -> Iterator[Secretariat]:
-    shutil.copy(sqlite_template, tmp_path / "office.db")
-    database = open_database(f"sqlite:///{tmp_path}/office.db")
+def office(tmp_path: Path) -> Iterator[Secretariat]:
+    database = open_database(empty_sqlite(tmp_path))
     yield Secretariat(database)
     database.close()
 

@@ -5,7 +5,6 @@ those that the service writes of its own accord when an agenda is published and 
 the secretariat's mailbox.
 """
 
-import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from mailer.inbox.mailbox import ImapMailbox
 from mailer.outbox import people
 from mailer.outbox.database import open_database
 from tests import conference
+from tests.databases import empty_sqlite
 from tests.inbox.dovecot import Dovecot, running
 from tests.modelcalendar import files_in
 from tests.secretariat import DAY, HOUR, MINUTE, SENDER, Arrived, Secretariat, event
@@ -118,7 +118,7 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Desk]:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     if program.program() is None:
         pytest.fail("Thunderbird is not installed: install the Debian package thunderbird")
     home = tmp_path_factory.mktemp("thunderbird")
@@ -126,7 +126,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Ite
     tray = Tray(home / "tray.sqlite", durable=False)
     server = TrayServer(tray, clock=lambda: now)
     relay = server.start()
-    database = open_database(f"sqlite:///{shutil.copy(sqlite_template, home / 'convenor.db')}")
+    database = open_database(empty_sqlite(home))
     office = Secretariat(
         database, now=now - DAY, agenda=ahead(event(*conference.SESSIONS), now), listed=[ANA]
     )

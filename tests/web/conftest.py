@@ -1,6 +1,5 @@
 """A desk to ask, the application served on loopback, and a real Chromium to look at it."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from mailer.web.serving import reserve, serve
-from tests.web.desk import Desk, open_desk
+from tests.web.desk import Desk, invited, open_desk
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -22,27 +21,23 @@ ARGUMENTS = [
 
 
 @pytest.fixture
-def empty_desk(tmp_path: Path, sqlite_template: Path) -> Iterator[Desk]:
+def empty_desk(tmp_path: Path) -> Iterator[Desk]:
     """Nothing is published."""
-    shutil.copy(sqlite_template, tmp_path / "convenor.db")
     with open_desk(tmp_path) as desk:
         yield desk
 
 
 @pytest.fixture
-def desk(empty_desk: Desk) -> Desk:
+def desk(tmp_path: Path) -> Iterator[Desk]:
     """The event is published, and its invitations lie in the tray."""
-    empty_desk.publish()
-    empty_desk.work()
-    return empty_desk
+    with invited(tmp_path) as desk:
+        yield desk
 
 
 @pytest.fixture(scope="session")
 def calm_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """As `desk`, shared by all tests that only look."""
-    with open_desk(tmp_path_factory.mktemp("calm")) as desk:
-        desk.publish()
-        desk.work()
+    with invited(tmp_path_factory.mktemp("calm")) as desk:
         yield desk
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastapi.testclient import TestClient
@@ -26,9 +27,12 @@ from mailer.settings import ROOT
 from mailer.web.app import create_app
 from mailer.web.office import Office
 from tests.conference import EVENT, PRACTITIONER, PUBLISHED_AT, RECIPIENTS
+from tests.databases import empty_sqlite
+from tests.passwords import QUICK
 
 BASE_URL = "https://conference.example"
 LOCAL = "http://127.0.0.1:8400"
+DATABASE = "convenor.db"
 AGENDA_IS_DUE_AT = datetime(2027, 2, 24, 8, 30, tzinfo=UTC)
 """Half an hour after the agenda is due."""
 
@@ -92,17 +96,47 @@ _app = lru_cache(maxsize=2)(create_app)
 
 
 @contextmanager
+def invited(folder: Path) -> Iterator[Desk]:
+    """As `open_desk`; the event is published, and its invitations lie in the tray."""
+    for name, content in _invited().items():
+        (folder / name).write_bytes(content)
+    with _opened(folder, f"sqlite:///{folder}/{DATABASE}") as desk:
+        yield desk
+
+
+@cache
+def _invited() -> dict[str, bytes]:
+    """The files of such a desk. It takes a quarter of a second until they are there, and the same each time."""
+    with TemporaryDirectory() as folder:
+        with open_desk(Path(folder)) as desk:
+            desk.publish()
+            desk.work()
+        return {each.name: each.read_bytes() for each in Path(folder).iterdir()}
+
+
+@contextmanager
 def open_desk(
     folder: Path, *, event: str = EVENT.key, base_url: str = BASE_URL, is_demo: bool = True
 ) -> Iterator[Desk]:
     """An office in which nothing is published yet; whoever sits at it needs no account, if it `is_demo`."""
-    database, tray = open_database(f"sqlite:///{folder}/convenor.db"), Tray(folder / "tray.db")
+    with _opened(
+        folder, empty_sqlite(folder, DATABASE), event=event, base_url=base_url, is_demo=is_demo
+    ) as desk:
+        yield desk
+
+
+@contextmanager
+def _opened(
+    folder: Path, url: str, *, event: str = EVENT.key, base_url: str = BASE_URL, is_demo: bool = True
+) -> Iterator[Desk]:
+    database, tray = open_database(url), Tray(folder / "tray.db")
     clock = Clock(PUBLISHED_AT)
     sender = Sender(signer=Signer(b"a secret key for the tests alone"), base_url=base_url)
     texts = wording.load(ROOT / "templates")
     office = Office(
-        database=database, event=event, sender=sender, tray=tray, clock=clock, is_demo=is_demo, texts=texts
-    )
+        database=database, event=event, sender=sender, tray=tray, clock=clock, is_demo=is_demo, texts=texts,
+        passwords=QUICK,
+    )  # fmt: skip
     service = Service(database=database, event=event, sender=sender, texts=texts)
     server = TrayServer(tray, clock=clock)
     try:

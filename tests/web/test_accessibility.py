@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -31,7 +30,6 @@ from tests.web.agendas import CONFERENCE
 from tests.web.desk import AGENDA_IS_DUE_AT, Desk, open_desk
 
 READERS = {"en": PRACTITIONER, "fr": FOCAL_POINT, "ar": EXPERT}
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WIDTHS = (390, 1280)
 
 
@@ -73,28 +71,15 @@ def page(chromium: Browser, address: str) -> Iterator[Page]:
         yield context.new_page()
 
 
-def violations(page: Page) -> dict[tuple[int, str], list[str]]:
-    """What the judge finds, by width and scheme; everything that can be opened is open."""
-    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
-    found = {}
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme)
-            found[width, scheme] = axe.judge(page)
-    return {where: told for where, told in found.items() if told}
-
-
 @pytest.mark.parametrize("language", READERS)
 def test_a_personal_page_is_for_everybody(desk: Desk, page: Page, language: str) -> None:
     path = f"/r/{desk.token(of=READERS[language])}"
     page.goto(path)
     assert page.get_attribute("html", "lang") == language
-    assert violations(page) == {}
+    assert axe.violations(page, WIDTHS) == {}
     desk.browser().post(f"{path}/answer", data={"answer": "accepted"})
     page.goto(f"{path}?saved=answer_kept")
-    assert violations(page) == {}
+    assert axe.violations(page, WIDTHS) == {}
 
 
 @pytest.mark.parametrize("language", READERS)
@@ -104,7 +89,7 @@ def test_a_refused_form_is_for_everybody(desk: Desk, page: Page, language: str) 
     page.locator("textarea").fill("x" * 1001)
     page.locator("form[action$='/answer'] button").click()
     assert page.get_by_role("alert").count() == 1
-    assert violations(page) == {}
+    assert axe.violations(page, WIDTHS) == {}
 
 
 @pytest.mark.parametrize("language", READERS)
@@ -114,7 +99,7 @@ def test_a_page_after_the_conference_is_for_everybody(desk: Desk, page: Page, la
     try:
         page.goto(f"/r/{desk.token(of=READERS[language])}")
         assert page.locator("input[type=radio], input[type=checkbox]").count() == 0
-        assert violations(page) == {}
+        assert axe.violations(page, WIDTHS) == {}
     finally:
         desk.clock.now = before
 
@@ -125,20 +110,20 @@ def test_unsubscribing_is_for_everybody(desk: Desk, page: Page, language: str) -
     for reader in (READERS[language], gone):
         page.goto(f"/u/{desk.token(Purpose.UNSUBSCRIBE, of=reader)}")
         assert page.get_attribute("html", "lang") == language
-        assert violations(page) == {}
+        assert axe.violations(page, WIDTHS) == {}
 
 
 @pytest.mark.parametrize("language", READERS)
 def test_the_public_agenda_is_for_everybody(page: Page, language: str) -> None:
     page.goto(f"/e/{EVENT.key}?language={language}")
     assert page.get_attribute("html", "lang") == language
-    assert violations(page) == {}
+    assert axe.violations(page, WIDTHS) == {}
 
 
 @pytest.mark.parametrize("path", ["/r/x", "/u/x", "/f/x.ics", "/e/nothing"])
 def test_what_says_that_there_is_nothing_is_for_everybody(page: Page, path: str) -> None:
     page.goto(path)
-    assert violations(page) == {}
+    assert axe.violations(page, WIDTHS) == {}
 
 
 @pytest.mark.parametrize("is_answered", [False, True])
@@ -147,7 +132,7 @@ def test_the_page_of_answers_is_for_everybody(desk: Desk, page: Page, is_answere
         for member in people_of(c, EVENT.key) if is_answered else []:
             record_answer(c, member.id, "event", "tentative", desk.clock(), "page", sequence=0)
     page.goto("/replies")
-    assert violations(page) == {}
+    assert axe.violations(page, WIDTHS) == {}
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +183,7 @@ def test_the_pages_of_letters_and_mails_are_for_everybody(lived: tuple[Desk, str
         page = context.new_page()
         for path in paths:
             page.goto(path)
-            assert violations(page) == {}, path
+            assert axe.violations(page, WIDTHS) == {}, path
             assert page.evaluate(SKIPPED_HEADINGS) == [], path
 
 
@@ -209,12 +194,12 @@ SKIPPED_HEADINGS = """() => [...document.querySelectorAll('h1, h2, h3, h4')].map
 
 def test_the_rehearsal_is_for_everybody(desk: Desk, page: Page) -> None:
     page.goto("/rehearsal")
-    assert violations(page) == {}
+    assert axe.violations(page, WIDTHS) == {}
     page.get_by_role("link", name="It is ready").click(timeout=60_000)
-    assert violations(page) == {}
+    assert axe.violations(page, WIDTHS) == {}
     page.locator(".readers a").first.click()
     page.get_by_role("heading", name="Inbox").wait_for()
-    assert violations(page) == {}
+    assert axe.violations(page, WIDTHS) == {}
 
 
 @pytest.mark.parametrize("is_begun", [False, True])
@@ -235,19 +220,19 @@ def test_the_start_is_for_everybody(tmp_path: Path, chromium: Browser, is_begun:
         ):
             page = context.new_page()
             page.goto("/start")
-            assert violations(page) == {}
+            assert axe.violations(page, WIDTHS) == {}
             if not is_begun:
                 page.get_by_label("Title").fill("A day")
                 page.locator("form[action='/start/form']").evaluate("form => { form.noValidate = true }")
                 page.get_by_role("button", name="Begin", exact=True).click()
                 page.get_by_role("heading", name="Nothing was kept").wait_for()
-                assert violations(page) == {}
+                assert axe.violations(page, WIDTHS) == {}
 
 
 def test_the_judge_notices_what_is_wrong(page: Page) -> None:
     page.goto("/r/x")
     page.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<input type=text>')")
-    told = [word for words in violations(page).values() for word in words]
+    told = [word for words in axe.violations(page, WIDTHS).values() for word in words]
     assert any(word.startswith("label: ") for word in told)
 
 
@@ -280,9 +265,9 @@ def test_the_pages_of_the_agenda_are_for_everybody(
             page = context.new_page()
             for path in AGENDA:
                 page.goto(path)
-                assert violations(page) == {}, path
+                assert axe.violations(page, WIDTHS) == {}, path
             page.goto("/agenda/sessions/opening")
             page.get_by_label("Title").fill("")
             page.get_by_role("button", name="Keep in the draft").click()
             assert page.get_by_role("alert").count() == 1
-            assert violations(page) == {}
+            assert axe.violations(page, WIDTHS) == {}

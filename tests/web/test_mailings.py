@@ -1,4 +1,4 @@
-"""The pages of mailings: whom, when, in which words; tried, approved; what is wrong, said with its place."""
+"""The pages of mailings: whom they reach and when, how they look; tried, approved."""
 
 import threading
 from collections.abc import Iterator
@@ -10,17 +10,16 @@ from playwright.sync_api import Browser
 from sqlalchemy import event as sql_event
 
 from mailer.agenda.model import Approval
-from mailer.composition.wording import PARTS
-from mailer.outbox import agendas, audit
+from mailer.outbox import audit
 from mailer.outbox.schema import Role
 from mailer.web.serving import reserve, serve
-from tests.conference import EVENT, FOCAL_POINT, PRACTITIONER, RECIPIENTS
+from tests.conference import EVENT, PRACTITIONER, RECIPIENTS
 from tests.judges import axe
 from tests.web.desk import Desk, open_desk
 from tests.web.test_door import OURS, _signed_in
+from tests.web.test_wordings import WORDS, form_of
 
 ASKED = EVENT.model_copy(update={"approval": Approval.ONE})
-WORDS = "/mailings/invitation/wording/en"
 
 
 @pytest.fixture
@@ -30,18 +29,6 @@ def careful(tmp_path: Path) -> Iterator[Desk]:
         desk.publish(ASKED)
         desk.clock.move(minutes=1)
         yield desk
-
-
-def _form(desk: Desk, **changed: str) -> dict[str, str]:
-    texts = desk.service.wording()
-    subject, text, html = (texts.texts[f"invitation/en.{part}"] for part in PARTS)
-    return {"subject": subject, "text": text, "html": html, "seen": texts.digest, **changed}
-
-
-def _facts(**changed: str) -> dict[str, str]:
-    mailing = EVENT.mailing("invitation")
-    names = ("title", "kind", "audience", "when", "useful_until", "calendar")
-    return {"seen": "1", **{name: str(getattr(mailing, name)) for name in names}, **changed}
 
 
 @pytest.mark.parametrize(
@@ -75,17 +62,6 @@ def test_nothing_is_there_of_a_mailing_that_is_not(calm_desk: Desk) -> None:
         assert calm_desk.browser().get(path).status_code in {404, 422}
 
 
-def test_an_audience_is_counted_before_it_is_kept(calm_desk: Desk) -> None:
-    browser = calm_desk.browser()
-
-    found = browser.get("/mailings/invitation/people", params={"audience": f"role = {PRACTITIONER.role}"})
-    assert PRACTITIONER.address in found.text
-    assert FOCAL_POINT.address not in found.text
-    wrong = browser.get("/mailings/invitation/people", params={"audience": "role = friend"})
-    assert wrong.status_code == 422
-    assert "there is no role" in wrong.text
-
-
 def test_the_letter_is_shown_as_it_is_sent(calm_desk: Desk) -> None:
     browser = calm_desk.browser()
     asked = {"to": PRACTITIONER.address}
@@ -102,122 +78,6 @@ def test_the_letter_is_shown_as_it_is_sent(calm_desk: Desk) -> None:
     assert "<pre" in text.text
     nobody = browser.get("/mailings/invitation/letter.html", params={"to": "nobody@x.example"})
     assert nobody.status_code == 422
-
-
-def test_what_is_kept_is_what_is_sent(desk: Desk) -> None:
-    browser = desk.browser()
-    form = _form(desk)
-    changed = form["text"].replace(
-        "Dear {{ recipient.addressed_as }}", "Dear colleague {{ recipient.addressed_as }}"
-    )
-    assert changed != form["text"]
-    answer = browser.post(WORDS, data={**form, "text": changed.replace("\n", "\r\n")}, headers=OURS)
-
-    assert (answer.status_code, answer.headers["location"]) == (
-        303,
-        "/mailings/invitation?said=kept&language=en",
-    )
-    desk.publish(
-        recipients=(*RECIPIENTS, PRACTITIONER.model_copy(update={"address": "new@ministry.example"}))
-    )
-    desk.clock.move(minutes=1)
-    desk.work()
-    found = [raw for letter, raw in desk.tray.everything() if letter.recipient == "new@ministry.example"]
-    assert len(found) == 1
-    assert b"Dear colleague" in found[0]
-
-
-def test_everything_wrong_with_the_words_is_said_at_once_and_nothing_changed(desk: Desk) -> None:
-    browser, before = desk.browser(), desk.service.wording()
-    text = "Dear {{ recipient.adressed_as }},\n\n{% for x in y %}\n{{ 7*7 }}{% endfor %}\n"
-    form = _form(desk, text=text, html="<p>{{ event.__class__ }}</p>\n", subject="{{ links.pag }}")
-    answer = browser.post(WORDS, data=form, headers=OURS)
-
-    assert answer.status_code == 422
-    near = "did you mean &#39;recipient.addressed_as&#39;"
-    for said in ("invitation/en.txt, line 1", near, "invitation/en.html, line 1", "links.page"):
-        assert said in answer.text, said
-    assert "recipient.adressed_as" in answer.text
-    assert desk.service.wording() == before
-
-
-@pytest.mark.parametrize(
-    "bomb", ["{% for a in sessions %}" * 60, "{{ 'a' * 10**9 }}", "{{ ''.join(", "{% macro x() %}"]
-)
-def test_bombs_are_refused(desk: Desk, bomb: str) -> None:
-    answer = desk.browser().post(WORDS, data=_form(desk, text=bomb), headers=OURS)
-    tried = desk.browser().post(
-        "/mailings/invitation/letter.html",
-        data={**_form(desk, text=bomb), "language": "en", "to": PRACTITIONER.address},
-        headers=OURS,
-    )
-
-    assert (answer.status_code, tried.status_code) == (422, 422)
-
-
-def test_a_script_in_the_words_runs_nowhere(desk: Desk) -> None:
-    form = _form(desk)
-    evil = form["html"].replace("{% block letter %}", "{% block letter %}<script>alert(1)</script>")
-    tried = desk.browser().post(
-        "/mailings/invitation/letter.html",
-        data={**form, "html": evil, "language": "en", "to": PRACTITIONER.address},
-        headers=OURS,
-    )
-
-    assert "script-src" not in tried.headers["content-security-policy"]
-    assert "default-src 'none'" in tried.headers["content-security-policy"]
-    page = desk.browser().post(WORDS, data={**form, "html": evil + "{{ x }}"}, headers=OURS).text
-    assert "<script>alert(1)" not in page
-
-
-def test_the_second_of_two_editors_is_told_and_loses_nothing(desk: Desk) -> None:
-    browser, form = desk.browser(), _form(desk)
-    first = browser.post(WORDS, data={**form, "subject": "The first one"}, headers=OURS)
-    second = browser.post(WORDS, data={**form, "subject": "The second one"}, headers=OURS)
-
-    assert (first.status_code, second.status_code) == (303, 409)
-    assert 'value="The second one"' in second.text
-    assert "The first one" in second.text
-    french = {**form, "seen": form["seen"]}
-    elsewhere = browser.post("/mailings/invitation/wording/fr", data=french, headers=OURS)
-    assert elsewhere.status_code == 303
-
-
-def test_a_mailing_is_changed_as_a_file_would_change_it(desk: Desk) -> None:
-    browser = desk.browser()
-    answer = browser.post("/mailings/report", data=_report(title="The report is out"), headers=OURS)
-
-    assert answer.status_code == 303
-    with desk.database.reading() as transaction:
-        version = agendas.latest(transaction, EVENT.key)
-        deeds = [each.did for each in audit.deeds(transaction)]
-    assert version
-    assert (version.number, version.event.mailing("report").title) == (2, "The report is out")
-    assert "published" in deeds
-    late = browser.post("/mailings/report", data=_report(title="Another"), headers=OURS)
-    assert late.status_code == 409
-    assert 'value="Another"' in late.text
-    assert "The report is out" in late.text
-
-
-def _report(**changed: str) -> dict[str, str]:
-    mailing = EVENT.mailing("report")
-    names = ("title", "kind", "audience", "when", "useful_until", "calendar")
-    return {"seen": "1", **{name: str(getattr(mailing, name)) for name in names}, **changed}
-
-
-def test_every_wrong_field_is_said_in_its_place(desk: Desk) -> None:
-    form = _facts(audience="role = friend", when="sometime", useful_until="never", title="", calendar="all")
-    answer = desk.browser().post("/mailings/invitation", data=form, headers=OURS)
-
-    assert answer.status_code == 422
-    assert 'id="title-wrong"' in answer.text
-    assert 'id="calendar-wrong"' in answer.text
-    form = _facts(audience="role = friend", when="sometime", useful_until="never")
-    answer = desk.browser().post("/mailings/invitation", data=form, headers=OURS)
-    for name in ("audience", "when", "useful_until"):
-        assert f'id="{name}-wrong"' in answer.text
-    assert 'value="sometime"' in answer.text
 
 
 def test_a_test_goes_to_whoever_asks(desk: Desk) -> None:
@@ -265,7 +125,7 @@ def test_who_looked_before_the_last_edit_approves_nothing(careful: Desk) -> None
     page = approver.get("/mailings/invitation").text
     digest = page.rpartition('<input type="hidden" name="seen" value="')[2].partition('"')[0]
     organiser = _signed_in(careful, Role.ORGANISER)
-    form = _form(careful, subject="Another subject")
+    form = form_of(careful, subject="Another subject")
     assert organiser.post(WORDS, data=form, headers=OURS).status_code == 303
 
     late = approver.post("/mailings/invitation/approve", data={"seen": digest}, headers=OURS)
@@ -276,12 +136,12 @@ def test_who_looked_before_the_last_edit_approves_nothing(careful: Desk) -> None
 
 @pytest.mark.parametrize(
     "path",
-    ["", "/wording/en", "/letter.html", "/test", "/take-back", "/approve"],
+    ["/letter.html", "/test", "/take-back", "/approve"],
 )
 def test_a_viewer_changes_nothing(careful: Desk, path: str) -> None:
     viewer = _signed_in(careful, Role.VIEWER)
     before = careful.dump()["letter"], careful.dump()["wording_choice"]
-    answer = viewer.post(f"/mailings/invitation{path}", data={**_facts(), "seen": "1"}, headers=OURS)
+    answer = viewer.post(f"/mailings/invitation{path}", data={"seen": "1"}, headers=OURS)
 
     assert answer.status_code == 403
     assert (careful.dump()["letter"], careful.dump()["wording_choice"]) == before

@@ -367,7 +367,7 @@ def test_what_failed_leaves_to_the_corrected_address(waiting: Desk) -> None:
     assert again.recipient == PRACTITIONER.model_copy(update={"address": RIGHT})
     assert letter_to(waiting, PRACTITIONER.address).state is S.FAILED
     assert "No longer on the list" in browser.get(f"/outbox/{row.id}").text
-    assert deeds(waiting)[-1][1:] == ("corrected", f"the address {PRACTITIONER.address}: it is {RIGHT}")
+    assert deeds(waiting)[-1][1:] == ("corrected", f"{PRACTITIONER.address} is now {RIGHT}")
 
 
 @pytest.mark.parametrize(
@@ -379,7 +379,7 @@ def test_what_failed_leaves_to_the_corrected_address(waiting: Desk) -> None:
         ("a@b.example\nBcc: c@d.example", "It holds a line break or control character"),
         ("x" * 11_000, "characters; a cell may have 10,000"),
         (PRACTITIONER.address.upper(), "is the address that stands in the list"),
-        (FOCAL_POINT.address, "somebody stands there at"),
+        (FOCAL_POINT.address, "is on the list already, as somebody else"),
     ],
 )
 def test_what_cannot_be_an_address_is_refused_and_comes_back(

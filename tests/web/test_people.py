@@ -216,15 +216,15 @@ def test_the_list_is_exported_and_read_again(desk: Desk) -> None:
         for n, words in enumerate((*HOSTILE, 'a "quoted", one', "plain"))
     ]
     desk.publish(recipients=listed)
-    exact = desk.browser().post("/people/export", data={"form": "exact"}, headers=OURS)
-    reading = read_handed_in(exact.content, "l.csv", next(csv.reader(StringIO(exact.text))))
+    answer = desk.browser().post("/people/export", headers=OURS)
+    text = answer.content.decode("utf-8-sig")
+    reading = read_handed_in(answer.content, "l.csv", next(csv.reader(StringIO(text))))
     assert (reading.problems, list(reading.recipients)) == ((), listed)
 
-    safe = desk.browser().post("/people/export", headers=OURS)
-    assert safe.headers["content-disposition"] == f'attachment; filename="{EVENT.key}-people.csv"'
-    cells = [row["institution"] for row in csv.DictReader(StringIO(safe.text.removeprefix("\ufeff")))]
+    assert answer.headers["content-disposition"] == f'attachment; filename="{EVENT.key}-people.csv"'
+    cells = [row["institution"] for row in csv.DictReader(StringIO(text))]
     assert cells == [*(f"'{words}" for words in HOSTILE), 'a "quoted", one', "plain"]
-    assert (last_deed(desk).did, last_deed(desk).what) == ("exported the people", "for spreadsheets")
+    assert (last_deed(desk).did, last_deed(desk).what) == ("exported the people", "the whole list")
 
 
 @pytest.fixture(scope="module")
@@ -283,15 +283,9 @@ def test_the_pages_are_for_everybody(calm_desk: Desk, chromium: Browser, width: 
         pytest.skip(reason)
     with (
         serve(calm_desk.office, reserve(0)) as address,
-        chromium.new_context(
-            base_url=address, bypass_csp=True, viewport={"width": width, "height": 900}
-        ) as context,
+        chromium.new_context(base_url=address, bypass_csp=True) as context,
     ):
         page = context.new_page()
         for path in (*PATHS, "/people/import"):
-            for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)
-                page.goto(path)
-                page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
-                assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-                assert axe.judge(page) == [], (path, scheme)
+            page.goto(path)
+            assert axe.violations(page, (width,)) == {}, path

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.relay import Relay
 from mailer.outbox import audit
@@ -142,14 +143,15 @@ def test_two_who_begin_at_once_do_not_write_over_each_other(new: Desk) -> None:
     assert _agenda(new).read_bytes() == before
 
 
-def _tests(taken: list[str], happening: Happening) -> object:
-    def send(address: str) -> tuple[Outcome, str]:
-        taken.append(address)
-        return Outcome(
-            happening=happening, reply="250 ok" if happening is Happening.ACCEPTED else "550 no"
-        ), str(RELAY)
+def _with_server(desk: Desk, taken: list[str], happening: Happening) -> Desk:
+    """Letters to try are taken there, or refused."""
 
-    return send
+    def post(parcel: Parcel) -> tuple[Outcome, str]:
+        taken.append(parcel.recipient)
+        reply = "250 ok" if happening is Happening.ACCEPTED else "550 no"
+        return Outcome(happening=happening, reply=reply), str(RELAY)
+
+    return replace(desk, office=replace(desk.office, post=post))
 
 
 def test_the_checklist_tells_what_is_left_and_the_test_letter_is_one_of_it(tmp_path: Path) -> None:
@@ -157,7 +159,7 @@ def test_the_checklist_tells_what_is_left_and_the_test_letter_is_one_of_it(tmp_p
         desk.publish()
         taken: list[str] = []
         real = _with_setup(
-            desk, tmp_path, desk.office.event, relay=RELAY, send_test=_tests(taken, Happening.ACCEPTED)
+            _with_server(desk, taken, Happening.ACCEPTED), tmp_path, desk.office.event, relay=RELAY
         )
         organiser = _newcomer(real)
 
@@ -175,7 +177,7 @@ def test_a_test_letter_that_is_refused_is_told_in_the_servers_words(tmp_path: Pa
     with open_desk(tmp_path, is_demo=False) as desk:
         desk.publish()
         real = _with_setup(
-            desk, tmp_path, desk.office.event, relay=RELAY, send_test=_tests([], Happening.REFUSED)
+            _with_server(desk, [], Happening.REFUSED), tmp_path, desk.office.event, relay=RELAY
         )
         answer = _newcomer(real).post("/start/test", data={"address": "me@ministry.example"})
 

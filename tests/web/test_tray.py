@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mailer.web.organiser import caught
+from mailer.web.organiser.letter import in_a_frame
 from tests.conference import PRACTITIONER
 from tests.web.desk import Desk
 
@@ -174,6 +174,6 @@ def test_a_hostile_entry_is_text(desk: Desk) -> None:
 
 
 def test_links_are_found_once_each() -> None:
-    found = caught.for_the_frame("<html><HEAD lang=en><title>x</title></HEAD><header></header>")
+    found = bytes(in_a_frame("<html><HEAD lang=en><title>x</title></HEAD><header></header>").body).decode()
     assert found.count("<base") == 1
     assert found.startswith("<html><HEAD lang=en><base")

@@ -52,13 +52,13 @@ def first_account(office: Office, address: str) -> tuple[str, ...]:
     """What to say to whoever started the service while nobody has an account: where the first one is made."""
     if office.is_demo:
         return ()
-    token = Accounts(database=office.database).welcome_if_first(office.clock())
+    token = office.accounts.welcome_if_first(office.clock())
     return (f"Make the first account, within two days: {address}/welcome/{token}",) if token else ()
 
 
 def routes(office: Office) -> APIRouter:
     router = APIRouter(include_in_schema=False)
-    accounts, throttle = Accounts(database=office.database), Throttle()
+    accounts, throttle = office.accounts, Throttle()
     _add_coming_in(router, office, accounts, throttle)
     _add_own(router, office, accounts)
     _add_everybodys(router, office, accounts)

@@ -141,8 +141,16 @@ def differing(old: Event, new: Event, changes: list[Any]) -> list[tuple[str, str
             continue
         what = NAMED.get(each.field, each.field) or kinds.get(each.kind, each.kind.value)
         before, after = (each.before, each.after) if each.field else ("", "")
+        if each.what == "mailing" and not each.field:
+            before, after = _said_of(old, each.anchor), _said_of(new, each.anchor)
         rows.append((title_of(each.anchor, new, old), what, before, after))
     return rows
+
+
+def _said_of(event: Event, mailing: str) -> str:
+    """Whom a mailing is for and when, in one line; nothing where there is none."""
+    found = next((each for each in event.mailings if each.key == mailing), None)
+    return f"{found.audience}; {found.when}" if found else ""
 
 
 def _doubts(event: Event) -> list[str]:

@@ -13,7 +13,6 @@ from mailer.web.organiser.entry import CalendarCard
 MOST_SHOWN = 512 * 1024
 _MOST_PARTS = 50
 _SHOWN_HEADERS = ("From", "To", "Subject", "Date")
-_HEAD = re.compile(r"<head(\s[^>]*)?>", re.IGNORECASE)
 _LINK = re.compile(r"https?://[^\s<>\"']+")
 
 
@@ -64,12 +63,6 @@ def open_letter(caught: CaughtLetter, raw: bytes) -> OpenedLetter:
 def mailing_of(message: EmailMessage) -> str:
     """The key of the mailing that a letter says it belongs to, or nothing."""
     return _header(message, "Feedback-ID").partition(":")[0]
-
-
-def for_the_frame(source: str) -> str:
-    """The HTML part, its links made to open outside the frame; nothing else is altered."""
-    base = '<base target="_blank" rel="noreferrer">'
-    return _HEAD.sub(lambda found: found[0] + base, source, count=1)
 
 
 def _parts(message: EmailMessage) -> Iterator[Message]:

@@ -14,12 +14,13 @@ from mailer.outbox.pauses import EVERYTHING, Pause
 from mailer.outbox.schema import PausedBy
 from mailer.outlook import Outlook
 from mailer.planning import due
+from mailer.replies import CATEGORIES, Tally
 from mailer.standing import MailingStanding, OccasionStanding, Stage, Standing
 from mailer.web import moments
 
 S = LetterState
 
-UNDER_WAY = frozenset({S.WAITING, S.CLAIMED, S.LEAVING})
+UNDER_WAY = (S.WAITING, S.CLAIMED, S.LEAVING)
 
 _UNSENT = (
     (S.FAILED, "failed", "alarm"),
@@ -37,12 +38,6 @@ _AUDIENCES: Mapping[str, str] = MappingProxyType(
         "chose this session and not answer = declined": "Those who chose the session and have not declined",
     }
 )
-_ANSWERS = (
-    ("accepted", "Will attend"),
-    ("tentative", "Perhaps"),
-    ("delegated", "Sends somebody else"),
-    ("declined", "Declined"),
-)
 _PAUSED_BY = MappingProxyType(
     {
         PausedBy.PERSON: "held back by a person",
@@ -56,21 +51,10 @@ _FARTHEST = 26
 _SOON, _LIVE_EVERY, _IDLE_EVERY = timedelta(minutes=1), 2, 15
 
 
-@dataclass(frozen=True, kw_only=True)
-class Share:
-    """One kind of answer: how many, and where it begins and how wide it is in a bar of 100."""
-
-    key: str
-    words: str
-    count: int
-    start: float
-    width: float
-
-
 COLUMNS: Mapping[str, tuple[LetterState, ...]] = MappingProxyType(
     {
         "Sent": (S.SENT,),
-        "Under way": (S.WAITING, S.CLAIMED, S.LEAVING),
+        "Under way": UNDER_WAY,
         "Tried again": (S.DEFERRED,),
         "Failed": (S.FAILED,),
         "In doubt": (S.IN_DOUBT,),
@@ -135,17 +119,10 @@ def audience(sentence: str) -> str:
     return _AUDIENCES.get(" ".join(sentence.split()), sentence)
 
 
-def answers(standing: Standing) -> list[Share]:
-    """How everybody asked has answered so far; the last are those who have not."""
-    given = [(key, words, standing.answers.get(key, 0)) for key, words in _ANSWERS]
-    silent = max(0, standing.recipients - sum(count for _, _, count in given))
-    total = max(1, standing.recipients)
-    shares, start = [], 0.0
-    for key, words, count in (*given, ("none", "No answer yet", silent)):
-        width = round(100 * count / total, 2)
-        shares.append(Share(key=key, words=words, count=count, start=round(start, 2), width=width))
-        start += width
-    return shares
+def answers(standing: Standing) -> Tally:
+    """How everybody asked has answered so far."""
+    given = {each: standing.answers.get(each, 0) for each in CATEGORIES if each != "silent"}
+    return Tally(**given, silent=max(0, standing.recipients - sum(given.values())))
 
 
 def concerns(standing: Standing, found: Attention) -> list[Concern]:

@@ -15,7 +15,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mailer.accounts import DEMO, SIGNED_IN_FOR, Accounts, Visitor
+from mailer.accounts import DEMO, SIGNED_IN_FOR, Visitor
 from mailer.outbox import audit
 from mailer.outbox.roles import Role
 from mailer.web import pages
@@ -40,7 +40,7 @@ class Door:
 
     def __init__(self, app: ASGIApp, *, office: Office) -> None:
         self._app, self._office = app, office
-        self._accounts = Accounts(database=office.database)
+        self._accounts = office.accounts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(PUBLIC):

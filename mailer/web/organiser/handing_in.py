@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from mailer.errors import ConvenorError
 from mailer.importing import Digest, Missing
 from mailer.lately import Beside, NotYet
-from mailer.listing import Listing, Overtaken, difference
+from mailer.listing import Overtaken, difference
 from mailer.outbox import agendas, people, uploads
 from mailer.outbox.schema import Role as MayDo
 from mailer.outbox.uploads import Upload
@@ -29,7 +29,7 @@ from mailer.recipients.reading import (
 from mailer.web.office import Office
 from mailer.web.organiser import door
 from mailer.web.organiser.frame import framed
-from mailer.web.organiser.people import ROLES
+from mailer.web.organiser.people import ROLES, listing_of, sessions_of
 
 MOST_SHOWN = 100
 """Rows of each kind on the page."""
@@ -154,12 +154,8 @@ def routes(office: Office) -> APIRouter:
         found, by = kept(token), door.visitor()
         chosen = Choices.of(found.choices, look(found.raw, found.name))
         reading = _read(office, found, chosen)
-        listing = Listing(
-            database=office.database, event=office.event, handle_of=office.sender.signer.handle,
-            who=by.name, now=office.clock(),
-        )  # fmt: skip
         try:
-            done = listing.take_over(
+            done = listing_of(office, by.name).take_over(
                 reading, chosen.missing, chosen.columns, seen=seen, without_refused=without_refused
             )
         except Overtaken as error:
@@ -181,10 +177,9 @@ def routes(office: Office) -> APIRouter:
 
 
 def _read(office: Office, found: Upload, chosen: Choices) -> Reading:
-    with office.database.reading() as transaction:
-        version = agendas.latest(transaction, office.event)
-    sessions = [each.key for each in version.event.sessions] if version else None
-    return read_handed_in(found.raw, found.name, chosen.columns, default_role=chosen.role, sessions=sessions)
+    return read_handed_in(
+        found.raw, found.name, chosen.columns, default_role=chosen.role, sessions=sessions_of(office)
+    )
 
 
 def _preview(office: Office, token: str, found: Upload, status: int = 200, *, told: str = "") -> HTMLResponse:

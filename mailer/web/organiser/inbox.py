@@ -3,7 +3,6 @@
 What a mail is, and what follows from it, is decided elsewhere; its HTML is shown to nobody.
 """
 
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from fastapi import APIRouter, Form, HTTPException, Path, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from mailer import collecting
-from mailer.answer_sheet import lines
+from mailer.answer_sheet import answer_sheet
 from mailer.errors import ConvenorError
 from mailer.outbox import finding, incoming, troubles
 from mailer.outbox.database import Transaction
@@ -20,6 +19,7 @@ from mailer.outbox.schema import Forward, IncomingState, Role
 from mailer.web.office import Office
 from mailer.web.organiser import door, telling
 from mailer.web.organiser.frame import framed
+from mailer.web.organiser.telling import sentence
 from mailer.web.organiser.tray import published
 
 PAGE = 50
@@ -138,7 +138,7 @@ def _add_mails(router: APIRouter, office: Office) -> None:
                 office.database, office.event, number, office.clock(), accept_as=accept_as, by=by
             )
         except ConvenorError as error:
-            return shown(number, status=422, problem=_sentence(error), address=address)
+            return shown(number, status=422, problem=sentence(error), address=address)
         return RedirectResponse(f"/inbox/{number}", 303)
 
     def _mail(transaction: Transaction, number: int) -> Incoming:
@@ -166,19 +166,7 @@ def _add_export(router: APIRouter, office: Office) -> None:
         door.must(office, Role.VIEWER, "export the answers")
         headers = {"Content-Disposition": f'attachment; filename="answers-{office.event}.csv"'}
         return StreamingResponse(
-            _encoded(lines(office.database, office.event)),
+            answer_sheet(office.database, office.event),
             media_type="text/csv; charset=utf-8",
             headers=headers,
         )
-
-
-def _encoded(texts: Iterator[str]) -> Iterator[bytes]:
-    """With the mark by which spreadsheets know UTF-8."""
-    yield "\ufeff".encode()
-    for text in texts:
-        yield text.encode()
-
-
-def _sentence(error: Exception) -> str:
-    said = str(error)
-    return f"{said[:1].upper()}{said[1:]}."

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Form, HTTPException, Path, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from mailer.composition.composing import Composed
-from mailer.correcting import correct_address
 from mailer.delivery.tray import CaughtLetter
 from mailer.errors import ConvenorError, UnsafeLetter, WordingError
 from mailer.holding import Hold
@@ -26,7 +25,10 @@ from mailer.web.office import Office
 from mailer.web.organiser import caught, counting, door, telling
 from mailer.web.organiser.caught import OpenedLetter
 from mailer.web.organiser.frame import framed
-from mailer.web.organiser.tray import LETTER_POLICY, View, Width, published
+from mailer.web.organiser.letter import as_file, in_a_frame
+from mailer.web.organiser.people import listing_of
+from mailer.web.organiser.telling import sentence
+from mailer.web.organiser.tray import View, Width, published
 
 PAGE = 50
 
@@ -255,8 +257,7 @@ def _add_letters(router: APIRouter, office: Office, service: Service) -> None:
         opened = _case(office, service, number).opened
         if opened is None or opened.html is None:
             raise HTTPException(404)
-        headers = {"Content-Security-Policy": LETTER_POLICY, "X-Frame-Options": "SAMEORIGIN"}
-        return HTMLResponse(caught.for_the_frame(opened.html), headers=headers)
+        return in_a_frame(opened.html)
 
     @router.get("/outbox/{number}/letter.eml")
     def source(number: Number) -> Response:
@@ -265,8 +266,7 @@ def _add_letters(router: APIRouter, office: Office, service: Service) -> None:
         composed = _case(office, service, number).composed
         if composed is None:
             raise HTTPException(404)
-        headers = {"Content-Disposition": f'attachment; filename="letter-{number}.eml"'}
-        return Response(composed.raw, media_type="message/rfc822", headers=headers)
+        return as_file(composed.raw, number)
 
     @router.post("/outbox/{number}/settle")
     def settle(number: Number, said: Key = "") -> Response:
@@ -284,7 +284,7 @@ def _add_letters(router: APIRouter, office: Office, service: Service) -> None:
                 by=by,
             )
         except ConvenorError as error:
-            return shown(number, status=422, problem=_sentence(error), field="settle")
+            return shown(number, status=422, problem=sentence(error), field="settle")
         return RedirectResponse(f"/outbox/{number}", 303)
 
     @router.post("/outbox/{number}/address")
@@ -295,17 +295,9 @@ def _add_letters(router: APIRouter, office: Office, service: Service) -> None:
         if case.reader is None:
             raise HTTPException(404)
         try:
-            correct_address(
-                office.database,
-                office.sender.signer,
-                office.event,
-                case.reader.recipient.address,
-                address,
-                office.clock(),
-                by=by,
-            )
+            listing_of(office, by).readdress(case.reader.id, address)
         except ConvenorError as error:
-            return shown(number, status=422, problem=_sentence(error), field="address", written=address)
+            return shown(number, status=422, problem=sentence(error), field="address", written=address)
         return RedirectResponse(f"/outbox/{number}", 303)
 
 
@@ -357,8 +349,3 @@ def _opened(row: LetterRow, composed: Composed) -> OpenedLetter:
         reader=row.recipient.full_name,
     )
     return caught.open_letter(kept, composed.raw)
-
-
-def _sentence(error: Exception) -> str:
-    said = str(error)
-    return f"{said[:1].upper()}{said[1:]}."

@@ -3,10 +3,8 @@
 Everything that is shown here names people, so that it is for those alone who are signed in.
 """
 
-import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, tzinfo
-from io import StringIO
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, HTTPException, Path, Query
@@ -17,17 +15,17 @@ from mailer.agenda.model import UNASKED, AgendaVersion
 from mailer.agenda.rules import EVENT
 from mailer.delegations import Circle, Stand, board
 from mailer.errors import ConvenorError, Problem
-from mailer.importing import shown
 from mailer.listing import Listing, Overtaken, Unknown
-from mailer.outbox import agendas, audit, finding, incoming, people
+from mailer.outbox import agendas, finding, incoming, people
 from mailer.outbox.database import Transaction
 from mailer.outbox.finding import Found
 from mailer.outbox.schema import Role as MayDo
 from mailer.person import Person, person
 from mailer.recipients.audience import states
 from mailer.recipients.cells import COLUMNS
-from mailer.recipients.model import Recipient, Role, state_name
+from mailer.recipients.model import Role, state_name
 from mailer.recipients.reading import read_one
+from mailer.recipients.writing import cells
 from mailer.web.office import Office
 from mailer.web.organiser import door
 from mailer.web.organiser.frame import framed
@@ -43,8 +41,6 @@ ROLES: Mapping[Role, str] = {
     Role.SPEAKER: "speaker",
 }
 _BY_NAME = tuple(role for role in Role if role is not Role.FOCAL_POINT)
-_BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_EXPORTED_AT_ONCE = 1000
 
 Number = Annotated[int, Path(ge=1, le=2**62)]
 After = Annotated[int, Query(ge=0, le=2**62)]
@@ -165,11 +161,11 @@ def _add_person(router: APIRouter, office: Office) -> None:
     def correct(number: Number, form: Annotated[PersonForm, Form()]) -> Response:
         by = door.must(office, MayDo.ORGANISER, "correct a person")
         typed, seen = form.model_dump(exclude={"seen"}), form.seen
-        said, problems = read_one(typed, sessions=_sessions(office))
+        said, problems = read_one(typed, sessions=sessions_of(office))
         if said is None:
             return _page(office, number, 422, typed=typed, problems=problems)
         try:
-            now_at = _listing(office, by.name).correct(number, seen, said)
+            now_at = listing_of(office, by.name).correct(number, seen, said)
         except Overtaken as error:
             return _page(office, number, 409, typed=typed, told=str(error))
         except Unknown:
@@ -182,25 +178,26 @@ def _add_person(router: APIRouter, office: Office) -> None:
     @router.post("/people/{number}/off")
     def take_off(number: Number, seen: Revision) -> Response:
         by = door.must(office, MayDo.ORGANISER, "take somebody off the list")
-        return _done(office, number, lambda: _listing(office, by.name).take_off(number, seen))
+        return _done(office, number, lambda: listing_of(office, by.name).take_off(number, seen))
 
     @router.post("/people/{number}/back")
     def put_back(number: Number, seen: Revision) -> Response:
         by = door.must(office, MayDo.ORGANISER, "put somebody back on the list")
-        return _done(office, number, lambda: _listing(office, by.name).put_back(number, seen))
+        return _done(office, number, lambda: listing_of(office, by.name).put_back(number, seen))
 
     @router.post("/people/{number}/clear")
     def clear(number: Number) -> Response:
         by = door.must(office, MayDo.ORGANISER, "clear an address")
-        return _done(office, number, lambda: _listing(office, by.name).clear(number))
+        return _done(office, number, lambda: listing_of(office, by.name).clear(number))
 
     @router.post("/people/{number}/revoke")
     def revoke(number: Number) -> Response:
         by = door.must(office, MayDo.ORGANISER, "revoke somebody's links")
-        return _done(office, number, lambda: _listing(office, by.name).revoke(number))
+        return _done(office, number, lambda: listing_of(office, by.name).revoke(number))
 
 
-def _listing(office: Office, who: str) -> Listing:
+def listing_of(office: Office, who: str) -> Listing:
+    """The event's list in the hands of `who`."""
     return Listing(
         database=office.database,
         event=office.event,
@@ -233,7 +230,7 @@ def _page(
     found = person(office.database, office.event, number, office.clock())
     if found is None:
         raise HTTPException(404)
-    known = cells_of(found.listed.member.recipient)
+    known = cells(found.listed.member.recipient)
     return framed(
         office, "organiser/people/person.html", status=status, person=found, now=office.clock(),
         zone=_zone(found), known=known, typed=typed or known, told=told, titles=_titles(found.version),
@@ -256,7 +253,8 @@ def _titles(version: AgendaVersion | None) -> Mapping[str, str]:
     return mailings | sessions | {f"at {EVENT}": "the whole event"}
 
 
-def _sessions(office: Office) -> list[str] | None:
+def sessions_of(office: Office) -> list[str] | None:
+    """The keys of the sessions that may be chosen; None while nothing is published."""
     with office.database.reading() as transaction:
         version = agendas.latest(transaction, office.event)
     return [each.key for each in version.event.sessions] if version else None
@@ -267,43 +265,11 @@ def _sessions(office: Office) -> list[str] | None:
 
 def _add_export(router: APIRouter, office: Office) -> None:
     @router.post("/people/export")
-    def export(form: Annotated[Literal["exact", "spreadsheet"], Form()] = "spreadsheet") -> Response:
-        """The whole list, as it is: exactly, or so that a spreadsheet runs nothing of it."""
+    def export() -> Response:
+        """The whole list as a file that spreadsheets open, and that is read to the same list again."""
         by = door.must(office, MayDo.ORGANISER, "export the people")
-        with office.database.writing() as transaction:
-            what = "for spreadsheets" if form == "spreadsheet" else "exactly"
-            audit.note(transaction, office.clock(), by.name, "exported the people", what, event=office.event)
-        name = f"{office.event}-people.csv"
         return StreamingResponse(
-            _lines(office, is_for_spreadsheets=form == "spreadsheet"),
+            listing_of(office, by.name).export(),
             media_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+            headers={"Content-Disposition": f'attachment; filename="{office.event}-people.csv"'},
         )
-
-
-def _lines(office: Office, *, is_for_spreadsheets: bool) -> Iterator[str]:
-    """A thousand people at a time (RFC 4180); a spreadsheet takes a byte order mark for UTF-8."""
-    yield ("\ufeff" if is_for_spreadsheets else "") + ",".join(COLUMNS) + "\r\n"
-    last = 0
-    while True:
-        with office.database.reading() as transaction:
-            found = finding.found(transaction, office.event, after=last, limit=_EXPORTED_AT_ONCE)
-        if not found:
-            return
-        last = found[-1].id
-        page = StringIO(newline="")
-        writer = csv.writer(page)
-        for each in found:
-            cells = cells_of(each.recipient).values()
-            writer.writerow([harmless(cell) for cell in cells] if is_for_spreadsheets else cells)
-        yield page.getvalue()
-
-
-def harmless(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula: what begins like one gets an apostrophe in front."""
-    return f"'{cell}" if cell.startswith(_BEGINS_A_FORMULA) else cell
-
-
-def cells_of(said: Recipient) -> dict[str, str]:
-    """Somebody as a row of a list, by column."""
-    return {name: shown(said.address if name == "email" else getattr(said, name)) for name in COLUMNS}

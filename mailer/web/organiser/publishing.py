@@ -15,10 +15,10 @@ from mailer.lately import AsOf
 from mailer.outbox.schema import Role
 from mailer.planning.entries import Effect
 from mailer.web.office import Office
-from mailer.web.organiser import caught, door
+from mailer.web.organiser import door
 from mailer.web.organiser.agenda import Posted, changes_of, drafting_of, looked
 from mailer.web.organiser.frame import framed
-from mailer.web.organiser.tray import LETTER_POLICY
+from mailer.web.organiser.letter import in_a_frame
 
 AT_ONCE = 100
 """Addresses on one page."""
@@ -96,8 +96,7 @@ def routes(office: Office) -> APIRouter:
         sample = outcome().value.sample
         if sample is None:
             raise HTTPException(404)
-        headers = {"Content-Security-Policy": LETTER_POLICY, "X-Frame-Options": "SAMEORIGIN"}
-        return HTMLResponse(caught.for_the_frame(sample.html), headers=headers)
+        return in_a_frame(sample.html)
 
     return router
 
@@ -129,6 +128,8 @@ def _page(
         consequences=consequences[:MOST_CHANGES],
         further=len(consequences) - MOST_CHANGES,
         at_once=at_once,
+        courses=found.courses,
+        now=office.clock(),
         untold=difference.consequences.untold,
         letters=difference.consequences.letters,
         due_at=difference.consequences.due_at,

@@ -8,7 +8,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData, UploadFile
 
 from mailer import starting
-from mailer.accounts import Accounts
 from mailer.agenda.model import Event
 from mailer.errors import BadInput, ConvenorError, Problem
 from mailer.outbox import agendas, audit, people
@@ -18,8 +17,6 @@ from mailer.starting import Basics, Facts, Like, Setup
 from mailer.web.office import Office
 from mailer.web.organiser import door
 from mailer.web.organiser.frame import framed
-
-TESTED = "sent a test letter"
 
 LONGEST = 400
 """Characters of one field."""
@@ -69,17 +66,13 @@ def routes(office: Office) -> APIRouter:
     def test(address: Annotated[str, Form(max_length=LONGEST)] = "") -> Response:
         by = door.must(office, Role.ORGANISER, "send a test letter")
         event = _published(office)
-        if event is None or setup.send_test is None:
+        if event is None or office.post is None:
             raise HTTPException(404)
         try:
-            outcome, through = setup.send_test(address.strip())
+            outcome, through = office.mailings(by.name).send_test(address, office.post)
         except ConvenorError as error:
             return _checklist(office, setup, event, status=422, problem=str(error), address=address)
-        accepted = outcome.happening is Happening.ACCEPTED
-        with office.database.writing() as transaction:
-            did = TESTED if accepted else "sent a test letter in vain"
-            audit.note(transaction, office.clock(), by.name, did, through, event=office.event)
-        said = f"{through}: {outcome.reply}"
+        accepted, said = outcome.happening is Happening.ACCEPTED, f"{through}: {outcome.reply}"
         return _checklist(office, setup, event, status=200 if accepted else 422, problem="" if accepted else said,
                           told=said if accepted else "", address=address)  # fmt: skip
 
@@ -162,15 +155,14 @@ def _checklist(
 ) -> HTMLResponse:
     with office.database.reading() as transaction:
         listed = people.asked(transaction, office.event)
-        tested = audit.last(transaction, TESTED, event=office.event)
-    every = Accounts(database=office.database).every()
+    every = office.accounts.every()
     facts = Facts(
         organiser=event.organiser,
         relay=setup.relay,
         is_reachable=setup.is_reachable,
         people=listed,
         codes=any(each.has_totp for each in every if each.role is Role.ADMINISTRATOR and not each.closed_at),
-        tested=tested.what if tested else "",
+        tested=office.mailings().tested(),
     )
     found = starting.steps(facts)
     return framed(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from mailer.errors import ConvenorError
 from mailer.outbox.letter import Happening, LetterState
 from mailer.outbox.schema import Forward
 
@@ -80,3 +81,9 @@ FORWARDED: Mapping[Forward, str] = MappingProxyType(
     }
 )
 """How far a question is on its way to whoever answers."""
+
+
+def sentence(error: ConvenorError) -> str:
+    """A refusal as it stands beside a form."""
+    said = str(error)
+    return f"{said[:1].upper()}{said[1:]}."

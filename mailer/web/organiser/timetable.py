@@ -10,7 +10,7 @@ from mailer.attention import attention
 from mailer.outlook import Outlook, outlook
 from mailer.standing import Standing, standing
 from mailer.web.office import Office
-from mailer.web.organiser import counting, picture
+from mailer.web.organiser import counting, picture, shares
 from mailer.web.organiser.frame import framed
 
 FEW_OCCASIONS = 12
@@ -68,6 +68,7 @@ def _shown(office: Office, template: str) -> HTMLResponse:
         looks=outlook(office.database, office.profile, found, now) if found else Outlook(),
         counting=counting,
         few_occasions=FEW_OCCASIONS,
+        shares=shares,
         attention=attention(office.database, office.event),
         every=counting.look_again_every(found, now),
         drawings=_drawings(found, now) if found else {},

@@ -15,18 +15,13 @@ from mailer.web.office import Office
 from mailer.web.organiser import caught
 from mailer.web.organiser.caught import OpenedLetter
 from mailer.web.organiser.frame import framed
+from mailer.web.organiser.letter import as_file, in_a_frame
 
 PAGE = 30
 LOOKED_THROUGH = 10_000
 """Letters that one search reads, from the newest back: the next page goes on behind them."""
 
 _HEAD = 64 * 1024
-
-LETTER_POLICY = (
-    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; "
-    "frame-ancestors 'self'"
-)
-"""A letter's HTML runs nothing and fetches nothing; its links open in a window of their own."""
 
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 View = Literal["html", "text", "calendar", "raw"]
@@ -93,8 +88,7 @@ def routes(office: Office) -> APIRouter:
         one = opened(number)
         if one.html is None:
             raise HTTPException(404)
-        headers = {"Content-Security-Policy": LETTER_POLICY, "X-Frame-Options": "SAMEORIGIN"}
-        return HTMLResponse(caught.for_the_frame(one.html), headers=headers)
+        return in_a_frame(one.html)
 
     @router.get("/tray/{number}/letter.eml")
     def source(number: Number) -> Response:
@@ -102,8 +96,7 @@ def routes(office: Office) -> APIRouter:
         found = office.tray.letter(number) if office.tray else None
         if found is None:
             raise HTTPException(404)
-        headers = {"Content-Disposition": f'attachment; filename="letter-{number}.eml"'}
-        return Response(found[1], media_type="message/rfc822", headers=headers)
+        return as_file(found[1], number)
 
     return router
 

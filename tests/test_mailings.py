@@ -1,0 +1,188 @@
+"""Mailings as the draft has them, whom they reach, in which languages they are written."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mailer.agenda import rewriting
+from mailer.agenda.model import UNASKED, Event, MailingKind
+from mailer.composition import wording
+from mailer.composition.wording import PARTS, Wording
+from mailer.drafting import Draft
+from mailer.errors import BadInput, ConvenorError
+from mailer.mailings import Mailings, Overtaken, as_drafted, drafted, every_drafted, needed
+from mailer.outbox import audit
+from tests.conference import EXPERT, FOCAL_POINT, PUBLISHED_AT, RECIPIENTS, version
+from tests.web.agendas import CONFERENCE
+from tests.web.desk import Desk, open_desk
+
+REPORT = CONFERENCE.mailing("report")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with open_desk(tmp_path) as desk:
+        desk.publish(CONFERENCE)
+        yield desk
+
+
+def _draft(event: Event = CONFERENCE) -> Draft:
+    return Draft(version=version(CONFERENCE), event=event)
+
+
+def _mailings(desk: Desk, by: str = "Maria") -> Mailings:
+    office = desk.office
+    return Mailings(
+        database=office.database, event=office.event, sender=office.sender, now=desk.clock(), by=by
+    )
+
+
+def _translated(texts: Wording, language: str = "fr") -> dict[str, str]:
+    """The words of the report in another language, all but translated."""
+    parts = {part: texts.texts[f"report/en.{part}"] for part in PARTS}
+    return {**parts, "subject.txt": f"({language}) {parts['subject.txt']}"}
+
+
+# ── the draft ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_the_draft_leaves_alone_is_looked_at_in_the_agenda_in_force() -> None:
+    shown = drafted(_draft(rewriting.taken_out(CONFERENCE, "agenda")), "report", PUBLISHED_AT)
+
+    assert (shown.mailing, shown.version, shown.is_as_published) == (REPORT, version(CONFERENCE), True)
+
+
+def test_what_it_changes_is_looked_at_as_it_would_be_published() -> None:
+    event = rewriting.rewritten(CONFERENCE, "report", {"title": "It is out"})
+    shown = drafted(_draft(event), "report", PUBLISHED_AT)
+
+    assert (shown.mailing.title, shown.published, shown.is_changed) == ("It is out", REPORT, True)
+    assert (shown.version.number, shown.version.event) == (2, event)
+
+
+def test_what_is_new_has_nothing_in_force_and_what_is_gone_is_still_shown() -> None:
+    event = rewriting.added(
+        rewriting.taken_out(CONFERENCE, "report"), "more", REPORT.model_dump(exclude={"key"})
+    )
+    new, gone = (drafted(_draft(event), key, PUBLISHED_AT) for key in ("more", "report"))
+
+    assert (new.is_new, new.is_changed, new.is_as_published) == (True, False, False)
+    assert (gone.is_out, gone.is_changed, gone.mailing) == (True, False, REPORT)
+    with pytest.raises(KeyError):
+        drafted(_draft(event), "nothing", PUBLISHED_AT)
+    keys = [each.mailing.key for each in every_drafted(_draft(event), PUBLISHED_AT)]
+    assert keys == [*(each.key for each in event.mailings), "report", *UNASKED]
+
+
+def test_a_draft_of_nothing_is_what_is_in_force() -> None:
+    assert as_drafted(_draft(), PUBLISHED_AT) == version(CONFERENCE)
+
+
+# ── whom ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_audience_is_counted_for_the_agenda_that_is_shown(desk: Desk) -> None:
+    this = _mailings(desk)
+    reminder = CONFERENCE.mailing("session-reminder")
+    sessions = tuple(each for each in CONFERENCE.sessions if each.key not in {"session-1", "session-3"})
+    shorter = version(CONFERENCE.model_copy(update={"sessions": sessions}))
+
+    assert this.reach(version(CONFERENCE), reminder).value.people == 3
+    assert this.reach(shorter, reminder).value.people == 1
+    fewer = this.reach(shorter, reminder).value
+    assert [each.recipient.address for each in this.audience(fewer)[0]] == [
+        each.address for each in RECIPIENTS if "session-2" in each.sessions
+    ]
+
+
+def test_keys_of_mailings_that_were_ever_sent_are_remembered(desk: Desk) -> None:
+    assert _mailings(desk).keys_ever() == frozenset()
+    desk.work()
+    desk.publish(rewriting.taken_out(CONFERENCE, "invitation"))
+    assert _mailings(desk).keys_ever() == {"invitation"}
+
+
+# ── languages ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_language_is_added_and_its_readers_get_it(desk: Desk) -> None:
+    this, texts = _mailings(desk), desk.service.wording()
+    assert this.letter(version(CONFERENCE), REPORT, FOCAL_POINT, texts).language == "en"
+
+    assert this.reword(REPORT, "fr", _translated(texts), texts.digest)
+    letter = this.letter(version(CONFERENCE), REPORT, FOCAL_POINT, this.texts())
+    assert (letter.language, letter.subject.startswith("(fr) ")) == ("fr", True)
+    with desk.database.reading() as transaction:
+        (deed, *_) = audit.deeds(transaction)
+    assert (deed.who, deed.did, deed.what) == ("Maria", "added the wording of", "report in fr")
+
+
+def test_a_language_nobody_has_written_in_needs_its_phrases(desk: Desk) -> None:
+    this, texts = _mailings(desk), desk.service.wording()
+    with pytest.raises(BadInput, match=r"layout/de\.phrases"):
+        this.reword(REPORT, "de", _translated(texts, "de"), texts.digest)
+    assert this.texts() == texts
+
+    phrases = texts.texts[wording.phrases_of("en")]
+    assert this.reword(REPORT, "de", _translated(texts, "de"), texts.digest, phrases=phrases)
+    reader = FOCAL_POINT.model_copy(update={"language": "de"})
+    assert this.letter(version(CONFERENCE), REPORT, reader, this.texts()).language == "de"
+
+
+def test_phrases_that_would_break_another_kind_of_letter_are_refused(desk: Desk) -> None:
+    this, texts = _mailings(desk), desk.service.wording()
+    fewer = "\n".join(
+        line for line in texts.texts[wording.phrases_of("fr")].splitlines() if "as_a_whole" not in line
+    )
+
+    with pytest.raises(BadInput):
+        this.reword(REPORT, "fr", _translated(texts), texts.digest, phrases=fewer)
+    assert this.texts() == texts
+
+
+def test_the_second_who_begins_a_language_is_told(desk: Desk) -> None:
+    this, texts = _mailings(desk), desk.service.wording()
+    this.reword(REPORT, "fr", _translated(texts), texts.digest)
+
+    with pytest.raises(Overtaken):
+        _mailings(desk, "Jan").reword(REPORT, "fr", _translated(texts, "mine"), texts.digest)
+
+
+def test_a_language_is_taken_out_and_its_readers_get_the_events(desk: Desk) -> None:
+    this, texts = _mailings(desk), desk.service.wording()
+    invitation = CONFERENCE.mailing("invitation")
+    this.take_out_language(CONFERENCE, invitation, "ar", texts.digest)
+
+    assert wording.languages_of(this.texts(), MailingKind.INVITATION) == ("en", "fr")
+    assert wording.languages_of(this.texts(), MailingKind.UPDATE) == ("ar", "en", "fr")
+    assert wording.check(this.texts()) == []
+    assert this.letter(version(CONFERENCE), invitation, EXPERT, this.texts()).language == "en"
+    desk.work()
+    assert desk.tray.count() == len(RECIPIENTS)
+    with desk.database.reading() as transaction:
+        (deed, *_) = audit.deeds(transaction)
+    assert (deed.did, deed.what) == ("took out the wording of", "invitation in ar")
+
+
+def test_what_letters_cannot_do_without_stays(desk: Desk) -> None:
+    this, texts = _mailings(desk), desk.service.wording()
+    invitation, french = CONFERENCE.mailing("invitation"), CONFERENCE.model_copy(update={"language": "fr"})
+
+    assert needed(french, ["en", "fr"], "fr") == "it is the event's own"
+    assert "no other" in needed(french, ["en", "fr"], "en")
+    assert needed(CONFERENCE, ["ar"], "ar") == "it is the only one"
+    for event, language in ((CONFERENCE, "en"), (french, "fr"), (french, "en"), (CONFERENCE, "de")):
+        with pytest.raises(ConvenorError):
+            this.take_out_language(event, invitation, language, texts.digest)
+    assert this.texts() == texts
+
+
+def test_nobody_takes_out_what_somebody_else_has_just_reworded(desk: Desk) -> None:
+    this, texts = _mailings(desk), desk.service.wording()
+    invitation = CONFERENCE.mailing("invitation")
+    parts = {part: texts.texts[f"invitation/ar.{part}"] for part in PARTS}
+    this.reword(invitation, "ar", {**parts, "subject.txt": "دعوة"}, texts.digest)
+
+    with pytest.raises(Overtaken):
+        _mailings(desk, "Jan").take_out_language(CONFERENCE, invitation, "ar", texts.digest)
