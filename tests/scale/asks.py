@@ -5,7 +5,6 @@ A route with a parameter of which nothing is said here is an error: so no new pa
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import select
@@ -54,8 +53,7 @@ def asks(app: FastAPI, stage: Stage) -> list[Ask]:
 
 def routes(app: FastAPI) -> list[str]:
     """The paths of all GET routes, as they are written down."""
-    every: Sequence[Any] = (*app.state.known, *app.routes)
-    paths = [each.path for each in every if isinstance(each, Route) and "GET" in (each.methods or ())]
+    paths = [each.path for each in app.routes if isinstance(each, Route) and "GET" in (each.methods or ())]
     return [path for path in dict.fromkeys(paths) if path not in NEVER_ENDS]
 
 
@@ -173,6 +171,8 @@ _WITH_KEYS: Mapping[str, Callable[[Stage], Sequence[str]]] = {
         f"/mailings/{key}/letter.html?to={person(stage.size, 0).address}"
         for key in ("invitation", "programme")
     ],
+    "/mailings/{key}/hours": _mailings("/hours", "when=1+day+before+each+session+starts"),
+    "/mailings/{key}/wording": _mailings("/wording"),
     "/mailings/{key}/wording/{language}": _mailings("/wording/en"),
     "/outbox/{number}": _letters(""),
     "/outbox/{number}/letter.html": _letters("/letter.html"),
