@@ -239,7 +239,7 @@ def _answer(database: Database, size: Size) -> None:
 
 
 def _come_back(database: Database, size: Size) -> None:
-    """Mails of each kind; a bounce in four says that an address is wrong."""
+    """Mails of each kind; most bounces say that an address is wrong."""
     with database.writing() as transaction:
         for number in range(1, size.mails + 1):
             kind, state = _KINDS[number % len(_KINDS)]
@@ -256,7 +256,7 @@ def _come_back(database: Database, size: Size) -> None:
                 transaction, number, state, "what followed was done", kind=kind, said=said, recipient_id=whose
             )
             if kind == "bounce" and whose:
-                trouble = Trouble.HARD if number % 4 == 0 else Trouble.SOFT
+                trouble = Trouble.SOFT if number % 30 == 0 else Trouble.HARD
                 incoming.note_trouble(
                     transaction, number, whose, at, trouble=trouble, status="5.1.1", words="no such mailbox"
                 )
@@ -313,7 +313,8 @@ def _catch(path: Path, size: Size) -> None:
         raw = (
             f"From: Conference Secretariat <secretariat@conference.example>\r\nTo: <{who.address}>\r\n"
             f"Subject: Invitation\r\nMessage-ID: <{number}@congress.example>\r\n"
-            f"Feedback-ID: invitation:{KEY}\r\n\r\n{text}\r\n"
+            f"Feedback-ID: invitation:{KEY}\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+            f"<p>{text}</p>\r\n"
         ).encode()
         words = f"{who.address} {who.full_name} invitation {text}".casefold()
         at = (PUBLISHED_AT + timedelta(seconds=number)).isoformat()
