@@ -24,7 +24,7 @@ MORE_SESSIONS = Size(people=150, sessions=200, days=4, mails=330, versions=5, tr
 ASKED = 3
 """Ways of asking for each route, of those that `asks` knows."""
 
-A_LITTLE = 16_000
+A_LITTLE = 20_000
 """Bytes: longer numbers, more days to choose from, the rest of a page that was not quite full."""
 
 AS_LONG_AS_ASKED = "limit="
