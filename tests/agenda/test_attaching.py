@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.agenda import editing, writing
+from mailer.agenda import editing, rewriting, writing
 from mailer.agenda.attaching import HandedIn, attach, contents_of, take_off
 from mailer.agenda.attachments import LARGEST
 from mailer.agenda.changes import differences, in_words
@@ -78,6 +78,9 @@ def test_other_edits_leave_the_files_as_they_are() -> None:
     edited = editing.change_session(event, "opening", {"title": "Welcome"})
     assert edited.mailings == event.mailings
     assert editing.doubts(event) == editing.doubts(EVENT)
+    renamed = rewriting.rewritten(event, "invitation", {"title": "Another title"})
+    assert renamed.mailing("invitation").attachments == event.mailing("invitation").attachments
+    assert rewriting.put_back(rewriting.taken_out(event, "invitation"), event, "invitation", {}) == event
     tables = writing.document(event, today=writing.first_day(event))
     assert f'attachments = [\n    "{AT}/programme.pdf",\n    "{AT}/Übersicht.pdf",\n]\n' in writing.text(
         tables
