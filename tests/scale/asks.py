@@ -13,7 +13,7 @@ from starlette.routing import Route
 from mailer.composition.links import Purpose
 from mailer.outbox.letter import LetterState
 from mailer.outbox.schema import letter
-from tests.scale.congress import KEY, person
+from tests.scale.congress import ATTACHED, KEY, person
 from tests.scale.stage import UPLOAD, WELCOME, Stage
 
 NEVER_ENDS = frozenset({"/live"})
@@ -28,6 +28,7 @@ DOWNLOADS: Mapping[str, str] = {
     "/outbox/{number}/letter.eml": "a letter as it left",
     "/tray/{number}/letter.eml": "a letter as it came",
     "/inbox/{number}/mail.eml": "a mail as it came",
+    "/mailings/{key}/attachments/{digest}": "a file that goes with letters",
 }
 """Files, and why each is one: as long as what is in it, and measured to its first byte."""
 
@@ -177,6 +178,8 @@ _WITH_KEYS: Mapping[str, Callable[[Stage], Sequence[str]]] = {
     "/mailings/{key}/hours": _mailings("/hours", "when=1+day+before+each+session+starts"),
     "/mailings/{key}/wording": _mailings("/wording"),
     "/mailings/{key}/wording/{language}": _mailings("/wording/en"),
+    "/mailings/{key}/attachments": _of("/mailings/report/attachments"),
+    "/mailings/{key}/attachments/{digest}": _of(f"/mailings/report/attachments/{ATTACHED.digest}"),
     "/outbox/{number}": _letters(""),
     "/outbox/{number}/letter.html": _letters("/letter.html"),
     "/outbox/{number}/letter.eml": _letters("/letter.eml"),
