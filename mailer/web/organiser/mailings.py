@@ -31,7 +31,7 @@ from mailer.releasing import Releasing
 from mailer.standing import standing
 from mailer.web import pages
 from mailer.web.office import Office
-from mailer.web.organiser import attachments, door
+from mailer.web.organiser import attachments, counting, door
 from mailer.web.organiser.agenda import looked
 from mailer.web.organiser.frame import framed
 from mailer.web.organiser.letter import IN_A_FRAME, in_a_frame, text_as_seen_by
@@ -116,6 +116,7 @@ def _add_looking(router: APIRouter, office: Office) -> None:
         return framed(
             office,
             "organiser/mailings/every.html",
+            counting=counting,
             rows=rows,
             zone=event.zone,
             event=event,
