@@ -7,7 +7,7 @@ EVENT ?= agenda/osce-cybercrime.toml
 ARGS ?= tests
 BIN := .venv/bin
 
-.PHONY: run test check format pictures bench faults mutations thunderbird lock clean
+.PHONY: run test check format pictures bench faults scale mutations thunderbird lock clean
 
 run: .venv/.runs  ## start the service with the example, or with EVENT=agenda/mine.toml
 	@$(BIN)/python schedule.py "$(EVENT)"
@@ -28,13 +28,16 @@ format: .venv/.tests
 
 pictures: .venv/.tests  ## take the pictures in docs/ anew, of the present pages and letters
 	@$(BIN)/python tests/provision.py
-	@CONVENOR_PICTURES=1 $(BIN)/python -m pytest -q tests/web/test_screenshots.py tests/web/test_film.py tests/journeys
+	@CONVENOR_PICTURES=1 $(BIN)/python -m pytest -q tests/web/test_screenshots.py tests/web/test_film.py tests/web/test_attachments.py tests/journeys
 
 bench: .venv/.tests  ## measure Convenor beside what else one could use; QUICK=1 for three minutes' worth
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 faults: .venv/.tests  ## kill the service at random, a thousand times or KILLS=50, and see that nothing is lost or twice
 	@$(BIN)/python -m tests.faults --kills $(or $(KILLS),1000) $(if $(SEED),--seed $(SEED))
+
+scale: .venv/.tests  ## ask every page about 100,000 people and 500 sessions, or PEOPLE=2000 ONLY=/people, and see what it costs
+	@$(BIN)/python -m tests.scale --people $(or $(PEOPLE),100000) $(if $(SESSIONS),--sessions $(SESSIONS)) $(if $(ONLY),--only $(ONLY))
 
 thunderbird: .venv/.tests  ## a real Thunderbird answers our invitations: a check before a release
 	@$(BIN)/python tests/provision.py thunderbird

@@ -164,7 +164,7 @@ class Accounts:
         """
         with self.database.reading() as transaction:
             account = rows.session(transaction, digest(session), now - SIGNED_IN_FOR)
-            found = rows.secrets_of(transaction, account.name, to_change=False) if account else None
+            found = rows.secrets_of(transaction, _key(account.name), to_change=False) if account else None
         return _mark(found).decode() if found else ""
 
     def machine(self, token: str) -> Visitor | None:
@@ -222,7 +222,7 @@ class Accounts:
             NotLetIn: the link makes no account any more.
             ConvenorError: the name is taken or none, or the password too short; all of it in one text of lines.
         """
-        key = _key(name)
+        key, called = _key(name), " ".join(name.split())
         _refuse(key, password)
         hashed = self.passwords.kept(password)
         with self.database.writing() as transaction:
@@ -233,12 +233,12 @@ class Accounts:
                 or not rows.use_welcome(transaction, digest(token), now)
             ):
                 raise NotLetIn("this link has been used, or is too old")
-            account = rows.add(transaction, key, found[0], hashed, now)
+            account = rows.add(transaction, key, found[0], hashed, now, called=called)
             if account is None:
-                raise ConvenorError(f"there is an account named {key} already")
+                raise ConvenorError(f"there is an account named {called} already")
             session = secrets.token_urlsafe(32)
             rows.begin(transaction, digest(session), account.id, now)
-            audit.note(transaction, now, key, "joined", f"as {found[0]}")
+            audit.note(transaction, now, called, "joined", f"as {found[0]}")
         return session
 
     # ── one's own account ────────────────────────────────────────────────────────────────────────────────────
@@ -250,7 +250,7 @@ class Accounts:
             NotLetIn: the old password is wrong.
             ConvenorError: the new one is too short.
         """
-        if refused := _wrong_with(account.name, new):
+        if refused := _wrong_with(_key(account.name), new):
             raise ConvenorError(refused)
         tried = self._proven(account, old, now)
         hashed = self.passwords.kept(new)
@@ -272,7 +272,7 @@ class Accounts:
         if step is None:
             raise ConvenorError("this is not the code of that secret: is the clock of your telephone right?")
         with self.database.writing() as transaction:
-            found = rows.secrets_of(transaction, account.name)
+            found = rows.secrets_of(transaction, _key(account.name))
             if found is None or found.totp:
                 raise ConvenorError(_HAS_CODES)
             rows.change(transaction, account.id, totp=secret, totp_step=step)
@@ -312,7 +312,7 @@ class Accounts:
             NotLetIn: the password is wrong, which the audit tells.
         """
         with self.database.reading() as transaction:
-            found = rows.secrets_of(transaction, account.name, to_change=False)
+            found = rows.secrets_of(transaction, _key(account.name), to_change=False)
         if found and self.passwords.is_right(found.password, password):
             return found.password
         with self.database.writing() as transaction:
@@ -390,6 +390,7 @@ def address_of_secret(secret: str, name: str) -> str:
 
 
 def _key(name: str) -> str:
+    """By what an account is known, however its name is written."""
     return " ".join(name.casefold().split())
 
 
@@ -452,7 +453,7 @@ def _mark(found: Secrets) -> bytes:
 
 def _same_still(transaction: Transaction, account: Account, tried: str) -> None:
     """Raises NotLetIn: the password that was found right has been changed meanwhile."""
-    found = rows.secrets_of(transaction, account.name)
+    found = rows.secrets_of(transaction, _key(account.name))
     if found is None or found.password != tried:
         raise NotLetIn(_WRONG_PASSWORD)
 

@@ -55,7 +55,7 @@ def matters(
     agenda = event.model_dump_json(exclude=_NOT_OF_A_MAILING)
     return {
         mailing.key: Matter(
-            agenda=_digest((agenda, mailing.model_dump_json())),
+            agenda=_digest((agenda, _said_of(mailing))),
             wording=_wording(texts, mailing),
             recipients=hashlib.sha256(b"".join(sorted(people[mailing.key]))).hexdigest(),
         )
@@ -80,6 +80,11 @@ def by_hand(user: str) -> str:
 def _person(name: str) -> str:
     """One who has an account and the same name at the command line has two eyes all the same."""
     return name.removesuffix(_BY_HAND).casefold()
+
+
+def _said_of(mailing: Mailing) -> str:
+    """What the agenda says of it; one without files says what it said before there were any."""
+    return mailing.model_dump_json(exclude=set() if mailing.attachments else {"attachments"})
 
 
 def _wording(texts: Wording, mailing: Mailing) -> str:

@@ -228,7 +228,10 @@ def rehearse(
         if for_ and not players:
             raise ConvenorError(f"{for_} is on no list of this event")
         with terminal.rehearsing() as heard:
-            played = rehearsal.rehearse(version, players, sender=this.sender, texts=found.texts, heard=heard)
+            seen = version if for_ or out else rehearsal.without_files(version)
+            played = rehearsal.rehearse(
+                seen, players, sender=this.sender, texts=found.texts, heard=heard, contents=found.contents
+            )
     if out:
         rehearsal.write(played, out)
     if json:

@@ -22,11 +22,11 @@ from mailer.delivery.outcome import Outcome
 from mailer.delivery.profiles import TRAY, Profile
 from mailer.dossier import Dossier
 from mailer.errors import BadInput, ConvenorError, Problem
-from mailer.exporting import TEMPLATES_ALONE, InForce
+from mailer.exporting import TEMPLATES_ALONE, InForce, Written
 from mailer.holding import Hold
 from mailer.mending import Mending, is_about_entries
 from mailer.opening import key_in, read_dossier, shown
-from mailer.outbox import agendas, audit, drafts, flags, people
+from mailer.outbox import agendas, attachments, audit, drafts, flags, people
 from mailer.outbox.database import Database, open_database
 from mailer.outlook import Outlook, outlook
 from mailer.parts import TEMPLATES, send_by_hand, sender_of, utc_now
@@ -83,7 +83,7 @@ class Errand:
 
     def replies(self) -> Replies:
         """How people answered. Raises ConvenorError when nothing of the event is published."""
-        found = replies(self.database, self.event_key(), self.now)
+        found = replies(self.database, self.event_key())
         assert found is not None  # noqa: S101 - event_key() has looked
         return found
 
@@ -110,9 +110,12 @@ class Errand:
                 drafts.document(transaction, event, edits[-1].number) if draft and edits else latest.event
             )
             listed = tuple(member.recipient for member in people.roster(transaction, event))
-        return InForce(version=latest, event=drafted, recipients=listed, texts=self.wording())
+            contents = attachments.contents(transaction, (each.digest for each in drafted.attachments))
+        return InForce(
+            version=latest, event=drafted, recipients=listed, texts=self.wording(), contents=contents
+        )
 
-    def export(self, folder: Path, written: Mapping[str, str]) -> None:
+    def export(self, folder: Path, written: Mapping[str, Written]) -> None:
         """Write what `exporting` made of what is in force. What is the templates folder's then is in force from there.
 
         Raises:
@@ -146,8 +149,9 @@ class Errand:
         """What stands against publishing the files, and what is doubtful, each with its line."""
         return self._placed(self.publishing().problems(found, latest))
 
-    def publish(self, found: Dossier, seen: tuple[int, datetime]) -> AgendaVersion:
-        """Put the files in force, if nobody else has published since the difference was shown.
+    def publish(self, found: Dossier, seen: tuple[int, datetime], *, by: str = "") -> AgendaVersion:
+        """Put the files in force, if nobody else has published since the difference was shown. `by` is who does it,
+        where that is not whoever is at the command line.
 
         Raises:
             StoreError: somebody has.
@@ -156,7 +160,13 @@ class Errand:
             database=self.database, event=found.event.key, sender=self.sender, texts=found.texts
         )
         version, _ = service.publish(
-            found.event, found.recipients, utc_now(), seen=seen, by=by_hand(), takes_files=True
+            found.event,
+            found.recipients,
+            utc_now(),
+            seen=seen,
+            by=by or by_hand(),
+            takes_files=True,
+            contents=found.contents,
         )
         return version
 
@@ -246,8 +256,9 @@ class Errand:
             links = people.links_of(transaction, version.event.key, recipient.address)
         handle = links[0] if links else None
         return mailings.letter(
-            version, mailing, recipient, found.texts, self.sender, self.now, anchor=anchor, handle=handle
-        )
+            version, mailing, recipient, found.texts, self.sender, self.now, anchor=anchor, handle=handle,
+            contents=found.contents,
+        )  # fmt: skip
 
     def revoke_links(self, address: str) -> int:
         """Take the links of one person out of force; the generation of those that come.
@@ -272,8 +283,10 @@ class Errand:
         """
         found, latest = self.read()
         version = found.version(latest, self.now)
-        mailing = mailings.first(version)
-        parcel = mailings.letter_to_try(version, mailing, address, found.texts, self.sender, self.now)
+        mailing = mailings.first_mailing(version)
+        parcel = mailings.letter_to_try(
+            version, mailing, address, found.texts, self.sender, self.now, contents=found.contents
+        )
         return send_by_hand(self.settings, parcel)
 
     def rehearsal_version(self) -> tuple[Dossier, AgendaVersion]:
@@ -356,15 +369,15 @@ def errand(file: Path | None) -> Iterator[Errand]:
     settings = load_settings()
     database = open_database(settings.database_url, check=False)
     try:
-        yield Errand(
-            file=usual(file),
-            settings=settings,
-            database=database,
-            now=utc_now(),
-            sender=sender_of(settings, database, key_in(usual(file))),
-        )
+        yield errand_with(usual(file), settings, database)
     finally:
         database.close()
+
+
+def errand_with(file: Path, settings: Settings, database: Database) -> Errand:
+    """For whoever has settings and database already."""
+    sender = sender_of(settings, database, key_in(file))
+    return Errand(file=file, settings=settings, database=database, now=utc_now(), sender=sender)
 
 
 def usual(file: Path | None) -> Path:

@@ -5,7 +5,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from mailer.agenda import writing
@@ -19,12 +19,15 @@ from mailer.recipients.model import Recipient
 
 @dataclass(frozen=True, kw_only=True)
 class InForce:
-    """One state of an event: a version, or what a draft has made of it, and everybody on its list."""
+    """One state of an event: a version, or what a draft has made of it, and everybody on its list. `contents` are those
+    of the files that it attaches, by SHA-256.
+    """
 
     version: AgendaVersion
     event: Event
     recipients: tuple[Recipient, ...]
     texts: Wording
+    contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     @property
     def heading(self) -> str:
@@ -46,33 +49,45 @@ class Parts:
 TEMPLATES_ALONE = Parts(agenda=False, lists=False)
 
 
-def files(found: InForce, name: str, parts: Parts) -> dict[str, str]:
-    """Text by path below the folder: `agenda/` holds the agenda under `name`, the lists lie where it says.
+Written = str | bytes
+"""What a file says: text, or octets where others made it."""
+
+
+def files(found: InForce, name: str, parts: Parts) -> dict[str, Written]:
+    """By path below the folder: `agenda/` holds the agenda under `name`, the lists and what it attaches lie where it
+    says.
 
     Raises:
-        ConvenorError: it names a list that would lie outside the folder, or one list twice.
+        ConvenorError: it names a list that would lie outside the folder, or one path for two files.
     """
-    written: dict[str, str] = {}
+    written: dict[str, Written] = {}
     places = [_inside(each) for each in found.event.recipient_lists]
     if parts.agenda:
         # an example counts its date from the day of its first publication, as its files are read
         tables = writing.document(found.event, today=found.version.first_published_at.date())
         written[f"agenda/{name}"] = writing.text(tables, heading=found.heading)
+        for each in found.event.attachments:
+            _put(written, f"agenda/{each.file}", found.contents[each.digest])
     if parts.lists:
         for place, people in zip(places, _shared_out(found), strict=True):
-            written[place] = "".join(lists.of_people(people))
+            _put(written, place, "".join(lists.of_people(people)))
     if parts.templates:
         written |= {f"templates/{path}": text for path, text in found.texts.texts.items()}
     return written
 
 
-def in_the_way(folder: Path, written: Mapping[str, str]) -> list[str]:
+def _put(written: dict[str, Written], path: str, said: Written) -> None:
+    if written.setdefault(path, said) != said:
+        raise ConvenorError(f"{path} would be two files: give one of them another name")
+
+
+def in_the_way(folder: Path, written: Mapping[str, Written]) -> list[str]:
     """Files that are there already and say something else, and templates that are not in force any more."""
-    said = [path for path, text in written.items() if _said(folder / path) not in {None, text}]
-    return said + _gone(folder, written)
+    other = [path for path, said in written.items() if _there(folder / path) not in {None, _octets(said)}]
+    return other + _gone(folder, written)
 
 
-def write(folder: Path, written: Mapping[str, str]) -> None:
+def write(folder: Path, written: Mapping[str, Written]) -> None:
     """Write the files, each whole or not at all; take out templates that are not in force any more.
 
     Raises:
@@ -85,20 +100,20 @@ def write(folder: Path, written: Mapping[str, str]) -> None:
             raise ConvenorError(f"{folder / path} cannot be written: {error.strerror}") from None
 
 
-def _write(path: Path, text: str | None) -> None:
+def _write(path: Path, said: Written | None) -> None:
     """Who may read a file that was there stays as it was."""
-    if text is None:
+    if said is None:
         path.unlink()
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
-    beside.write_text(text, "utf-8", newline="")
+    beside.write_bytes(_octets(said))
     if path.exists():
         shutil.copymode(path, beside)
     beside.replace(path)
 
 
-def _gone(folder: Path, written: Mapping[str, str]) -> list[str]:
+def _gone(folder: Path, written: Mapping[str, Written]) -> list[str]:
     """Templates that are there and not written, if any are written."""
     if not any(path.startswith("templates/") for path in written):
         return []
@@ -106,10 +121,14 @@ def _gone(folder: Path, written: Mapping[str, str]) -> list[str]:
     return [path for path in there if path not in written]
 
 
-def _said(path: Path) -> str | None:
-    """What a file says; None where there is none."""
+def _octets(said: Written) -> bytes:
+    return said.encode() if isinstance(said, str) else said
+
+
+def _there(path: Path) -> bytes | None:
+    """What a file holds; None where there is none."""
     try:
-        return path.read_bytes().decode("utf-8", "replace")
+        return path.read_bytes()
     except OSError:
         return None
 

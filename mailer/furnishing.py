@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mailer.agenda.model import MailingKind
 from mailer.composition.wording import languages_of
+from mailer.errand import errand_with
 from mailer.opening import Notes, Opened, setup_of
 from mailer.outbox.database import Database
 from mailer.parts import Parts, send_by_hand, sender_of
@@ -33,5 +34,6 @@ def office_without_event(
     """On its pages an event is begun at `path`, and nothing else can be done."""
     sender = sender_of(settings, database, "")
     return Office(
-        database=database, event="", sender=sender, tray=None, clock=clock, setup=setup_of(path, settings)
-    )
+        database=database, event="", sender=sender, tray=None, clock=clock,
+        setup=setup_of(path, settings, hands=partial(errand_with, path, settings, database)),
+    )  # fmt: skip

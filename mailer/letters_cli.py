@@ -1,6 +1,7 @@
-"""`convenor letters`: what became of each letter, and what a person says of those in doubt.
+"""`convenor letters`: what became of each letter, and what a person says of those in doubt, or that failed.
 
-A part of the command line, in a module of its own. What may be done about a doubt is decided in `settling`.
+A part of the command line, in a module of its own. What may be done about a doubt is decided in `settling`, what may be
+sent again in `resending`.
 """
 
 import sys
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from mailer.errand import Errand
     from mailer.outbox.letter import Happening
+    from mailer.resending import Prospect
     from mailer.settling import Compose, OpenDoubt
 
 app = typer.Typer(
@@ -106,6 +108,77 @@ def settle(
         _print_json({"settled": settled, "in_doubt": [_facts(each) for each in left]})
     else:
         _print_settled(said, left)
+
+
+@app.command(epilog='Example: convenor letters retry --mailing invitation --cause "550 5.7.1 spam"')
+def retry(
+    numbers: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="These letters.")] = None,
+    event: EventOption = None,
+    mailing: Annotated[str | None, typer.Option(help="All of this mailing that failed.")] = None,
+    cause: Annotated[
+        str | None, typer.Option(help="Of them only those that failed of this, in the server's words.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
+    json: Json = False,
+) -> None:
+    """Send letters that failed again, to the same addresses, when what they were refused for is mended.
+
+    Nobody has a letter that failed. One that may have arrived is never sent again.
+    """
+    from mailer import resending
+    from mailer.errand import errand
+    from mailer.errors import ConvenorError
+    from mailer.outbox.pauses import words_of
+
+    ids = list(_ids(numbers or ()))
+    if bool(ids) == bool(mailing) or (cause and not mailing):
+        raise ConvenorError(
+            "name letters by their numbers, or a mailing by --mailing, with --cause if you like"
+        )
+    with errand(event) as this:
+        database, key, now = this.database, this.event_key(), this.now
+        if not mailing:
+            done = resending.Prospect(ids=tuple(ids))
+            resending.resend(database, key, ids, now)
+        else:
+            of = words_of(cause) if cause else None
+            found = resending.prospect(database, key, mailing, now, cause=of)
+            if not json:
+                _print_prospect(found)
+            if found.ids and not yes:
+                _confirm(found.letters)
+            done = resending.resend_all(database, key, mailing, now, cause=of) if found.ids else found
+    if json:
+        _print_json({"sent_again": done.ids, "left": done.left})
+    elif done.ids:
+        _print_sent_again(done.letters)
+
+
+def _confirm(letters: int) -> None:
+    """Raises ConvenorError: there is nobody to ask. Raises typer.Exit: they said no."""
+    from mailer.errors import ConvenorError
+
+    if not sys.stdin.isatty():
+        raise ConvenorError(
+            "nothing was sent again: there is nobody here to ask; --yes does it without asking"
+        )
+    if not typer.confirm(f"Send {'it' if letters == 1 else 'them'} again?"):
+        raise typer.Exit(1)
+
+
+def _print_prospect(found: "Prospect") -> None:
+    from rich.text import Text
+
+    count = found.letters
+    _print(Text(f"{count:,} letter{'' if count == 1 else 's'} that failed may be sent again."))
+    for why, letters in found.left.items():
+        _print(Text(f"{letters:,} not: {why}.", style="dim"))
+
+
+def _print_sent_again(letters: int) -> None:
+    from rich.text import Text
+
+    _print(Text(f"{letters:,} letter{' waits' if letters == 1 else 's wait'} to be sent.", style="green"))
 
 
 def _compose(this: "Errand") -> "Compose":

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from mailer.agenda.attachments import megabytes
 from mailer.agenda.model import AgendaVersion, CalendarPart, Mailing
 from mailer.composition import wording
 from mailer.composition.composing import Composed
@@ -17,6 +18,11 @@ from mailer.composition.links import without_tokens
 from mailer.composition.placeholders import PLACEHOLDERS
 from mailer.composition.wording import Wording
 from mailer.recipients.model import Recipient
+
+HEAVY = 1_000_000
+"""Bytes of a whole letter above which it is a burden: to mailboxes that are nearly full, to readers on the road, and to
+the mail server, once for each reader.
+"""
 
 CLIPPED_AT = 102 * 1024
 """Bytes of HTML after which some mail programs show no more."""
@@ -55,6 +61,7 @@ def lint(
         *_translations(mailing, texts, languages),
         *_placeholders(mailing, texts),
         *_size(letter),
+        *_files(mailing, letter),
         *_links(letter),
         *_calendar(version, mailing, letter, reader),
         *_spam(letter, spam),
@@ -99,6 +106,16 @@ def _size(letter: Composed) -> Iterator[Finding]:
     if len(letter.subject) > LONGEST_SUBJECT:
         said = f"the subject has {len(letter.subject)} characters; many see only the first {LONGEST_SUBJECT}"
         yield Finding(about="Subject", says=said, is_doubtful=True)
+
+
+def _files(mailing: Mailing, letter: Composed) -> Iterator[Finding]:
+    files, whole = len(mailing.attachments), megabytes(len(letter.raw))
+    if len(letter.raw) > HEAVY:
+        said = f"the letter has {whole}, above {megabytes(HEAVY)}: a link to what is attached reaches more readers"
+        yield Finding(about="Attachments", says=said, is_doubtful=True)
+    elif files:
+        said = f"{files} file{'s' if files > 1 else ''}; the whole letter has {whole}"
+        yield Finding(about="Attachments", says=said)
 
 
 def _links(letter: Composed) -> Iterator[Finding]:

@@ -4,22 +4,25 @@ Joins what the outbox keeps with planning and composition, for the desk. What a 
 `agenda.rewriting`'s, what may leave `releasing`'s.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from weakref import WeakKeyDictionary
+from functools import partial
 
 from mailer.agenda import changes
 from mailer.agenda.model import OF_ITSELF, UNASKED, AgendaVersion, Event, Mailing
 from mailer.agenda.rules import EVENT
 from mailer.composition import wording
-from mailer.composition.composing import Composed, Sender, compose
+from mailer.composition.composing import NO_FILES, Composed, Contents, Sender, compose
 from mailer.composition.wording import FALLBACK, PARTS, Wording
 from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
 from mailer.drafting import Draft
 from mailer.errors import BadInput, ConvenorError
-from mailer.outbox import agendas, audit, occasions, people
+from mailer.lately import AsOf, Beside, Heard
+from mailer.outbox import agendas, attachments, audit, editions, occasions, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import Happening
 from mailer.planning import due
@@ -33,7 +36,10 @@ from mailer.service import Service
 AT_ONCE = 25
 """People of an audience on one page."""
 
-MOST_COUNTED = 200
+_TOLD_EVERY = 1_000
+"""People after whom one is told how far it is."""
+
+MOST_COUNTED = 32
 """Audiences whose count is kept: some are only typed and never kept."""
 
 Post = Callable[[Parcel], tuple[Outcome, str]]
@@ -42,17 +48,25 @@ Post = Callable[[Parcel], tuple[Outcome, str]]
 TESTED = "sent a test letter"
 _THROUGH = " through "
 
-_counted: WeakKeyDictionary[object, dict[object, tuple[object, "Reach"]]] = WeakKeyDictionary()
-"""What was last counted for each database, event and audience, and from which agenda, list and answers."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Reach:
-    """Whom an audience reaches now: how many, in which languages, and the address of the first of them."""
+    """Whom an audience reaches now: how many, in which languages, and the address of the first of them. `ids` are
+    theirs, in the order of the list, 8 bytes each; `edition` is that under which they were counted.
+    """
 
-    people: int
     languages: frozenset[str]
     first: str = ""
+    ids: Sequence[int] = ()
+    edition: tuple[int, datetime | None] = (0, None)
+
+    @property
+    def people(self) -> int:
+        return len(self.ids)
+
+
+_counted: Beside[Reach] = Beside(most=MOST_COUNTED)
+"""Whom each audience reaches, by the agenda, the list and the answers of then: with a long list, seconds of work."""
 
 
 class Overtaken(ConvenorError):  # noqa: N818 - it names what happened meanwhile
@@ -135,44 +149,46 @@ class Mailings:
 
     # ── whom ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def reach(self, version: AgendaVersion, mailing: Mailing) -> Reach:
-        """How many the mailing would reach now: counted anew when the agenda, the list or an answer has changed."""
+    def reach(self, version: AgendaVersion, mailing: Mailing) -> AsOf[Reach]:
+        """Whom the mailing would reach now: counted anew when the list or an answer has changed; for a long list
+        beside, so that it may be of a moment ago.
+
+        Raises:
+            NotYet: it is being counted for the first time.
+        """
         anchors, language = _anchors(version.event, mailing), version.event.language
-        key = (self.event, mailing.audience, mailing.kind, anchors, language)
         with self.database.reading() as transaction:
             state = people.changed_at(transaction, self.event), people.unsubscribed(transaction, self.event)
-            kept = _counted.setdefault(self.database.engine, {})
-            if len(kept) > MOST_COUNTED:
-                kept.clear()
-            if key not in kept or kept[key][0] != state:
-                kept[key] = state, self._reach(transaction, mailing, anchors, language)
-        return kept[key][1]
+            is_long = people.is_long_list(transaction, self.event)
+        what = (self.database.engine, self.event, mailing.audience, mailing.kind, anchors, language)
+        count = partial(self._reach, mailing, anchors, language)
+        return (_counted.get if is_long else _counted.at_once)(what, state, self.now, count)
 
-    def _reach(
-        self, transaction: Transaction, mailing: Mailing, anchors: Collection[str], language: str
-    ) -> Reach:
-        reached, languages, first = 0, set[str](), ""
-        for member in people.each_listed(transaction, self.event):
-            if _is_reached(mailing, anchors, member):
-                reached += 1
-                first = first or member.recipient.address
-                languages.add(member.recipient.language or language)
-        return Reach(people=reached, languages=frozenset(languages), first=first)
-
-    def audience(
-        self, version: AgendaVersion, mailing: Mailing, after: int = 0
-    ) -> tuple[list[Member], int | None]:
-        """Some of the people a mailing would reach, those whose id is above `after`; and where to go on, if there
-        are more. The list is read until the page is full.
-        """
-        anchors, found = _anchors(version.event, mailing), list[Member]()
+    def _reach(self, mailing: Mailing, anchors: Collection[str], language: str, heard: Heard) -> Reach:
+        languages, first, ids = set[str](), "", array("q")
         with self.database.reading() as transaction:
-            for member in people.each_listed(transaction, self.event, after):
+            of, edition = people.asked(transaction, self.event), editions.begun_at(transaction, self.event)
+            for number, member in enumerate(people.each_listed(transaction, self.event)):
+                if number % _TOLD_EVERY == 0:
+                    heard(number, of)
                 if _is_reached(mailing, anchors, member):
-                    if len(found) == AT_ONCE:
-                        return found, found[-1].id
-                    found.append(member)
-        return found, None
+                    ids.append(member.id)
+                    first = first or member.recipient.address
+                    languages.add(member.recipient.language or language)
+        return Reach(languages=frozenset(languages), first=first, ids=ids, edition=edition)
+
+    def is_as_edited(self, counted: AsOf[Reach]) -> bool:
+        """Whether nobody has edited whom it reaches since that was counted; answers may have come in."""
+        with self.database.reading() as transaction:
+            return counted.is_present or counted.value.edition == editions.begun_at(transaction, self.event)
+
+    def audience(self, reach: Reach, after: int = 0) -> tuple[list[Member], int | None]:
+        """Some of those who are reached, from behind the id `after`; and where to go on, if there are more."""
+        begins = bisect_right(reach.ids, after)
+        ids = reach.ids[begins : begins + AT_ONCE + 1]
+        with self.database.reading() as transaction:
+            found = people.these(transaction, list(ids[:AT_ONCE]))
+        return found, ids[AT_ONCE - 1] if len(ids) > AT_ONCE else None
 
     # ── how it looks ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -203,48 +219,49 @@ class Mailings:
         """
         with self.database.reading() as transaction:
             links = people.links_of(transaction, self.event, reader.address)
+        contents = self._contents(mailing)
         if language:
             reader = reader.model_copy(update={"language": language})
         handle = links[0] if links else None
-        return letter(version, mailing, reader, texts, self.sender, self.now, anchor=anchor, handle=handle)
+        return letter(
+            version,
+            mailing,
+            reader,
+            texts,
+            self.sender,
+            self.now,
+            anchor=anchor,
+            handle=handle,
+            contents=contents,
+        )
 
     def send_test(
-        self,
-        address: str,
-        post: Post,
-        *,
-        version: AgendaVersion | None = None,
-        mailing: Mailing | None = None,
-        language: str = "",
+        self, version: AgendaVersion, mailing: Mailing, address: str, post: Post, *, language: str = ""
     ) -> tuple[Outcome, str]:
-        """Send a test letter of the mailing, or of the first, and note it; the outcome, and through what.
-
-        `version` is another than the one in force, as for a draft.
+        """Send a test letter of the mailing, and note it; the outcome, and through what.
 
         Raises:
             ConvenorError: it is no address, there is no letter to send, or no way to send it.
         """
-        version, texts = version or self._in_force(), self.texts()
         try:
             address = address_in(address.strip())
         except ValueError as error:
             raise ConvenorError(str(error)) from None
-        mailing = mailing or first(version)
-        outcome, through = post(
-            letter_to_try(version, mailing, address, texts, self.sender, self.now, language=language)
-        )
+        parcel = letter_to_try(
+            version, mailing, address, self.texts(), self.sender, self.now, language=language,
+            contents=self._contents(mailing),
+        )  # fmt: skip
+        outcome, through = post(parcel)
         did = TESTED if outcome.happening is Happening.ACCEPTED else "sent a test letter in vain"
         with self.database.writing() as transaction:
             what = f"{mailing.key} to {address}{_THROUGH}{through}"
             audit.note(transaction, self.now, self.by, did, what, event=self.event)
         return outcome, through
 
-    def _in_force(self) -> AgendaVersion:
+    def _contents(self, mailing: Mailing) -> Contents:
+        """What is in the files that go with its letters."""
         with self.database.reading() as transaction:
-            version = agendas.latest(transaction, self.event)
-        if version is None:
-            raise ConvenorError("nothing of this event is published yet")
-        return version
+            return attachments.contents(transaction, (each.digest for each in mailing.attachments))
 
     def tested(self) -> str:
         """What the last test letter went through that was accepted; nothing if there was none."""
@@ -350,6 +367,7 @@ def letter(
     *,
     anchor: str = "",
     handle: str | None = None,
+    contents: Contents = NO_FILES,
 ) -> Composed:
     """The letter somebody would get, by the delivery function: about `anchor`, or the first session it can be about.
 
@@ -360,7 +378,7 @@ def letter(
     occasion = _occasion(version, mailing, reader, anchor, now)
     return compose(
         version=version, mailing=mailing, anchor=occasion.anchor, recipient=reader, due_at=occasion.due_at,
-        dated_at=occasion.due_at, texts=texts, sender=sender, handle=handle,
+        dated_at=occasion.due_at, texts=texts, sender=sender, handle=handle, contents=contents,
     )  # fmt: skip
 
 
@@ -373,17 +391,18 @@ def letter_to_try(
     now: datetime,
     *,
     language: str = "",
+    contents: Contents = NO_FILES,
 ) -> Parcel:
     """The letter to an invented reader at `address`: it is in no outbox and in no count, and its links lead nowhere."""
     reader = Recipient(
         address=address, given_name="Test", family_name="Reader", role=Role.FOCAL_POINT,
         language=language or None,
     )  # fmt: skip
-    composed = letter(version, mailing, reader, texts, sender, now)
+    composed = letter(version, mailing, reader, texts, sender, now, contents=contents)
     return Parcel(0, sender.return_path_of(0) or composed.return_path, address, composed.raw)
 
 
-def first(version: AgendaVersion) -> Mailing:
+def first_mailing(version: AgendaVersion) -> Mailing:
     """The one of which a test letter is sent. Raises ConvenorError where the agenda has none."""
     if not version.event.mailings:
         raise ConvenorError("the agenda has no mailing whose letter could be sent")
@@ -411,6 +430,8 @@ def _is_reached(mailing: Mailing, anchors: Collection[str], member: Member) -> b
         return False
     asked = audience.parse(mailing.audience)
     answers = member.answers
+    if audience.is_chosen(asked):  # of hundreds of sessions, they have chosen a few
+        anchors = {*member.recipient.sessions, *answers}.intersection(anchors)
     return any(
         audience.matches(asked, member.recipient, answers=answers, anchor=anchor)
         and not (mailing.is_reminder and "declined" in {answers.get(EVENT), answers.get(anchor)})

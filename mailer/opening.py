@@ -5,7 +5,7 @@ changed waits for `convenor apply`, and one that is broken does not stop tonight
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from mailer.parts import TEMPLATES
 from mailer.recipients.model import Recipient
 from mailer.service import Service
 from mailer.settings import EXAMPLE, ROOT, Settings
-from mailer.starting import Setup
+from mailer.starting import Hands, Setup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class Opened:
     def publish_if_first(self, service: Service, now: datetime) -> None:
         """Publish what waits; or have templates that changed since the last start be the ones in force."""
         if self.dossier:
-            service.publish(self.dossier.event, self.dossier.recipients, now)
+            service.publish(self.dossier.event, self.dossier.recipients, now, contents=self.dossier.contents)
         elif service.wording() != self.texts:
             service.choose_wording(self.texts, wordings.FROM_FILES, now, from_files=True)
 
@@ -191,18 +191,21 @@ class Notes:
         with self._database.reading() as transaction:
             latest = agendas.latest(transaction, self._event)
             changed_at = people.changed_at(transaction, self._event)
-        lists = latest.event.recipient_lists if latest else ()
-        files = (self._path, *(self._path.parent / each.file for each in lists))
+        lists, attached = (latest.event.recipient_lists, latest.event.attachments) if latest else ((), ())
+        named = (*(each.file for each in lists), *(each.file for each in attached))
+        files = (self._path, *(self._path.parent / each for each in named))
         written = tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
         return (*written, latest.number if latest else 0, changed_at)
 
 
-def setup_of(path: Path, settings: Settings) -> Setup:
-    """For beginning an event at this path; beside the example, at agenda/mine.toml."""
+def setup_of(path: Path, settings: Settings, hands: Callable[[], Hands] | None = None) -> Setup:
+    """For beginning an event at this path; beside the example, at agenda/mine.toml. `hands` publish it, where that is
+    not done unseen.
+    """
     own = path if path.resolve() != EXAMPLE else EXAMPLE.parent / "mine.toml"
     return Setup(
         path=own, shown=shown(own), example=EXAMPLE, templates=TEMPLATES, sender=settings.sender, relay=settings.relay,
-        return_path=settings.return_path, dkim=settings.dkim,
+        return_path=settings.return_path, dkim=settings.dkim, hands=hands,
         is_reachable=urlsplit(settings.base_url).hostname not in {"127.0.0.1", "localhost", "::1"},
     )  # fmt: skip
 

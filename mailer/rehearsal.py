@@ -14,12 +14,12 @@ from datetime import datetime
 from pathlib import Path
 
 from mailer.agenda.model import AgendaVersion, Approval, Mailing
-from mailer.composition.composing import Sender, message_id_of
+from mailer.composition.composing import NO_FILES, Contents, Sender, message_id_of
 from mailer.composition.wording import Wording
 from mailer.delivery.relay import Relay
 from mailer.delivery.tray import Tray, TrayServer
 from mailer.errors import ConvenorError
-from mailer.outbox import agendas, letters, occasions, people
+from mailer.outbox import agendas, attachments, letters, occasions, people
 from mailer.outbox.database import open_database
 from mailer.outbox.letter import LetterState
 from mailer.outbox.occasions import StoredOccasion
@@ -87,15 +87,17 @@ def rehearse(
     sender: Sender,
     texts: Wording,
     heard: Heard = _nobody,
+    contents: Contents = NO_FILES,
 ) -> Rehearsal:
     """Play the timetable of a version, published or not, for these recipients.
 
-    `heard` is told how far it is: the moment played, and the letters so far.
+    `contents` are those of the files that it attaches. `heard` is told how far it is: the moment played, and the
+    letters so far.
 
     Raises:
         ConvenorError: a letter cannot be composed, or the embedded server does not answer.
     """
-    with _stage(version, recipients, sender, texts) as (service, tray, relay):
+    with _stage(version, recipients, sender, texts, contents) as (service, tray, relay):
         now: datetime | None = version.published_at
         while now is not None:
             moment = now
@@ -107,9 +109,19 @@ def rehearse(
         return _report(version, service, tray)
 
 
+def without_files(version: AgendaVersion) -> AgendaVersion:
+    """The version with nothing attached: what its letters say is the same, and a rehearsal keeps all of them."""
+    bare = tuple(mailing.model_copy(update={"attachments": ()}) for mailing in version.event.mailings)
+    return version.model_copy(update={"event": version.event.model_copy(update={"mailings": bare})})
+
+
 @contextmanager
 def _stage(
-    version: AgendaVersion, recipients: Sequence[Recipient], sender: Sender, texts: Wording
+    version: AgendaVersion,
+    recipients: Sequence[Recipient],
+    sender: Sender,
+    texts: Wording,
+    contents: Contents,
 ) -> Iterator[tuple[Service, Tray, Relay]]:
     """A database and a tray that vanish with the curtain. Nobody is asked to approve anything."""
     released = version.event.model_copy(update={"approval": Approval.NONE})
@@ -121,6 +133,7 @@ def _stage(
         relay = server.start()
         try:
             with database.writing() as transaction:
+                attachments.keep(transaction, contents, version.published_at)
                 agendas.publish(transaction, version)
                 people.save_roster(
                     transaction, version.event.key, recipients, version.published_at,

@@ -18,7 +18,7 @@ from mailer import calendars, confirming, listing, releasing
 from mailer.agenda import changes
 from mailer.agenda.model import AgendaVersion, Event
 from mailer.agenda.upkeep import Upkeep
-from mailer.composition.composing import Composed, Sender, compose
+from mailer.composition.composing import NO_FILES, Composed, Contents, Sender, compose
 from mailer.composition.wording import Wording
 from mailer.delivery.oauth import TokenSource
 from mailer.delivery.pace import Pace
@@ -27,7 +27,7 @@ from mailer.dispatch.crew import Hired, InAThread
 from mailer.dispatch.desk import Clock, Delivered, Desk
 from mailer.dispatch.orders import Route
 from mailer.errors import StoreError
-from mailer.outbox import agendas, claims, ledger, naming, occasions, people, tallies, wordings
+from mailer.outbox import agendas, attachments, claims, ledger, naming, occasions, people, tallies, wordings
 from mailer.outbox.claimed import ClaimedLetter
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letters import LetterRow
@@ -100,13 +100,14 @@ class Service:
         seen: tuple[int, datetime] | None = None,
         by: str = "",
         takes_files: bool = False,
+        contents: Contents = NO_FILES,
     ) -> tuple[AgendaVersion, RosterChange]:
         """Make the event's agenda and its list of people the ones in force, in one transaction.
 
         A version is only made when the agenda differs from the one in force. `seen`: the version's number (0 for
         none) and the moment of the list's last change, as whoever decided to publish saw them. `by` is their name,
         where it is known. `takes_files`: the service's texts are the files', and to be in force from now on; they are
-        at the first publication.
+        at the first publication. `contents` are those of attached files that are not kept yet.
 
         Raises:
             StoreError: somebody else published at the same time.
@@ -116,13 +117,14 @@ class Service:
             known = (found.number if found else 0, people.changed_at(transaction, event.key))
             if seen not in {None, known}:
                 raise StoreError("somebody else has published meanwhile: look at the difference again")
+            attachments.keep(transaction, contents, now)
             return self.publish_in(transaction, event, recipients, now, by=by, takes_files=takes_files)
 
     def publish_in(
         self,
         transaction: Transaction,
         event: Event,
-        recipients: Sequence[Recipient],
+        recipients: Sequence[Recipient] | None,
         now: datetime,
         *,
         by: str = "",
@@ -131,7 +133,7 @@ class Service:
     ) -> tuple[AgendaVersion, RosterChange]:
         """`publish` in a transaction of the caller's, who has looked whether somebody else published meanwhile.
 
-        `published_by` is whoever publishes on the desk.
+        `published_by` is whoever publishes on the desk. Where `recipients` are not told, the list stays as it is.
         """
         version, by = agendas.latest(transaction, event.key), by or published_by
         is_renewed, choice = False, wordings.in_force(transaction, event.key)
@@ -151,9 +153,11 @@ class Service:
             occasions.follow_version(transaction, event.key, version.number, texts.digest)
         if key := self.sender.signer.naming_to_keep:
             naming.keep_naming_key(transaction, event.key, key)
-        roster = people.save_roster(
-            transaction, event.key, recipients, now, lambda a: self.sender.signer.handle(event.key, a), by=by
-        )
+        roster = RosterChange()
+        if recipients is not None:
+            roster = people.save_roster(
+                transaction, event.key, recipients, now, lambda a: self.sender.signer.handle(event.key, a), by=by
+            )  # fmt: skip
         listing.follow(transaction, version, now)
         return version, roster
 
@@ -354,7 +358,13 @@ class Service:
             if upkeep
             else {},
             handle=letter.handle,
+            contents=self._contents(letter),
         )
+
+    def _contents(self, letter: ClaimedLetter | LetterRow) -> Contents:
+        """What is in the files that a letter carries."""
+        with self.database.reading() as transaction:
+            return attachments.of_mailings(transaction, [(letter.event, letter.version, letter.mailing)])
 
     def _kept_upkeep(self, digest: str) -> Upkeep:
         with self.database.reading() as transaction:

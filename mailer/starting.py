@@ -4,21 +4,24 @@ left to do until the first letter can leave.
 What a file says is judged by `dossier`; nothing is kept of one that cannot be used.
 """
 
+import hashlib
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from mailer import dossier
-from mailer.agenda.model import Organiser
+from mailer.agenda.model import AgendaVersion, Organiser
 from mailer.composition.dkim import DkimKey, dns_record
 from mailer.delivery.relay import Relay
 from mailer.dossier import Dossier
 from mailer.errors import BadInput, ConvenorError, Problem
+from mailer.publishing import Difference
 
 _THE_DAY, _THE_MAILINGS = "# ── the day", "# ── the mailings"
 """Where those parts of the example's file begin."""
@@ -33,9 +36,24 @@ _ALLOWS = {
 """What a domain's SPF record (RFC 7208 5) says of the servers of these profiles."""
 
 
+class Hands(Protocol):
+    """What reads the files of an event that is begun, says what publishing them does, and does it: `errand`'s."""
+
+    def read(self) -> tuple[Dossier, AgendaVersion | None]: ...
+
+    def problems(self, found: Dossier, latest: AgendaVersion | None, /) -> list[Problem]: ...
+
+    def difference(self, found: Dossier, latest: AgendaVersion | None, /) -> Difference: ...
+
+    def publish(self, found: Dossier, seen: tuple[int, datetime], /, *, by: str) -> AgendaVersion: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """Where a new event's file will be, `shown` as a person would type it, and what the settings say of sending."""
+    """Where a new event's file will be, `shown` as a person would type it, and what the settings say of sending.
+
+    `hands` publish an event for the first time; None where that is done by itself.
+    """
 
     path: Path
     shown: str
@@ -46,6 +64,7 @@ class Setup:
     return_path: str = ""
     dkim: tuple[DkimKey, ...] = ()
     is_reachable: bool = False
+    hands: Callable[[], Hands] | None = None
 
 
 class Like(StrEnum):
@@ -134,9 +153,19 @@ def begin(
     if taken:
         raise ConvenorError(f"{' and '.join(taken)}: there is such a file already, and it stays as it is")
     with tempfile.TemporaryDirectory(prefix="convenor-start-") as tried:
-        found = _tried(
-            Path(tried), path.name, text, lists=lists, folder=folder, today=today, templates=templates, sender=sender
-        )  # fmt: skip
+        try:
+            found = _tried(
+                Path(tried),
+                path.name,
+                text,
+                lists=lists,
+                folder=folder,
+                today=today,
+                templates=templates,
+                sender=sender,
+            )
+        except BadInput as error:
+            raise BadInput([replace(each, file=Path(each.file).name) for each in error.problems]) from None
     try:
         path.parent.mkdir(exist_ok=True)
         folder.mkdir(exist_ok=True)
@@ -176,6 +205,75 @@ def _tried(
             [Problem(file=name, field="event.example", message="is for the example alone: take it out")]
         )
     return found
+
+
+# ── published for the first time ─────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, kw_only=True)
+class First:
+    """Files of which nothing is published yet, and what publishing them does: the letters that leave at once, as
+    (title, how many), in the order of the agenda. `problems` are what stands against it, and what is doubtful.
+    """
+
+    found: Dossier
+    seen: tuple[int, datetime]
+    at_once: tuple[tuple[str, int], ...]
+    problems: tuple[Problem, ...] = field(default=())
+
+    @property
+    def is_sound(self) -> bool:
+        return all(each.warning for each in self.problems)
+
+    @property
+    def sign(self) -> str:
+        """Names these files: whoever has another in hand has not seen them."""
+        said = [
+            self.found.event.model_dump_json(),
+            *(each.model_dump_json() for each in self.found.recipients),
+            self.found.texts.digest,
+        ]
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()
+
+
+class SomethingElse(ConvenorError):  # noqa: N818 - it says what happened
+    """The files are others than those that were looked at. Nothing was published."""
+
+
+def first(hands: Hands) -> First | None:
+    """What publishing the files for the first time does; None where something of them is published.
+
+    Raises:
+        BadInput: the files cannot be used.
+    """
+    found, latest = hands.read()
+    if latest is not None:
+        return None
+    difference = hands.difference(found, None)
+    at_once = ((each.title, difference.due_at_once.get(each.key, 0)) for each in found.event.mailings)
+    return First(
+        found=found,
+        seen=difference.seen,
+        at_once=tuple((title, letters) for title, letters in at_once if letters),
+        problems=(*found.warnings, *hands.problems(found, None)),
+    )
+
+
+def publish_first(hands: Hands, sign: str, by: str) -> AgendaVersion | None:
+    """Publish the files whose sign somebody has seen; None where something of them is published.
+
+    Raises:
+        SomethingElse: the files have changed since.
+        BadInput: they cannot be used, or something stands against it.
+    """
+    seen = first(hands)
+    if seen is None:
+        return None
+    if seen.sign != sign:
+        raise SomethingElse("the files have changed since you looked: look again")
+    if not seen.is_sound:
+        raise BadInput([each for each in seen.problems if not each.warning])
+    return hands.publish(seen.found, seen.seen, by=by)
 
 
 # ── until the first letter can leave ─────────────────────────────────────────────────────────────────────────

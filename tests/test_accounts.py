@@ -66,14 +66,14 @@ def test_the_first_account_is_made_by_a_link_that_works_once(accounts: Accounts)
 
     accounts.join(token, "  Maria  HUBER ", PASSWORD, NOW)
 
-    assert [(each.name, each.role) for each in accounts.every()] == [("maria huber", Role.ADMINISTRATOR)]
+    assert [(each.name, each.role) for each in accounts.every()] == [("Maria HUBER", Role.ADMINISTRATOR)]
     assert accounts.welcomed(token, NOW) is None
     assert accounts.welcome_if_first(NOW) is None
     with pytest.raises(NotLetIn):
         accounts.join(token, "another", PASSWORD, NOW)
     assert _deeds(accounts) == [
         ("convenor", "invited", "a new administrator"),
-        ("maria huber", "joined", "as administrator"),
+        ("Maria HUBER", "joined", "as administrator"),
     ]
 
 
@@ -125,11 +125,11 @@ def test_a_session_holds_for_a_time_and_until_it_is_ended(accounts: Accounts) ->
     session = accounts.sign_in("Maria Huber", PASSWORD, "", NOW)
 
     assert accounts.visitor(session, NOW) == Visitor(
-        name="maria huber", role=Role.ADMINISTRATOR, account=mine
+        name="Maria Huber", role=Role.ADMINISTRATOR, account=mine
     )
     assert accounts.visitor(session, NOW + SIGNED_IN_FOR) is None
     assert accounts.visitor("invented", NOW) is None
-    accounts.sign_out(session, NOW, "maria huber")
+    accounts.sign_out(session, NOW, mine.name)
     assert accounts.visitor(session, NOW) is None
 
 
@@ -379,7 +379,7 @@ def test_a_wrong_password_for_ones_own_account_stands_in_the_audit(accounts: Acc
     with pytest.raises(NotLetIn):
         accounts.end_codes(mine, "wrong", NOW)
 
-    assert _deeds(accounts)[-2:] == [("maria huber", "gave a wrong password", "for their own account")] * 2
+    assert _deeds(accounts)[-2:] == [("Maria Huber", "gave a wrong password", "for their own account")] * 2
 
 
 class _Meanwhile(Passwords):
@@ -468,7 +468,7 @@ def test_a_clock_that_was_ahead_keeps_nobody_out(accounts: Accounts) -> None:
 
 def test_every_act_stands_in_the_audit(accounts: Accounts) -> None:
     mine, session = _join(accounts)
-    accounts.sign_out(session, NOW, "maria huber")
+    accounts.sign_out(session, NOW, mine.name)
     session = accounts.sign_in("maria huber", PASSWORD, "", NOW)
     _fail(accounts, 1, NOW)
     secret = module.new_secret()
@@ -477,23 +477,23 @@ def test_every_act_stands_in_the_audit(accounts: Accounts) -> None:
     accounts.change_password(mine, PASSWORD, "another long password", NOW, session)
     accounts.set_password("maria huber", PASSWORD, NOW, "convenor", without_codes=True)
     _join(accounts, "jan", Role.VIEWER)
-    accounts.give_role("jan", Role.APPROVER, NOW, "maria huber")
-    accounts.close("jan", NOW, "maria huber")
+    accounts.give_role("jan", Role.APPROVER, NOW, mine.name)
+    accounts.close("jan", NOW, mine.name)
 
     assert accounts.visitor(session, NOW) is None  # by the password that was set
     assert _deeds(accounts)[1:] == [
-        ("maria huber", "joined", "as administrator"),
-        ("maria huber", "signed out", ""),
-        ("maria huber", "signed in", ""),
-        ("maria huber", "was not let in", ""),
-        ("maria huber", "began to use codes", ""),
-        ("maria huber", "gave up codes", ""),
-        ("maria huber", "changed their password", ""),
-        ("convenor", "set a password", "maria huber, without codes"),
+        ("Maria Huber", "joined", "as administrator"),
+        ("Maria Huber", "signed out", ""),
+        ("Maria Huber", "signed in", ""),
+        ("Maria Huber", "was not let in", ""),
+        ("Maria Huber", "began to use codes", ""),
+        ("Maria Huber", "gave up codes", ""),
+        ("Maria Huber", "changed their password", ""),
+        ("convenor", "set a password", "Maria Huber, without codes"),
         ("convenor", "invited", "a new viewer"),
         ("jan", "joined", "as viewer"),
-        ("maria huber", "gave a role", "jan: approver"),
-        ("maria huber", "closed an account", "jan"),
+        ("Maria Huber", "gave a role", "jan: approver"),
+        ("Maria Huber", "closed an account", "jan"),
     ]
 
 
@@ -526,3 +526,20 @@ def test_never_so_many_passwords_are_tried_at_once_that_memory_runs_out(accounts
         each.join()
 
     assert most[0] == 2
+
+
+def test_a_name_is_shown_as_it_was_written_and_known_however_it_is(accounts: Accounts) -> None:
+    mine, _ = _join(accounts, "  Ludwig  van DEN Berg ")
+    assert mine.name == "Ludwig van DEN Berg"
+    assert accounts.visitor(accounts.sign_in("LUDWIG van den berg", PASSWORD, "", NOW), NOW) is not None
+    accounts.change_password(mine, PASSWORD, "another long password", NOW)
+    accounts.set_password("ludwig van den berg", "a third long password", NOW, "Jan")
+    assert {who for who, _, _ in _deeds(accounts)} == {"convenor", "Ludwig van DEN Berg", "Jan"}
+    assert _deeds(accounts)[-1] == ("Jan", "set a password", "Ludwig van DEN Berg")
+
+
+def test_an_account_of_before_is_shown_by_the_name_that_is_kept(accounts: Accounts) -> None:
+    _join(accounts)
+    with accounts.database.writing() as transaction:
+        transaction.execute(update(account).values(called=""))
+    assert [each.name for each in accounts.every()] == ["maria huber"]

@@ -48,7 +48,7 @@ def test_an_invitation_is_a_link_that_makes_an_account(convenor: Run) -> None:
     _join(said.splitlines()[-1], "Maria")
 
     assert "makes one approver" in said
-    assert convenor("account", "list").stdout == "maria: approver\n"
+    assert convenor("account", "list").stdout == "Maria: approver\n"
 
 
 def test_a_role_that_does_not_exist_makes_no_link(convenor: Run) -> None:

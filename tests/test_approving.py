@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer.agenda.attaching import HandedIn, attach
 from mailer.agenda.model import UNASKED, Approval, MailingKind
-from mailer.approving import Matter, matters, refusal
+from mailer.approving import Matter, _said_of, matters, refusal
 from mailer.composition.wording import Wording, load
 from mailer.settings import ROOT
 from tests.conference import EVENT, FOCAL_POINT, PRACTITIONER, RECIPIENTS
@@ -109,3 +110,18 @@ def test_each_text_counts_for_its_kind_and_no_other(path: str, more: str) -> Non
 )
 def test_who_may_approve(policy: Approval, by: str, editor: str, refused: bool) -> None:
     assert bool(refusal(policy, by, editor)) is refused
+
+
+def test_another_content_under_the_same_name_changes_the_agenda() -> None:
+    def carrying(content: bytes) -> Matter:
+        event = attach(EVENT, "invitation", [HandedIn(given="programme.pdf", content=content)])
+        return matter(event.mailing("invitation"))
+
+    assert carrying(b"one").differs(matter()) == ["the agenda"]
+    assert carrying(b"one").differs(carrying(b"two")) == ["the agenda"]
+    assert carrying(b"one") == carrying(b"one")
+
+
+def test_what_was_approved_before_there_were_attachments_holds() -> None:
+    """A mailing without files says what it said then, so that nobody is asked again by an upgrade."""
+    assert "attachments" not in _said_of(INVITATION)

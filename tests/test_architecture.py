@@ -57,7 +57,6 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.lately",
         "mailer.outbox",
         "mailer.recipients",
-        "mailer.standing",
     ),
     "mailer.outbox": (
         "mailer.agenda.model",
@@ -159,6 +158,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.errors",
     ),
     "mailer.accounts": ("mailer.outbox", "mailer.errors"),
+    "mailer.auditing": ("mailer.lately", "mailer.outbox"),
     "mailer.publishing": (
         "mailer.agenda",
         "mailer.calendars",
@@ -173,8 +173,8 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
     ),
     "mailer.drafting": (
         "mailer.agenda",
-        "mailer.recipients.model",
         "mailer.composition",
+        "mailer.lately",
         "mailer.outbox",
         "mailer.delivery.profiles",
         "mailer.dossier",
@@ -200,8 +200,10 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.agenda.model",
         "mailer.approving",
         "mailer.composition.wording",
+        "mailer.lately",
         "mailer.outbox",
         "mailer.planning",
+        "mailer.recipients.model",
         "mailer.errors",
     ),
     "mailer.feasibility": ("mailer.delivery.forecast", "mailer.delivery.profiles"),
@@ -222,6 +224,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.standing",
     ),
     "mailer.holding": ("mailer.outbox", "mailer.errors"),
+    "mailer.resending": ("mailer.outbox", "mailer.errors"),
     "mailer.attention": ("mailer.outbox",),
     "mailer.answer_sheet": (
         "mailer.agenda",
@@ -243,7 +246,6 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.outbox",
         "mailer.recipients.model",
         "mailer.lately",
-        "mailer.standing",
     ),
     "mailer.dossier": (
         "mailer.agenda",
@@ -300,12 +302,14 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.composition.dkim",
         "mailer.delivery.relay",
         "mailer.dossier",
+        "mailer.publishing",
         "mailer.errors",
     ),
     "mailer.film": (
         "mailer.agenda",
         "mailer.composition",
         "mailer.planning.due",
+        "mailer.lately",
         "mailer.rehearsal",
         "mailer.errors",
     ),
@@ -356,6 +360,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.errors",
     ),
     "mailer.linting": (
+        "mailer.agenda.attachments",
         "mailer.agenda.model",
         "mailer.composition",
         "mailer.recipients.model",
@@ -366,6 +371,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.delivery.envelope",
         "mailer.delivery.outcome",
         "mailer.drafting",
+        "mailer.lately",
         "mailer.outbox",
         "mailer.planning",
         "mailer.recipients",
@@ -375,6 +381,8 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
     ),
     "mailer.web": (
         "mailer.accounts",
+        "mailer.auditing",
+        "mailer.lately",
         "mailer.film",
         "mailer.holding",
         "mailer.starting",
@@ -384,6 +392,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.linting",
         "mailer.mailings",
         "mailer.releasing",
+        "mailer.resending",
         "mailer.agenda",
         "mailer.delegations",
         "mailer.importing",
@@ -408,6 +417,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.errors",
     ),
     "mailer.furnishing": (
+        "mailer.errand",
         "mailer.agenda.model",
         "mailer.composition.wording",
         "mailer.opening",

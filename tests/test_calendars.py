@@ -376,3 +376,41 @@ def test_after_any_edits_and_any_loss_every_calendar_is_equal_to_the_agenda(
         assert office.faults() == []
         assert office.overview().stale == ()
         database.close()
+
+
+def subject(letter: Arrived) -> str:
+    return str(message_from_bytes(letter.raw, policy=policy.default)["Subject"])
+
+
+def test_a_conference_that_takes_place_after_all_is_told_of_as_that(office: Secretariat) -> None:
+    before = office.agenda
+    office.publish(before.model_copy(update={"cancelled": True}))
+    office.wait(HOUR)
+    office.publish(before)
+    again = office.wait(HOUR)
+
+    assert {each.mailing for each in again} == {"update"}
+    assert {subject(each) for each in again} == {f"Takes place after all: {before.title}"}
+    (to_ana,) = [each for each in again if each.address == ANA.address]
+    assert "It takes place after all, as you see below." in words(to_ana)
+    assert "has changed" not in words(to_ana)
+    assert office.faults() == []
+
+
+def test_a_session_that_takes_place_after_all_is_told_of_as_that(office: Secretariat) -> None:
+    office.choose(ANA, "session-2")
+    office.wait(HOUR)
+    before = office.agenda
+    office.drop("session-2")
+    office.wait(HOUR)
+    office.publish(before)
+    told_of = [each for each in office.wait(HOUR) if each.anchor == "session-2"]
+
+    assert [each.address for each in told_of] == [ANA.address]
+    assert subject(told_of[0]).startswith("Takes place after all: ")
+    assert "the session below would not take place. It takes place after all." in words(told_of[0])
+
+
+def test_a_correction_after_a_change_is_no_reinstatement(office: Secretariat) -> None:
+    office.change("session-2", starts_at=at("11:45"))
+    assert {subject(each) for each in office.wait(HOUR)} == {f"Agenda changed: {office.agenda.title}"}

@@ -19,11 +19,12 @@ import pytest
 from pydantic import BaseModel
 from typer.main import get_command
 
-from mailer.agenda import reading, rules
+from mailer.agenda import attachments, reading, rules
 from mailer.agenda.document import TABLES, EventTable, OrganiserTable, VenueTable
 from mailer.agenda.model import OF_ITSELF, CalendarPart, MailingKind, SessionKind
 from mailer.cli import app
 from mailer.composition import fence, phrasing
+from mailer.composition.message import base64_lines
 from mailer.composition.placeholders import PLACEHOLDERS
 from mailer.delivery.token_endpoint import PROVIDERS
 from mailer.outbox.letter import LetterState
@@ -228,6 +229,20 @@ def test_every_kind_and_calendar_part_stands() -> None:
     assert parts == list(CalendarPart)
 
 
+def test_every_kind_of_file_that_is_refused_stands_with_the_limits() -> None:
+    source = text("docs/organiser/attachments.md")
+    told = [ending for row in table(source, "Kind") for ending in coded(row[1])]
+    assert sorted(told) == sorted(attachments.REFUSED | attachments.CALENDARS)
+    limits = {row[0]: row[1] for row in table(source, "Limit")}
+    assert limits == {
+        "files of one mailing": str(attachments.MOST),
+        "all files of one mailing": f"{attachments.LARGEST // 1_000_000} MB",
+        "all different files of an event": f"{attachments.LARGEST_OF_AN_EVENT // 1_000_000} MB",
+        "a file's name": f"{attachments.LONGEST_NAME} characters",
+    }
+    assert f"{len(base64_lines(bytes(attachments.LARGEST))) / 1e6:.1f} MB" in source
+
+
 def test_every_column_of_a_list_stands() -> None:
     rows = table(text("docs/organiser/lists.md"), "Column")
     columns = ["email" if name == "address" else name for name in Recipient.model_fields]
@@ -267,6 +282,9 @@ def test_every_piece_of_an_agenda_is_read(name: str, snippet: str, tmp_path: Pat
     whole = snippet + ("" if "session" in held else SAMPLE_SESSION) + ("" if "event" in held else SAMPLE)
     path = tmp_path / "sample.toml"
     path.write_text(whole, "utf-8")
+    for file in (file for each in held.get("mailing", ()) for file in each.get("attachments", ())):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_bytes(b"x")
     found = reading.read(path, today=date(2027, 1, 4))
     assert found.warnings == (), name
     assert len(found.event.mailings) == len(held.get("mailing", ()))

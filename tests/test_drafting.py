@@ -1,6 +1,8 @@
 """The agenda as organisers change it: kept, taken back, told of when somebody was first, published."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from mailer.agenda import editing
 from mailer.agenda.model import Event
 from mailer.drafting import Drafting, NotToBePublished, Outcome, Overtaken
 from mailer.errors import BadInput, ConvenorError
+from mailer.lately import AsOf, NotYet
 from mailer.outbox import agendas, audit, drafts, people
 from tests.conference import RECIPIENTS
 from tests.web.agendas import CONFERENCE
@@ -21,6 +24,13 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     with open_desk(tmp_path) as desk:
         desk.publish(CONFERENCE)
         yield desk
+
+
+@pytest.fixture(params=[None, 1], ids=["short", "long"])
+def _any_length(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told of a list that is worked out beside the pages is what is told of a short one."""
+    if request.param:
+        monkeypatch.setattr("mailer.outbox.people.LONG_LIST", request.param)
 
 
 def _drafting(desk: Desk, by: str = "Maria") -> Drafting:
@@ -100,6 +110,7 @@ def test_publishing_does_what_was_seen_in_one_transaction(desk: Desk) -> None:
     assert sorted(each.address for each in listed) == sorted(each.address for each in RECIPIENTS)
 
 
+@pytest.mark.usefixtures("_any_length")
 def test_the_letters_foretold_are_those_that_leave(desk: Desk) -> None:
     desk.work()
     drafting = _drafting(desk)
@@ -112,6 +123,86 @@ def test_the_letters_foretold_are_those_that_leave(desk: Desk) -> None:
 
     assert found.difference.consequences.letters == desk.tray.count() - before > 0
     assert found.sample is not None
+
+
+def _called_off(event: Event) -> Event:
+    return editing.call_off(event, event.title)
+
+
+@pytest.mark.usefixtures("_any_length")
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(_called_off, id="called off"),
+        pytest.param(
+            lambda event: editing.change_event(event, {"timezone": "Europe/Lisbon"}), id="another zone"
+        ),
+        pytest.param(lambda event: editing.change_event(event, {"language": "fr"}), id="another language"),
+    ],
+)
+def test_the_letters_of_a_change_of_the_whole_are_those_foretold(
+    desk: Desk, change: Callable[[Event], Event]
+) -> None:
+    desk.work()
+    drafting, before = _drafting(desk), desk.tray.count()
+    foretold = drafting.outcome(change).difference.consequences
+    assert drafting.look().edits == ()  # to look is not to keep
+
+    drafting.edit("1.0", change)
+    drafting.publish("1.1")
+    desk.clock.move(minutes=CONFERENCE.quiet_minutes + 1)
+    desk.work()
+    assert foretold.letters == desk.tray.count() - before == len(RECIPIENTS)
+
+
+@pytest.mark.usefixtures("_any_length")
+def test_what_was_called_off_takes_place_after_all(desk: Desk) -> None:
+    desk.work()
+    off = _drafting(desk).edit("1.0", _called_off)
+    assert (off.calls_off, off.reinstates, [each.what for each in off.edits]) == (
+        True, False, ["the event: cancelled"],
+    )  # fmt: skip
+    _drafting(desk).publish("1.1")
+    desk.clock.move(minutes=CONFERENCE.quiet_minutes + 1)
+    desk.work()
+
+    drafting = _drafting(desk)
+    again = drafting.edit("2.0", editing.hold_after_all)
+    assert (again.calls_off, again.reinstates) == (False, True)
+    foretold, before = drafting.outcome().difference.consequences.letters, desk.tray.count()
+    drafting.publish(again.seen)
+    desk.clock.move(minutes=CONFERENCE.quiet_minutes + 1)
+    desk.work()
+    assert foretold == desk.tray.count() - before == len(RECIPIENTS)
+
+
+@pytest.mark.usefixtures("_any_length")
+def test_what_would_still_have_come_is_told_when_it_is_called_off(desk: Desk) -> None:
+    desk.work()
+    courses = _drafting(desk).outcome(_called_off).courses
+
+    assert {each.mailing for each in courses} == {each.key for each in CONFERENCE.mailings} - {"invitation"}
+    assert not any(each.becomes for each in courses)
+
+
+@pytest.mark.usefixtures("_any_length")
+def test_letters_that_no_language_has_are_told(desk: Desk) -> None:
+    french = _drafting(desk).outcome(lambda event: editing.change_event(event, {"language": "fr"}))
+
+    assert ("letters of kind agenda", "is not written in this language; it will go out in en") in [
+        (each.field, each.message) for each in french.problems
+    ]
+    assert french.is_sound
+    assert _drafting(desk).outcome().problems == ()
+
+
+def test_by_how_much_another_clock_moves_it_is_told(desk: Desk) -> None:
+    draft = _drafting(desk).edit(
+        "1.0", lambda event: editing.change_event(event, {"timezone": "Asia/Kathmandu"})
+    )
+
+    assert draft.clock_moves_by == timedelta(hours=-4, minutes=-45)
+    assert [each.field for each in draft.changes] == ["timezone"]
 
 
 def test_publishing_is_refused_when_somebody_was_first(desk: Desk) -> None:
@@ -262,3 +353,53 @@ def test_whom_the_invitation_is_from_stays_as_it_was_published(desk: Desk) -> No
 
     with pytest.raises(NotToBePublished, match="must stay so"):
         drafting.publish("1.1")
+
+
+def _let_counting_end() -> None:
+    while counting := [thread for thread in threading.enumerate() if thread.name == "counting"]:
+        for thread in counting:
+            thread.join()
+
+
+def _foreseen(desk: Desk, change: Callable[[Event], Event]) -> AsOf[Outcome]:
+    """What is foreseen when nothing is counted beside any more."""
+    with suppress(NotYet):
+        _drafting(desk).foreseen(change)
+    _let_counting_end()
+    return _drafting(desk).foreseen(change)
+
+
+def test_of_a_long_list_a_change_is_foreseen_beside_and_is_not_taken_for_another(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.outbox.people.LONG_LIST", 1)
+    desk.work()
+    with pytest.raises(NotYet):
+        _drafting(desk).foreseen(_called_off)
+    off, as_it_is = _foreseen(desk, _called_off), _foreseen(desk, lambda event: event)
+
+    assert (off.value.draft.calls_off, off.value.difference.consequences.letters) == (True, len(RECIPIENTS))
+    assert (as_it_is.value.draft.calls_off, as_it_is.value.difference.consequences.letters) == (False, 0)
+    assert off.value.difference.consequences == _drafting(desk).outcome(_called_off).difference.consequences
+    with pytest.raises(NotYet):
+        _drafting(desk).foreseen(_later)
+
+
+def test_what_was_foreseen_holds_while_wording_and_hour_do(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.outbox.people.LONG_LIST", 1)
+    assert _foreseen(desk, _called_off).is_present
+
+    texts = desk.office.texts
+    monkeypatch.setattr(
+        "mailer.drafting.wording_in_force", lambda *_: texts.with_texts({"update/en.txt": ""})
+    )
+    assert not _drafting(desk).foreseen(_called_off).is_present
+    _let_counting_end()
+    desk.clock.move(minutes=1)
+    assert _foreseen(desk, _called_off).is_present
+
+    desk.clock.move(minutes=5)
+    assert not _drafting(desk).foreseen(_called_off).is_present
+    _let_counting_end()

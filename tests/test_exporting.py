@@ -1,6 +1,8 @@
 """What is in force, written back as files, is read to the same event and people; which is newer is said rightly."""
 
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,8 @@ import pytest
 from mailer import exporting
 from mailer.agenda import editing
 from mailer.agenda import reading as agenda_reading
+from mailer.agenda.attaching import HandedIn, attach, contents_of
+from mailer.agenda.attachments import attachment
 from mailer.agenda.model import AgendaVersion, Event, RecipientList
 from mailer.composition.wording import Wording
 from mailer.dossier import Proposal
@@ -15,10 +19,11 @@ from mailer.drafting import Drafting
 from mailer.errand import Errand, errand
 from mailer.errors import ConvenorError
 from mailer.exporting import TEMPLATES_ALONE, InForce, Parts
-from mailer.opening import open_event
+from mailer.opening import Notes, open_event
 from mailer.outbox import people
 from mailer.recipients import reading as recipient_reading
 from mailer.recipients.model import Recipient, Role
+from mailer.rehearsal import rehearse
 from mailer.settings import EXAMPLE, ROOT, VARIABLES
 from tests.conference import PUBLISHED_AT, RECIPIENTS
 from tests.databases import empty_sqlite
@@ -200,3 +205,108 @@ def test_a_draft_is_exported_where_it_is_asked_for(this: Errand) -> None:
     drafted = this.in_force(draft=True)
     assert drafted.event.session("opening").starts_at != found.event.session("opening").starts_at
     assert drafted.heading.startswith("A draft on version 1")
+
+
+# ── attached files ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_attached_files_are_written_beside_and_read_to_the_identical_event(tmp_path: Path) -> None:
+    files = [
+        HandedIn(given=name, content=name.encode() + b"\r\n\0\xff") for name in ("plan.pdf", "Übersicht.docx")
+    ]
+    event = attach(CONFERENCE.model_copy(update={"recipient_lists": LISTS}), "invitation", files)
+    found = replace(_in_force(event), contents=contents_of(files))
+    written = exporting.files(found, "mine.toml", Parts())
+    exporting.write(tmp_path, written)
+
+    assert (tmp_path / f"agenda/{event.key}/invitation/plan.pdf").read_bytes() == files[0].content
+    assert _read(tmp_path)[0] == event
+    assert exporting.in_the_way(tmp_path, written) == []
+    (tmp_path / f"agenda/{event.key}/invitation/plan.pdf").write_bytes(b"another")
+    assert exporting.in_the_way(tmp_path, written) == [f"agenda/{event.key}/invitation/plan.pdf"]
+
+
+def test_a_path_for_two_files_is_refused() -> None:
+    files = [HandedIn(given="x.csv", content=b"x")]
+    attached = attachment("beside.csv", b"x")
+    mailing = CONFERENCE.mailings[0].model_copy(update={"attachments": (attached,)})
+    event = CONFERENCE.model_copy(update={"recipient_lists": LISTS, "mailings": (mailing,)})
+    with pytest.raises(ConvenorError, match=r"agenda/beside\.csv would be two files"):
+        exporting.files(replace(_in_force(event), contents=contents_of(files)), "mine.toml", Parts())
+
+
+def _attach_on_the_desk(this: Errand, seen: str, *files: HandedIn) -> None:
+    drafting = Drafting(
+        database=this.database, event=this.event_key(), now=this.now, by="Maria", sender=this.sender,
+        texts=this.read()[0].texts, profile=this.profile,
+    )  # fmt: skip
+    change = lambda event: attach(event, "invitation", files)  # noqa: E731
+    drafting.publish(drafting.edit(seen, change, contents_of(files)).seen)
+
+
+def test_a_file_is_applied_changed_on_the_desk_and_exported_without_drift(
+    this: Errand, tmp_path: Path
+) -> None:
+    programme = tmp_path / "agenda/papers/programme.pdf"
+    programme.parent.mkdir()
+    programme.write_bytes(b"%PDF first")
+    text = this.file.read_text()
+    first = text.replace(
+        'kind = "invitation"\n', 'kind = "invitation"\nattachments = ["papers/programme.pdf"]\n'
+    )
+    this.file.write_text(first)
+    found, latest = this.read()
+    this.publish(found, this.difference(found, latest).seen)
+    assert _notes(this) == ()
+
+    programme.write_bytes(b"%PDF second")
+    assert "has changed since version 2" in _notes(this)[0]
+    programme.write_bytes(b"%PDF first")
+
+    changed = HandedIn(given="programme.pdf", content=b"%PDF from the desk")
+    _attach_on_the_desk(this, "2.0", changed, HandedIn(given="Übersicht.png", content=b"\x89PNG"))
+    assert "the desk has published version 3 since" in _notes(this)[0]
+
+    exporting.write(tmp_path, exporting.files(this.in_force(), this.file.name, Parts(templates=False)))
+    assert programme.read_bytes() == b"%PDF from the desk"
+    assert _notes(this) == ()
+    found, latest = this.read()
+    assert latest
+    assert latest.event == found.event
+    assert not this.difference(found, latest).anything
+    again = exporting.files(this.in_force(), this.file.name, Parts(templates=False))
+    assert exporting.in_the_way(tmp_path, again) == []
+
+
+def test_a_running_service_sees_that_a_file_has_changed(this: Errand, tmp_path: Path) -> None:
+    plan = tmp_path / "agenda/plan.pdf"
+    plan.write_bytes(b"%PDF plan")
+    text = this.file.read_text()
+    this.file.write_text(
+        text.replace('kind = "invitation"\n', 'kind = "invitation"\nattachments = ["plan.pdf"]\n')
+    )
+    found, latest = this.read()
+    this.publish(found, this.difference(found, latest).seen)
+    opened = open_event(this.file, this.settings, this.database, this.now)
+    notes = Notes(this.file, this.settings, this.database, opened)
+    assert notes(this.now) == ()
+
+    plan.write_bytes(b"%PDF another plan")
+    os.utime(plan, ns=(1, 1))
+    (note,) = notes(this.now)
+    assert "has changed since version 2" in note
+
+
+def test_files_are_rehearsed_and_previewed_as_they_lie_there(this: Errand, tmp_path: Path) -> None:
+    (tmp_path / "agenda/plan.pdf").write_bytes(b"%PDF plan")
+    text = this.file.read_text()
+    this.file.write_text(
+        text.replace('kind = "invitation"\n', 'kind = "invitation"\nattachments = ["plan.pdf"]\n')
+    )
+    found, version = this.rehearsal_version()
+    reader = found.recipients[0]
+
+    played = rehearse(version, [reader], sender=this.sender, texts=found.texts, contents=found.contents)
+    (invitation,) = (each for each in played.letters if each.mailing == "invitation")
+    assert b'filename="plan.pdf"' in invitation.raw
+    assert b'filename="plan.pdf"' in this.letter("invitation", reader.address, None).raw

@@ -1,11 +1,13 @@
 """The film of an event's life: played once, kept small, and looked at moment by moment."""
 
 import threading
+from functools import partial
 from threading import Event as Signal
 
 import pytest
 
 from mailer import film
+from mailer.agenda.attaching import HandedIn, attach
 from mailer.agenda.changes import next_version
 from mailer.composition import wording
 from mailer.composition.composing import Sender
@@ -123,7 +125,7 @@ def test_lives_are_kept_for_a_while() -> None:
         return ()
 
     for who in (1, 1, *range(2, 22), 1):
-        projector.life(who, lambda who=who: live(who))  # type: ignore[misc]
+        projector.life(who, VERSION.published_at, partial(live, who), is_long=False)
 
     assert asked == [1, *range(2, 22), 1]
 
@@ -137,3 +139,14 @@ def _wait(projector: Projector, of: int) -> None:
 
 def _threads() -> list[threading.Thread]:
     return [each for each in threading.enumerate() if each.name == "rehearsing"]
+
+
+def test_a_film_is_played_without_the_files_that_letters_carry() -> None:
+    """It keeps none of the letters, and three hundred people's with files would take gigabytes."""
+    file = HandedIn(given="programme.pdf", content=b"%PDF")
+    version = VERSION.model_copy(update={"event": attach(VERSION.event, "invitation", [file])})
+    member = MEMBERS[0]
+    texts = wording.load(ROOT / "templates")
+    assert film.life(version, member, sender=SENDER, texts=texts) == film.life(
+        VERSION, member, sender=SENDER, texts=texts
+    )

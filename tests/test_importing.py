@@ -1,7 +1,7 @@
 """What a file would change about the list."""
 
 from mailer.errors import Problem
-from mailer.importing import Change, Missing, Proposal, proposal
+from mailer.importing import Change, Missing, Proposal, proposal, refused_rows
 from mailer.recipients.cells import COLUMNS
 from mailer.recipients.model import Recipient, Role
 from mailer.recipients.reading import Reading
@@ -89,3 +89,12 @@ def test_nothing_new_is_nothing() -> None:
 
     assert found.changes_nothing
     assert Proposal().summary == "nothing"
+
+
+def test_a_row_with_several_faults_is_one_and_a_doubt_is_none() -> None:
+    def problem(row: int, field: str, *, warning: bool = False) -> Problem:
+        return Problem(file="l.csv", row=row, field=field, message="x", warning=warning)
+
+    found = [problem(3, "email"), problem(3, "role"), problem(4, "email"), problem(5, "title", warning=True)]
+    assert refused_rows(found) == 2
+    assert refused_rows([]) == 0

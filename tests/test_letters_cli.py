@@ -185,3 +185,51 @@ def test_help_needs_none_of_the_heavy_libraries() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, cwd=ROOT)
     for heavy in ("sqlalchemy", "babel", "jinja2", "icalendar", "rich", "imapclient"):
         assert f"'{heavy}'" not in done.stdout.decode(), heavy
+
+
+# ── sending again what failed ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def failed(lost: list[LetterRow]) -> list[LetterRow]:
+    """The three were never had by the server, and are refused at the second try; the last for something else."""
+    ids = [str(row.id) for row in lost]
+    out("settle", *(word for each in ids for word in ("--not-sent", each)))
+    with errand(None) as this, this.database.writing() as c:
+        claimed = [
+            each for each in claims.claim(c, "one", this.now + MINUTE, 1000, MINUTE) if str(each.id) in ids
+        ]
+        for number, each in enumerate(claimed):
+            reply = "550 5.1.1 unknown" if number == 2 else "554 5.7.1 spam"
+            claims.happen(c, [told(each, H.REFUSED, reply=reply)], this.now)
+        claims.release_owner(c, "one", this.now)
+    assert states() == [S.FAILED] * 3
+    return lost
+
+
+def test_letters_that_failed_are_sent_again_by_their_numbers(failed: list[LetterRow]) -> None:
+    one, two, three = (row.id for row in failed)
+    assert out("retry", f"{one},{two}") == "2 letters wait to be sent.\n"
+    assert states() == [S.WAITING, S.WAITING, S.FAILED]
+    assert f"letter {one} is not sent again: it has not failed" in refused("retry", str(one), str(three))
+    assert states() == [S.WAITING, S.WAITING, S.FAILED]
+    assert json.loads(out("retry", str(three), "--json")) == {"sent_again": [three], "left": {}}
+
+
+def test_all_of_a_mailing_or_of_one_cause_are_sent_again(failed: list[LetterRow]) -> None:
+    said = refused("retry", "--mailing", "invitation")
+    assert said == "nothing was sent again: there is nobody here to ask; --yes does it without asking"
+    assert states() == [S.FAILED] * 3
+    done = out("retry", "--mailing", "invitation", "--cause", "554 5.7.1 <x@y.example> spam", "--yes")
+    assert done.splitlines() == ["2 letters that failed may be sent again.", "2 letters wait to be sent."]
+    assert states() == [S.WAITING, S.WAITING, S.FAILED]
+    assert json.loads(out("retry", "--mailing", "invitation", "--yes", "--json"))["sent_again"] == [
+        failed[2].id
+    ]
+    assert out("retry", "--mailing", "invitation") == "0 letters that failed may be sent again.\n"
+
+
+@pytest.mark.parametrize("arguments", [(), ("1", "--mailing", "invitation"), ("--cause", "550"), ("x",)])
+def test_what_is_to_be_sent_again_must_be_said(failed: list[LetterRow], arguments: tuple[str, ...]) -> None:
+    assert refused("retry", *arguments)
+    assert states() == [S.FAILED] * 3

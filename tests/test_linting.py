@@ -1,5 +1,8 @@
 """What is doubtful about a mailing is said before it leaves."""
 
+import re
+
+from mailer.agenda.attaching import HandedIn, attach, contents_of
 from mailer.agenda.changes import next_version
 from mailer.agenda.model import Mailing
 from mailer.composition import wording
@@ -90,3 +93,26 @@ def test_a_filter_that_would_not_take_it_is_doubtful() -> None:
     )
 
     assert found[-1] == Finding(about="Spam", says="rspamd: reject, 16 / 15", is_doubtful=True)
+
+
+def test_the_whole_letters_size_is_said_and_a_heavy_one_is_doubtful() -> None:
+    def said(size: int) -> Finding:
+        file = HandedIn(given="programme.pdf", content=bytes(size))
+        event = attach(EVENT, "invitation", [file])
+        mailing, version = event.mailing("invitation"), next_version(None, event, PUBLISHED_AT)
+        carrying = compose(
+            version=version, mailing=mailing, anchor="event", recipient=PRACTITIONER, due_at=PUBLISHED_AT,
+            dated_at=PUBLISHED_AT, texts=TEXTS, sender=Sender(signer=Signer(b"k" * 32), base_url="https://x.example"),
+            contents=contents_of([file]),
+        )  # fmt: skip
+        found = lint(version, mailing, TEXTS, ("en",), carrying, PRACTITIONER)
+        return next(each for each in found if each.about == "Attachments")
+
+    assert re.fullmatch(r"1 file; the whole letter has 1[4-9]\d kB", said(100_000).says)
+    assert not said(100_000).is_doubtful
+    heavy = said(800_000)
+    assert heavy.is_doubtful
+    assert heavy.says.startswith("the letter has 1.1 MB, above 1 MB: a link")
+    assert not any(
+        each.about == "Attachments" for each in lint(VERSION, INVITATION, TEXTS, (), letter(), PRACTITIONER)
+    )

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from email import message_from_bytes
 from pathlib import Path
 from threading import Thread
 
@@ -11,7 +12,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
-from mailer.agenda.model import Event, Session
+from mailer.agenda.attaching import HandedIn, attach, contents_of
+from mailer.agenda.model import Approval, Event, Session
 from mailer.composition import wording
 from mailer.composition.composing import Sender
 from mailer.composition.links import Signer
@@ -27,6 +29,7 @@ from mailer.outbox.schema import letter as letter_table
 from mailer.planning import due
 from mailer.planning.due import Occasion
 from mailer.recipients.model import Recipient
+from mailer.releasing import Releasing
 from mailer.service import Service
 from mailer.settings import ROOT
 from mailer.witnesses import THE_TRAY, TrayWitness
@@ -536,3 +539,60 @@ def test_a_relay_that_will_not_have_us_charges_no_letter_and_is_left_alone(stage
     assert done.sent == done.failed == 0
     with stage.database.reading() as transaction:
         assert {row.attempts for row in letters.search(transaction, EVENT.key)} == {0}
+
+
+# ── attached files ───────────────────────────────────────────────────────────────────────────────────────────
+
+FIRST, SECOND = (
+    HandedIn(given="programme.pdf", content=b"%PDF-1.7 " + each * 90_000) for each in (b"1", b"2")
+)
+
+
+def files_of(raw: bytes) -> dict[str | None, object]:
+    parts = message_from_bytes(raw).walk()
+    return {part.get_filename(): part.get_payload(decode=True) for part in parts if part.get_filename()}
+
+
+def test_a_letter_carries_the_files_of_the_version_it_is_written_from(stage: Stage) -> None:
+    for file in (FIRST, SECOND):
+        event = attach(EVENT, "invitation", [file])
+        stage.service.publish(event, RECIPIENTS, stage.now, contents=contents_of([file]))
+        if file is FIRST:
+            stage.service.plan(stage.now)  # written from the first version, and not sent
+    stage.beat()
+
+    letters_sent = [raw for _, raw in stage.tray.everything()]
+    assert len(letters_sent) == len(RECIPIENTS)
+    assert all(files_of(raw)["programme.pdf"] == SECOND.content for raw in letters_sent)
+    with stage.database.reading() as transaction:
+        (row, *_) = letters.search(transaction, EVENT.key, limit=1)
+    assert stage.service.compose(row).raw in letters_sent
+    assert files_of(stage.service.compose(replace(row, version=1)).raw)["programme.pdf"] == FIRST.content
+
+
+def test_a_changed_file_is_a_new_version_and_the_same_file_is_none(stage: Stage) -> None:
+    def publish(file: HandedIn) -> int:
+        event = attach(EVENT, "report", [file])
+        version, _ = stage.service.publish(event, RECIPIENTS, stage.now, contents=contents_of([file]))
+        return version.number
+
+    assert [publish(file) for file in (FIRST, FIRST, SECOND, FIRST)] == [1, 1, 2, 3]
+
+
+def test_an_approved_mailing_whose_file_changes_waits_for_another_approval(stage: Stage) -> None:
+    asked = EVENT.model_copy(update={"approval": Approval.ONE})
+    stage.service.publish(
+        attach(asked, "invitation", [FIRST]), RECIPIENTS, stage.now, contents=contents_of([FIRST])
+    )
+    releasing = Releasing(database=stage.database, event=EVENT.key)
+    releasing.approve("invitation", "Maria", stage.now)
+    stage.service.publish(
+        attach(asked, "invitation", [SECOND]), RECIPIENTS, stage.now + MINUTE, contents=contents_of([SECOND])
+    )
+    stage.beat(stage.now + MINUTE)
+
+    assert stage.caught() == {}
+    assert releasing.sight("invitation", stage.now).changed == ["the agenda"]
+    releasing.approve("invitation", "Maria", stage.now)
+    stage.beat()
+    assert {len(files_of(raw)) for _, raw in stage.tray.everything()} == {2}

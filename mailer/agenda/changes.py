@@ -11,7 +11,17 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from mailer import wallclock
-from mailer.agenda.model import AgendaVersion, Event, Mailing, Organiser, RecipientList, Session, Venue
+from mailer.agenda.attachments import megabytes
+from mailer.agenda.model import (
+    AgendaVersion,
+    Attachment,
+    Event,
+    Mailing,
+    Organiser,
+    RecipientList,
+    Session,
+    Venue,
+)
 from mailer.agenda.rules import EVENT
 
 SIGNIFICANT = ("starts_at", "ends_at", "room")
@@ -74,18 +84,47 @@ class Change:
 
 
 def differences(old: Event | None, new: Event) -> list[Change]:
-    """Everything that differs, in the order of the new agenda; all of it `added` when there is no old one."""
+    """Everything that differs, in the order of the new agenda; all of it `added` when there is no old one.
+
+    In another zone a session has moved where the venue's clock shows another hour than before.
+    """
+    here = on_the_clock_of(old, new.timezone) if old else None
     return [
         *_of_event(old, new),
         *_of_items(
-            "session", old.sessions if old else (), new.sessions, new.zone, old.called_off if old else ()
+            "session", here.sessions if here else (), new.sessions, new.zone, here.called_off if here else ()
         ),
-        *(_of_what_is_off(old, new) if old else ()),
+        *(_of_what_is_off(here, new) if here else ()),
         *_of_items("mailing", old.mailings if old else (), new.mailings, new.zone),
     ]
 
 
+def on_the_clock_of(event: Event, timezone: str) -> Event:
+    """The event in another zone, each session at the hour it had on the venue's clock. An hour that clocks skip there
+    is as much later.
+    """
+    if timezone == event.timezone:
+        return event
+    zone = ZoneInfo(timezone)
+
+    def there(instant: datetime) -> datetime:
+        return instant.astimezone(event.zone).replace(tzinfo=zone).astimezone(UTC)
+
+    def moved(session: Session) -> Session:
+        hours = {"starts_at": there(session.starts_at), "ends_at": there(session.ends_at)}
+        return session.model_copy(update=hours)
+
+    return event.model_copy(
+        update={
+            "timezone": timezone,
+            "sessions": tuple(map(moved, event.sessions)),
+            "called_off": tuple(map(moved, event.called_off)),
+        }
+    )
+
+
 NAMED: Mapping[str, str] = {
+    "timezone": "time zone",
     "starts_at": "start",
     "ends_at": "end",
     "end_assumed": "end left open",
@@ -118,10 +157,10 @@ def in_words(changes: Sequence[Change], *events: Event) -> str:
     for each in changes:
         if each.field == "sessions":  # their order follows their hours
             continue
-        if each.field:
-            what = f"{NAMED.get(each.field, each.field)} {each.before or 'none'} -> {each.after or 'none'}"
-        else:
+        if each.field in {"", "cancelled"}:
             what = each.kind.value
+        else:
+            what = f"{NAMED.get(each.field, each.field)} {each.before or 'none'} -> {each.after or 'none'}"
         said.append(f"{title_of(each.anchor, *events)}: {what}"[:200])
     more = f"; and {len(said) - 3} more" if len(said) > 3 else ""
     return "; ".join(said[:3]) + more
@@ -309,6 +348,8 @@ def _shown(value: object, zone: ZoneInfo) -> str:
             return value.one_line
         case Organiser():
             return f"{value.name} <{value.address}>"
+        case Attachment():
+            return f"{value.name} ({megabytes(value.size)}, {value.digest[:8]})"
         case RecipientList():
             return f"{value.file} ({value.role})" if value.role else value.file
     return str(value)

@@ -3,10 +3,20 @@
 from datetime import date
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from mailer.agenda.model import OF_ITSELF, Approval, CalendarPart, Key, Line, MailingKind, SessionKind
+from mailer.agenda.attachments import MOST
+from mailer.agenda.model import (
+    OF_ITSELF,
+    Approval,
+    Attachment,
+    CalendarPart,
+    Key,
+    Line,
+    MailingKind,
+    SessionKind,
+)
 
 Text = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
 """Text of several lines, without other control characters."""
@@ -26,6 +36,17 @@ def _of_the_file(kind: object) -> object:
             "enum", "is none of {expected}", {"expected": f"{', '.join(most)} or {last}"}
         )
     return kind
+
+
+def _named(file: object) -> object:
+    """A path, or what was read of one before: files name paths alone."""
+    if not isinstance(file, str | Attachment):
+        raise PydanticCustomError("string_type", "is no path")
+    return file
+
+
+Named = Annotated[str | Attachment, PlainValidator(_named)]
+"""A file by its path; in tables that no file holds, what is known of it already."""
 
 
 class _Table(BaseModel):
@@ -89,6 +110,7 @@ class MailingTable(_Table):
     useful_until: Text
     calendar: CalendarPart = CalendarPart.NONE
     again_when_moved: Annotated[bool, Field(strict=True)] = False
+    attachments: tuple[Named, ...] = Field(default=(), max_length=MOST)
 
 
 class RecipientsTable(_Table):

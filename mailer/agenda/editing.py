@@ -10,9 +10,11 @@ import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from mailer.agenda import reading, writing
+from mailer.agenda.changes import on_the_clock_of
 from mailer.agenda.document import SessionTable, VenueTable
 from mailer.agenda.model import Event, Mailing, Session
 from mailer.agenda.places import Places
@@ -20,7 +22,14 @@ from mailer.agenda.rules import EVENT
 from mailer.errors import BadInput, Problem
 
 SESSION_FIELDS = tuple(name for name in SessionTable.model_fields if name != "cancelled")
-EVENT_FIELDS = ("title", "summary", "date", *(f"venue.{name}" for name in VenueTable.model_fields))
+EVENT_FIELDS = (
+    "title",
+    "summary",
+    "language",
+    "date",
+    "timezone",
+    *(f"venue.{name}" for name in VenueTable.model_fields),
+)
 
 Given = Mapping[str, Any]
 """Values by field, as a file has them; one that is None or nothing is left out, and understood as if it were."""
@@ -40,7 +49,8 @@ def session_fields(event: Event, key: str) -> dict[str, Any]:
 def event_fields(event: Event) -> dict[str, Any]:
     """What a file would say of the event, by the names of `EVENT_FIELDS`; of an example no date."""
     about = writing.document(event, today=writing.first_day(event))["event"]
-    flat = {**about, **{f"venue.{name}": value for name, value in about["venue"].items()}}
+    venue = {f"venue.{name}": value for name, value in about["venue"].items()}
+    flat = {"language": event.language, **about, **venue}
     return {
         name: flat[name] for name in EVENT_FIELDS if name in flat and not (name == "date" and event.example)
     }
@@ -97,7 +107,9 @@ def reinstate_session(event: Event, key: str) -> Event:
 
 
 def change_event(event: Event, given: Given) -> Event:
-    """The event as `given` says, by the names of `EVENT_FIELDS`. Raises BadInput."""
+    """The event as `given` says, by the names of `EVENT_FIELDS`. In another time zone every session keeps its hour on
+    the venue's clock, and so takes place at another instant. Raises BadInput.
+    """
 
     def change(tables: writing.Document) -> None:
         venue = {
@@ -110,12 +122,41 @@ def change_event(event: Event, given: Given) -> Event:
     return _changed(event, change, EVENT)
 
 
+def call_off(event: Event, typed: str) -> Event:
+    """The whole conference will not take place. `typed` is its title, written out by whoever calls it off; signs and
+    capitals do not count.
+
+    Raises:
+        BadInput: it is not the title.
+    """
+    if _spelled(typed) != _spelled(event.title):
+        raise BadInput([Problem(file="", field="typed", message="is not the title of the conference")])
+    return event.model_copy(update={"cancelled": True})
+
+
+def hold_after_all(event: Event) -> Event:
+    """The conference that was called off takes place."""
+    return event.model_copy(update={"cancelled": False})
+
+
+def _spelled(text: str) -> str:
+    """Letters and digits alone: few keyboards have every dash of a title."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(filter(str.isalnum, plain)) or plain.strip()
+
+
 def doubts(event: Event) -> tuple[Problem, ...]:
     """What its organiser should know all the same, such as two sessions at the same time in one room.
 
     Raises:
         BadInput: it is an agenda that no file could hold.
     """
+    return _doubts(event)
+
+
+@lru_cache(maxsize=4)
+def _doubts(event: Event) -> tuple[Problem, ...]:
+    """The same agenda is looked at again and again; one of hundreds of sessions takes a tenth of a second to read."""
     since = writing.first_day(event)
     tables = writing.document(event, today=since)
     found = reading.of_document(tables, _NOWHERE, today=since).warnings
@@ -123,7 +164,11 @@ def doubts(event: Event) -> tuple[Problem, ...]:
 
 
 def carry_over(base: Event, draft: Event, latest: Event) -> Event:
-    """What `draft` changed of `base`, changed of `latest`: field by field, the draft's where both changed one."""
+    """What `draft` changed of `base`, changed of `latest`: field by field, the draft's where both changed one. Hours
+    are those of the venue's clock.
+    """
+    timezone = draft.timezone if draft.timezone != base.timezone else latest.timezone
+    base, draft, latest = (on_the_clock_of(each, timezone) for each in (base, draft, latest))
     was, now = _by_key(base), _by_key(draft)
     gone = was.keys() - now.keys()
     merged = {

@@ -5,6 +5,7 @@ used (`rules.parse`, `recipients.audience.parse`): they were checked when the fi
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -134,6 +135,22 @@ class Session(_Frozen):
         return self.kind is not SessionKind.BREAK
 
 
+class Attachment(_Frozen):
+    """A file that goes with a mailing's letters. `file` is its path below the folder of the agenda file; the content is
+    kept elsewhere, by its SHA-256 (`digest`), and has `size` bytes.
+    """
+
+    file: str
+    media_type: str
+    size: int
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """What the reader sees: the last part of the path, composed as other systems write it (UAX 15)."""
+        return unicodedata.normalize("NFC", self.file.rpartition("/")[2])
+
+
 class Mailing(_Frozen):
     """What is sent, to which audience, when.
 
@@ -149,6 +166,7 @@ class Mailing(_Frozen):
     useful_until: str
     calendar: CalendarPart = CalendarPart.NONE
     again_when_moved: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def rule(self) -> rules.Rule:
@@ -181,6 +199,20 @@ UNASKED: Mapping[str, Mailing] = {
 """The mailings of every event that stand in no agenda file, by their key. Whom they reach and when is not said here:
 the ledger and the answers say it, letter by letter.
 """
+
+
+_indexed: dict[int, tuple[tuple[Session, ...], dict[str, Session]]] = {}
+_MOST_INDEXED = 16
+
+
+def _by_key(sessions: tuple[Session, ...]) -> dict[str, Session]:
+    """Sessions by their key, for each of the last few agendas: it is asked for every occasion of hundreds."""
+    kept = _indexed.get(id(sessions))
+    if kept is None or kept[0] is not sessions:
+        if len(_indexed) >= _MOST_INDEXED:
+            _indexed.clear()
+        kept = _indexed[id(sessions)] = sessions, {each.key: each for each in sessions}
+    return kept[1]
 
 
 class RecipientList(_Frozen):
@@ -230,7 +262,12 @@ class Event(_Frozen):
 
     def session(self, key: str) -> Session:
         """Raises KeyError for a key the agenda does not hold."""
-        return {session.key: session for session in self.sessions}[key]
+        return _by_key(self.sessions)[key]
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """Those of all mailings, in their order."""
+        return tuple(each for mailing in self.mailings for each in mailing.attachments)
 
     def mailing(self, key: str) -> Mailing:
         """Raises KeyError for a key the event does not hold; those of `UNASKED` every event does."""

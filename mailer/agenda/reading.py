@@ -5,11 +5,12 @@ Gives wall-clock times their instants; what makes sense across sessions and mail
 
 import re
 import tomllib
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from posixpath import normpath
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -17,9 +18,10 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, ValidationError
 
 from mailer import wallclock
-from mailer.agenda import checking
+from mailer.agenda import attachments, checking
 from mailer.agenda.document import TABLES, EventTable, MailingTable, RecipientsTable, SessionTable
-from mailer.agenda.model import Event, Mailing, Organiser, RecipientList, Session, Venue
+from mailer.agenda.folder import Folder
+from mailer.agenda.model import Attachment, Event, Mailing, Organiser, RecipientList, Session, Venue
 from mailer.agenda.places import Places, lines_of
 from mailer.errors import BadInput, Problem
 from mailer.recipients.audience import nearest
@@ -37,15 +39,21 @@ _DATE = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
 _DAYS_FROM_TODAY = re.compile(rf"in ([0-9]{{1,3}}) days?(?:, on a ({'|'.join(_WEEKDAYS)}))?")
 _TIME = re.compile(r"([0-9]|[01][0-9]|2[0-3]):([0-5][0-9])(?: ?([+-](?:0[0-9]|1[0-4]):[0-5][0-9]))?")
 _Table = TypeVar("_Table", bound=BaseModel)
+Find = Callable[[str], Attachment]
+"""What is known of the file of a path. Raises ValueError: why it cannot be attached."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """A readable agenda file: the event, what its organiser should know all the same, and where its keys stand."""
+    """A readable agenda file: the event, what its organiser should know all the same, and where its keys stand.
+
+    `contents` are those of the files it attaches, by their SHA-256.
+    """
 
     event: Event
     warnings: tuple[Problem, ...] = ()
     places: Places
+    contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,13 +83,21 @@ def read(path: Path, *, today: date) -> Reading:
         BadInput: everything that is wrong, and what is doubtful with it, sorted by line.
     """
     text = _text(path)
-    return of_document(_document(path.name, text), Places(file=path.name, lines=lines_of(text)), today=today)
+    places, folder = Places(file=path.name, lines=lines_of(text)), Folder(path.parent)
+    found = of_document(_document(path.name, text), places, today=today, find=folder)
+    return replace(found, contents=folder.contents)
 
 
-def of_document(document: Mapping[str, Any], places: Places, *, today: date) -> Reading:
+def _nowhere(_file: str) -> Attachment:
+    raise ValueError("is not there")
+
+
+def of_document(
+    document: Mapping[str, Any], places: Places, *, today: date, find: Find = _nowhere
+) -> Reading:
     """Check the tables of an agenda, wherever they were written. Raises BadInput as `read` does."""
     report = _Report(places=places)
-    event = _event(document, report, today)
+    event = _event(document, report, today, find)
     return Reading(event=event, warnings=report.by_line, places=places)
 
 
@@ -126,7 +142,7 @@ _SLIPS = (
 """What the parser says of the commonest slips, and what an organiser makes of it."""
 
 
-def _event(document: Mapping[str, Any], report: _Report, today: date) -> Event:
+def _event(document: Mapping[str, Any], report: _Report, today: date, find: Find) -> Event:
     for name in sorted(document.keys() - TABLES.keys())[:MOST_PROBLEMS]:
         report.add(name, f"is not a table of an agenda file{nearest(name, TABLES)}")
     event = _table(EventTable, document.get("event"), "event", report)
@@ -152,6 +168,10 @@ def _event(document: Mapping[str, Any], report: _Report, today: date) -> Event:
         *checking.of_mailings(mailings, _kinds(document), zone),
     ):
         report.add(path, problem)
+    people = {normpath(table.file) for _, table in lists}
+    attached = {path: tuple(_attached(table, path, find, people, report)) for path, table in mailings}
+    for path, problem in attachments.problems_among(attached):
+        report.add(f"{path}.attachments", problem)
     report.refuse()
     assert event is not None  # noqa: S101 - one that is missing has been refused
     return Event(
@@ -163,7 +183,10 @@ def _event(document: Mapping[str, Any], report: _Report, today: date) -> Event:
         venue=Venue(**event.venue.model_dump()),
         organiser=Organiser(name=event.organiser.name, address=_mailbox(event.organiser.address)),
         sessions=_in_order(each for path, each in timed if not is_off[path]),
-        mailings=tuple(Mailing(**table.model_dump()) for _, table in mailings),
+        mailings=tuple(
+            Mailing(**table.model_dump(exclude={"attachments"}), attachments=attached[path])
+            for path, table in mailings
+        ),
         recipient_lists=tuple(RecipientList(**table.model_dump()) for _, table in lists),
         example=event.example,
         cancelled=event.cancelled,
@@ -172,6 +195,28 @@ def _event(document: Mapping[str, Any], report: _Report, today: date) -> Event:
         public=event.public,
         called_off=_in_order(each for path, each in timed if is_off[path]),
     )
+
+
+def _attached(
+    table: MailingTable, path: str, find: Find, people: Container[str], report: _Report
+) -> Iterator[Attachment]:
+    """The files that a mailing's letters carry; those that are refused are left out. `people` are the lists of them."""
+    found = list[Attachment]()
+    for named in table.attachments:
+        file = named if isinstance(named, str) else named.file
+        problems = list(attachments.problems_of_path(file))
+        if normpath(file) in people:
+            problems.append("is a list of people, and nobody's to have")
+        try:
+            if not problems:
+                found.append(find(named) if isinstance(named, str) else named)
+        except ValueError as error:
+            problems.append(str(error))
+        for problem in problems:
+            report.add(f"{path}.attachments", f"{_written(file)} {problem}")
+    for problem in attachments.problems_of(found):
+        report.add(f"{path}.attachments", f"these {problem}")
+    yield from found
 
 
 def _look_at_the_hours(document: Mapping[str, Any], sound: Container[str], clock: "_VenueClock") -> None:

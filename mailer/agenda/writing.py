@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from mailer import wallclock
 from mailer.agenda.document import EventTable, MailingTable, RecipientsTable, SessionTable
-from mailer.agenda.model import Event, Session
+from mailer.agenda.model import Attachment, Event, Mailing, Session
 
 Document = dict[str, Any]
 
@@ -49,7 +49,7 @@ def document(event: Event, *, today: date) -> Document:
         },
         "recipients": [_table(RecipientsTable, each) for each in event.recipient_lists],
         "session": [_session(each, event.zone, first, assumed, is_off=each.key in off) for each in sessions],
-        "mailing": [_table(MailingTable, each) for each in event.mailings],
+        "mailing": [_mailing(each) for each in event.mailings],
     }
 
 
@@ -99,6 +99,12 @@ def _session(each: Session, zone: ZoneInfo, first: date, assumed: int, *, is_off
         "cancelled": is_off,
     }
     return _without_defaults(SessionTable, written)
+
+
+def _mailing(each: Mailing) -> Document:
+    """What is known of its files stays with it; `text` writes their paths."""
+    known = {"attachments": list(each.attachments)} if each.attachments else {}
+    return _table(MailingTable, each) | known
 
 
 def _assumed_minutes(event: Event) -> int:
@@ -152,5 +158,7 @@ def _value(value: object) -> str:
         if not value:
             return "[]"
         return "\n".join(("[", *(f"    {_value(each)}," for each in value), "]"))
+    if isinstance(value, Attachment):
+        value = value.file
     # JSON's strings are TOML's basic strings, but for DEL, which those must escape (TOML 1.0, String)
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -16,9 +16,9 @@ from mailer.agenda.upkeep import Upkeep
 from mailer.composition import ical, message, placeholders, typesetting
 from mailer.composition.links import Links, Signer
 from mailer.composition.marks import Marker, Marks
-from mailer.composition.message import CalendarFile, Mailbox
+from mailer.composition.message import AttachedFile, CalendarFile, Mailbox
 from mailer.composition.sheet import HTML, TEXT, Frame, Sheet, Slot
-from mailer.composition.splicing import CALENDAR_FOLD, Form, Place, cut, cut_again
+from mailer.composition.splicing import CALENDAR_FOLD, Form, Piece, Place, cut, cut_again
 from mailer.composition.wording import PARTS, Wording
 from mailer.recipients.model import Recipient, Role
 
@@ -57,6 +57,7 @@ class Occasion:
     base_url: str
     upkeep: Upkeep | None = None
     earlier: Mapping[int, AgendaVersion] = field(default_factory=dict)
+    attached: tuple[AttachedFile, ...] = ()
 
     @property
     def former_hours(self) -> set[datetime]:
@@ -129,7 +130,7 @@ class Cast:
             words[message.base64_lines(calendar.content)] = Place(Slot.CALENDAR)
         if beside:
             words[message.base64_lines(beside.content)] = Place(Slot.BESIDE)
-        self.frame = _frame(letter, marks, words)
+        self.frame = _frame(letter, marks, words, occasion.attached)
         self._dated: tuple[datetime, bytes] = (_DATE, message.date_line(_DATE))
 
     def letter(
@@ -220,7 +221,10 @@ def _stretch(octets: bytes, column: int) -> tuple[bytes, bytes, bytes]:
     return octets[:start], message.base64_lines(octets[start:stop]), octets[stop:]
 
 
-def _frame(letter: Letter, marks: Marks, words: Mapping[bytes, Place]) -> Frame:
+def _frame(
+    letter: Letter, marks: Marks, words: Mapping[bytes, Place], attached: Sequence[AttachedFile]
+) -> Frame:
+    """Attached files are long, and nobody's own: they stay in one piece, and nothing is looked for in them."""
     own = {marks.message_id[:SEED]: Place(Slot.SEED), marks.unsubscribe: Place(Slot.UNSUBSCRIBE)}
     head = {
         message.reader_line(_MAILBOX): Place(Slot.TO),
@@ -230,10 +234,20 @@ def _frame(letter: Letter, marks: Marks, words: Mapping[bytes, Place]) -> Frame:
     }
     return Frame(
         head=cut(letter.head, head | own),
-        body=cut(letter.body, dict(words) | own),
+        body=_around(attached, letter.body, lambda octets: cut(octets, dict(words) | own)),
         page=marks.page.decode(),
         unsubscribe=marks.unsubscribe.decode(),
     )
+
+
+def _around(
+    attached: Sequence[AttachedFile], body: bytes, cut_up: Callable[[bytes], list[Piece]]
+) -> list[Piece]:
+    pieces = list[Piece]()
+    for each in attached:
+        before, part, body = body.partition(each.part)
+        pieces += [*cut_up(before), each.part] if part else cut_up(before)
+    return [*pieces, *cut_up(body)]
 
 
 def _line(text: str) -> bytes:

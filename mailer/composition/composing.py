@@ -21,10 +21,16 @@ from mailer.composition.casting import SEED, Entry, Letter, Occasion, parted
 from mailer.composition.dkim import DkimKey, signatures, signers
 from mailer.composition.invitation import CalendarMessage, Method, Status, calendar_message, messages_for
 from mailer.composition.links import Links, Signer
-from mailer.composition.message import CalendarFile, Mailbox, Message
+from mailer.composition.message import AttachedFile, CalendarFile, Mailbox, Message
 from mailer.composition.skeleton import Skeleton
 from mailer.composition.wording import Wording, Words
+from mailer.errors import ConvenorError
 from mailer.recipients.model import Recipient
+
+Contents = Mapping[str, bytes]
+"""What is in attached files, by the SHA-256 that an agenda version names."""
+
+NO_FILES: Contents = MappingProxyType({})
 
 MOST_SKELETONS = 16
 """Occasions a composer remembers; a day's mailings are fewer."""
@@ -104,6 +110,7 @@ class Composer:
         handle: str | None = None,
         upkeep: Upkeep | None = None,
         earlier: Mapping[int, AgendaVersion] = MappingProxyType({}),
+        contents: Contents = NO_FILES,
     ) -> Composed:
         """The bytes that `compose` gives; `handle`, the reader's name in links, saves working it out.
 
@@ -113,7 +120,7 @@ class Composer:
         """
         skeleton = self._skeleton(
             version=version, mailing=mailing, anchor=anchor, due_at=due_at, texts=texts, upkeep=upkeep,
-            earlier=earlier,
+            earlier=earlier, contents=contents,
         )  # fmt: skip
         letter = skeleton.letter(recipient, dated_at, handle)
         if letter is None:
@@ -130,6 +137,7 @@ class Composer:
         texts: Wording,
         upkeep: Upkeep | None = None,
         earlier: Mapping[int, AgendaVersion] = MappingProxyType({}),
+        contents: Contents = NO_FILES,
     ) -> Skeleton:
         hour = due_at if due_at.tzinfo is UTC else due_at.isoformat()
         does = upkeep.digest if upkeep else ""
@@ -141,6 +149,7 @@ class Composer:
         occasion = Occasion(
             version=version, mailing=mailing, anchor=anchor, due_at=due_at, texts=texts,
             signer=self.sender.signer, base_url=self.sender.base_url, upkeep=upkeep, earlier=earlier,
+            attached=_attached(mailing, contents),
         )  # fmt: skip
         self._skeletons[key] = Skeleton(occasion, partial(_plainly, occasion))
         if len(self._skeletons) > MOST_SKELETONS:
@@ -168,19 +177,22 @@ def compose(
     upkeep: Upkeep | None = None,
     earlier: Mapping[int, AgendaVersion] = MappingProxyType({}),
     handle: str | None = None,
+    contents: Contents = NO_FILES,
 ) -> Composed:
     """The letter that `recipient` gets of `mailing` at the occasion (`anchor`, `due_at`), dated `dated_at`.
 
     With `upkeep` it carries what that says, in the place of what the mailing says; `earlier` has the versions it names.
-    `handle` is the reader's name in links; without it, that of somebody whose links were never revoked.
+    `handle` is the reader's name in links; without it, that of somebody whose links were never revoked. `contents` has
+    what is in the files that the mailing attaches.
 
     Raises:
         WordingError: a template cannot be rendered for this reader.
         UnsafeLetter: a name or title would have become a header of its own.
+        ConvenorError: the content of a file is not there.
     """
     occasion = Occasion(
         version=version, mailing=mailing, anchor=anchor, due_at=due_at, texts=texts, signer=sender.signer,
-        base_url=sender.base_url, upkeep=upkeep, earlier=earlier,
+        base_url=sender.base_url, upkeep=upkeep, earlier=earlier, attached=_attached(mailing, contents),
     )  # fmt: skip
     return _ready(version.event, _plainly(occasion, recipient, dated_at, texts, handle), sender, dated_at)
 
@@ -272,7 +284,18 @@ def _message(
         seed=message_id[1 : 1 + SEED],
         calendar=files[0],
         beside=files[1],
+        attached=of.attached,
         headers=_headers(of.version, of.mailing, links),
+    )
+
+
+def _attached(mailing: Mailing, contents: Contents) -> tuple[AttachedFile, ...]:
+    missing = [each.name for each in mailing.attachments if each.digest not in contents]
+    if missing:
+        raise ConvenorError(f"the content of {', '.join(missing)} is not there")
+    return tuple(
+        AttachedFile(name=each.name, media_type=each.media_type, content=contents[each.digest])
+        for each in mailing.attachments
     )
 
 

@@ -16,7 +16,8 @@ from email.header import Header, decode_header, make_header
 from email.message import Message as Parsed
 from email.policy import compat32
 from email.utils import format_datetime, getaddresses
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from urllib.parse import quote
 
 from mailer.errors import UnsafeLetter
 
@@ -40,6 +41,9 @@ _Q_WORD = {octet: f"={octet:02X}" for octet in range(256)} | {
     ord(safe): safe for safe in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-!*+/"
 }
 _Q_WORD[ord(" ")] = "_"
+
+LONGEST_PIECE = 54
+"""Characters of a file's name in one line."""
 
 _AROUND_A_WORD = len("=?utf-8?q??=")
 _COLUMNS = 76
@@ -65,9 +69,33 @@ class CalendarFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AttachedFile:
+    """A file that goes with the message, encoded once, however many messages it goes with. `name` is without what could
+    break a line; `media_type` is as the header has it.
+    """
+
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+    @cached_property
+    def part(self) -> bytes:
+        """The file as a part of the message (RFC 2045, RFC 2183)."""
+        head = (
+            f"{_DISPOSITION}attachment;\r\n {file_name(self.name)}\r\n"
+            f"Content-Type: {self.media_type}\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        )
+        return head.encode("ascii") + base64_lines(self.content)
+
+
+_DISPOSITION = "Content-Disposition: "
+"""How an attached file's part begins, and no other part."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Message:
     """Everything a message says. `seed` determines the MIME boundaries; `headers` are put in as they are; `beside` is a
-    second calendar file, for what asks nobody.
+    second calendar file, for what asks nobody; `attached` come last.
     """
 
     sender: Mailbox
@@ -81,6 +109,7 @@ class Message:
     seed: str
     calendar: CalendarFile | None = None
     beside: CalendarFile | None = None
+    attached: tuple[AttachedFile, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -202,14 +231,15 @@ def _whole_characters(in_q: str, room: int) -> int:
 
 
 def _body(message: Message) -> bytes:
-    """The MIME tree: text, HTML and invitation are alternatives; a file stands beside them."""
+    """The MIME tree: text, HTML and invitation are alternatives; files stand beside them."""
     alternatives = [_words("plain", message.text), _words("html", message.html)]
-    if not message.calendar:
+    if not (message.calendar or message.attached):
         return _multipart("alternative", f"=_0_{message.seed}", alternatives)
-    attached = [_attached(message.calendar)]
+    attached = [_attached(message.calendar)] if message.calendar else []
     if message.beside:
         attached.append(_beside(message.beside))
-    if message.calendar.is_invitation:
+    attached += [each.part for each in message.attached]
+    if message.calendar and message.calendar.is_invitation:
         kind = f'text/calendar; method={message.calendar.method}; charset="UTF-8"'
         alternatives.append(_base64(kind, message.calendar.content))
     return _multipart(
@@ -231,6 +261,24 @@ def _beside(calendar: CalendarFile) -> bytes:
     """Not as text/calendar: of two such parts Thunderbird shows the last alone, and the other asks in vain."""
     kind = f'application/ics; method={calendar.method}; name="{calendar.name}"'
     return _base64(kind, calendar.content, f'attachment; filename="{calendar.name}"')
+
+
+def file_name(name: str) -> str:
+    """The parameter of a file's name: as it is, or percent-encoded UTF-8 where it is not short ASCII (RFC 2231 4), in
+    several pieces where one would be too long for a line (RFC 2231 3). No piece parts a character.
+    """
+    if name.isascii() and len(name) <= LONGEST_PIECE:
+        return f"filename={_quoted_string(name)}"
+    pieces = [""]
+    for character in name:
+        encoded = quote(character, safe="!#$&+-.^_`|~")
+        if len(pieces[-1]) + len(encoded) > LONGEST_PIECE:
+            pieces.append("")
+        pieces[-1] += encoded
+    if len(pieces) == 1:
+        return f"filename*=utf-8''{pieces[0]}"
+    pieces[0] = f"utf-8''{pieces[0]}"
+    return ";\r\n ".join(f"filename*{number}*={piece}" for number, piece in enumerate(pieces))
 
 
 def _words(subtype: str, text: str) -> bytes:
@@ -339,13 +387,14 @@ class ReadBack:
     beside: CalendarFile | None = None
 
 
+_BOUNDARY = re.compile(rb'^Content-Type: multipart/mixed; boundary="(=_0_[^"]+)"', re.MULTILINE)
 _IN_AN_INVITATION = 2  # parts that hold it: among the alternatives, and as a file
 
 
 @lru_cache(maxsize=2)
 def read_back(raw: bytes) -> ReadBack:
-    """A message as its reader will see it; `raw` is what `write` gave."""
-    message = message_from_string(raw.decode(), policy=compat32)
+    """A message as its reader will see it, but for the files that are attached; `raw` is what `write` gave."""
+    message = message_from_string(_without_files(raw).decode(), policy=compat32)
     text, html, *others = (part for part in message.walk() if not part.is_multipart())
     return ReadBack(
         subject=str(make_header(decode_header(_LINE_END.sub("", str(message["Subject"]))))),
@@ -355,6 +404,15 @@ def read_back(raw: bytes) -> ReadBack:
         calendar=_read_calendar(others[:_IN_AN_INVITATION]) if others else None,
         beside=_read_calendar(others[_IN_AN_INVITATION:]) if others[_IN_AN_INVITATION:] else None,
     )
+
+
+def _without_files(raw: bytes) -> bytes:
+    """The message up to the first attached file: those are long, and are the last of its parts."""
+    found = _BOUNDARY.search(raw)
+    if found is None:
+        return raw
+    end = raw.find(b"\r\n--" + found[1] + b"\r\n" + _DISPOSITION.encode())
+    return raw if end < 0 else raw[:end] + b"\r\n--" + found[1] + b"--\r\n"
 
 
 def _read_words(part: "Parsed[str, str]") -> str:

@@ -91,6 +91,7 @@ PLACEHOLDERS: Mapping[str, str] = {
     "session.entry_link": "The address of the session as a calendar file for this reader.",
     "upkeep.cause": "Why a letter about entries comes: agenda, choice, left or correction; nothing in other letters.",
     "upkeep.is_asked": "Whether its reader is asked to answer anew.",
+    "upkeep.is_reinstated": "Whether it takes place after all, though its reader was told that it is off.",
     "upkeep.has_more": "Whether a second calendar file is attached, agenda.ics, with the sessions that changed.",
     "changes": "What differs from what the reader was last told; empty in letters that tell of no change.",
     "changes.kind": "added, cancelled or changed.",
@@ -188,7 +189,7 @@ def context(
         "sessions": sessions,
         "chosen_sessions": [session for session in sessions if session["chosen"]],
         "session": hangs_on and _session(hangs_on, event, recipient, links, clocks, answers),
-        "upkeep": _upkeep(upkeep),
+        "upkeep": _upkeep(upkeep, version, anchor, earlier),
         "changes": _changes(version, anchor, upkeep, earlier, clocks),
         "answer": answers.get(EVENT, ""),
         "language": language,
@@ -207,14 +208,23 @@ def _found(
     return agenda.event.session(anchor)
 
 
-def _upkeep(upkeep: Upkeep | None) -> dict[str, Value]:
+def _upkeep(
+    upkeep: Upkeep | None, version: AgendaVersion, anchor: str, earlier: Mapping[int, AgendaVersion]
+) -> dict[str, Value]:
     if upkeep is None:
-        return {"cause": "", "is_asked": False, "has_more": False}
+        return {"cause": "", "is_asked": False, "is_reinstated": False, "has_more": False}
+    last_told = earlier.get(upkeep.since)
+    was_off = last_told is not None and not _takes_place(last_told.event, anchor)
     return {
         "cause": upkeep.cause.value,
         "is_asked": any(each.anew for each in upkeep.told),
+        "is_reinstated": upkeep.cause is Cause.AGENDA and was_off and _takes_place(version.event, anchor),
         "has_more": len({each.asked for each in upkeep.told}) > 1,
     }
+
+
+def _takes_place(event: Event, anchor: str) -> bool:
+    return not event.cancelled and (anchor == EVENT or any(each.key == anchor for each in event.sessions))
 
 
 def _changes(
@@ -454,7 +464,7 @@ def _sample_readers(
             language=language,
             due_at=_SAMPLE_DAY,
             upkeep=upkeep,
-            earlier={0: earlier},
+            earlier={0: earlier, 1: _called_off(earlier)},
         )
 
 
@@ -493,6 +503,12 @@ def _sample_occasions(
             else _changed_sample(version, cancelled=cancelled and anchor == EVENT)
         )
         yield anchor, state, Upkeep(cause=cause, since=0, stamped_at=_SAMPLE_DAY, told=told)
+        if cause is Cause.AGENDA and not cancelled:  # takes place after all
+            yield anchor, state, Upkeep(cause=cause, since=1, stamped_at=_SAMPLE_DAY, told=told)
+
+
+def _called_off(version: AgendaVersion) -> AgendaVersion:
+    return version.model_copy(update={"event": version.event.model_copy(update={"cancelled": True})})
 
 
 def _changed_sample(version: AgendaVersion, *, cancelled: bool) -> AgendaVersion:

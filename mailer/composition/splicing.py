@@ -34,15 +34,19 @@ class Place(NamedTuple):
 Piece = bytes | Place
 
 
+_LONG = 64 * 1024
+"""Octets of a piece that forms share, where each has the shorter ones in one piece of its own."""
+
+
 class Form:
     """Pieces in their order, ready to be filled."""
 
     def __init__(self, pieces: Iterable[Piece], values: int) -> None:
         """`values` is how many there will be; every place is of one of them."""
         merged: list[Piece] = []
-        for is_fixed, group in groupby(pieces, lambda piece: isinstance(piece, bytes)):
+        for is_short, group in groupby(pieces, _is_short):
             alike = list(group)
-            merged += [b"".join(alike)] if is_fixed else alike  # type: ignore[arg-type]
+            merged += [b"".join(alike)] if is_short else alike  # type: ignore[arg-type]
         merged += [b"", b""]  # so that there is always more than one to get
         self._fixed = tuple(piece for piece in merged if isinstance(piece, bytes))
         parts = {piece for piece in merged if isinstance(piece, Place) and piece != Place(piece.value)}
@@ -57,6 +61,10 @@ class Form:
     def filled(self, values: Sequence[bytes]) -> bytes:
         parts = [values[value][start:stop] for value, start, stop in self._parts]
         return b"".join(self._order((*self._fixed, *values, *parts)))
+
+
+def _is_short(piece: Piece) -> bool:
+    return isinstance(piece, bytes) and len(piece) < _LONG
 
 
 def cut(encoded: bytes, marks: Mapping[bytes, Place], fold: bytes = b"") -> list[Piece]:

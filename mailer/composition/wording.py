@@ -182,20 +182,23 @@ def check(wording: Wording, *languages: str | None) -> list[Problem]:
     Args:
         languages: those of the event and its readers; one without letters of its own earns a warning.
     """
-    problems = list(_faults(wording))
-    problems += [
+    return [*_faults(wording), *unwritten(wording, MailingKind, *languages)]
+
+
+def unwritten(wording: Wording, kinds: Iterable[MailingKind], *languages: str | None) -> list[Problem]:
+    """Letters of these kinds that cannot be written in one of these languages: warnings, with the language as field."""
+    return [
         Problem(
             file=f"{kind}/",
             field=language,
             message=f"is not written in this language; it will go out in {chosen}",
             warning=True,
         )
-        for kind in MailingKind
+        for kind in kinds
         for language in dict.fromkeys(filter(None, languages))
         if (chosen := choose_language(wording, kind, language)).partition("-")[0]
         != language.partition("-")[0]
     ]
-    return problems
 
 
 @lru_cache(maxsize=4)

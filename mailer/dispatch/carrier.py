@@ -35,6 +35,9 @@ QUIET_FOR = 5.0
 COMPOSED_TOGETHER = 32
 """Letters composed in one go."""
 
+COMPOSED_BYTES = 8 * 1024 * 1024
+"""After so many bytes no more are composed in one go, though they were fewer letters: those with files are large."""
+
 
 class Carrier:
     """Obeys the desk's orders over one channel until it is told to finish, or the desk is gone."""
@@ -45,6 +48,7 @@ class Carrier:
         self._versions: dict[tuple[str, int], AgendaVersion] = {}
         self._wordings: dict[str, Wording] = {}
         self._upkeeps: dict[str, Upkeep] = {}
+        self._contents: dict[str, bytes] = {}
         self._stock: deque[ClaimedLetter] = deque()
         self._composed: deque[Parcel] = deque()
         self._in_hand: dict[Key, tuple[str, tuple[SentEntry, ...]]] = {}
@@ -95,6 +99,7 @@ class Carrier:
         self._versions.update(order.versions)
         self._wordings.update({digest: Wording(texts=texts) for digest, texts in order.wordings.items()})
         self._upkeeps.update(order.upkeeps)
+        self._contents.update(order.contents)
         self._token = order.token or self._token
         for key in order.go:
             if line := self._asking.pop(key, None):
@@ -178,10 +183,12 @@ class Carrier:
         """A few letters one after another, which takes a tenth less than one at a time: the processor's caches are
         full of composing.
         """
-        while self._stock and len(self._composed) < COMPOSED_TOGETHER:
+        octets = 0
+        while self._stock and len(self._composed) < COMPOSED_TOGETHER and octets < COMPOSED_BYTES:
             letter = self._stock.popleft()
             try:
                 self._composed.append(self._parcel(letter))
+                octets += len(self._composed[-1].content)
             except WordingError as error:
                 self._end(letter.key, Outcome(happening=Happening.PUT_OFF, reply=f"not composed: {error}"))
             except UnsafeLetter as error:
@@ -210,6 +217,7 @@ class Carrier:
             handle=letter.handle,
             upkeep=upkeep,
             earlier=upkeep.earlier(lambda number: self._versions[letter.event, number]) if upkeep else {},
+            contents=self._contents,
         )
         digest = hashlib.sha256(composed.raw).hexdigest()
         if letter.repeats not in {None, digest}:

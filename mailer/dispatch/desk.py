@@ -21,7 +21,7 @@ from mailer.dispatch.hand import Hand
 from mailer.dispatch.lessons import Lessons
 from mailer.dispatch.orders import Key, Order, Report
 from mailer.dispatch.signing_in import SigningIn
-from mailer.outbox import agendas, approvals, claims, doubts, ledger, pauses, tallies
+from mailer.outbox import agendas, approvals, attachments, claims, doubts, ledger, pauses, tallies
 from mailer.outbox.claimed import Change, ClaimedLetter, SentEntry, WrittenFrom
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import Happening
@@ -318,11 +318,13 @@ class Desk:
         versions |= {(event, number) for (event, _), upkeep in named.items() for number in upkeep.versions}
         versions -= hand.told_of
         wordings = {letter.wording for letter in letters} - hand.told_of
+        mailings = {letter.of_mailing for letter in letters} - hand.told_of
         return Order(
             letters=tuple(letters),
             versions={key: agendas.version(transaction, *key) for key in versions},
             wordings={digest: agendas.wording(transaction, digest) for digest in wordings},
             upkeeps={digest: upkeep for (_, digest), upkeep in named.items() if digest not in hand.told_of},
+            contents=attachments.of_mailings(transaction, mailings, without=hand.told_of),
         )
 
     def _run_dry(self, shares: Domains | None, now: datetime) -> None:

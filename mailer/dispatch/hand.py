@@ -46,8 +46,9 @@ class Hand:
         """Give it letters and answers. One that has ended is found out when its last words have been heard."""
         for letter in order.letters:
             self.holds[letter.key] = letter
+            self.told_of.add(letter.of_mailing)
         self.wants -= len(order.letters)
-        self.told_of |= set(order.versions) | set(order.wordings) | set(order.upkeeps)
+        self.told_of |= set(order.versions) | set(order.wordings) | set(order.upkeeps) | set(order.contents)
         if not self.is_gone:
             with suppress(OSError):
                 tell(self.hired.channel, order)

@@ -40,16 +40,17 @@ Key = tuple[int, int]
 class Order(NamedTuple):
     """What a carrier is to do.
 
-    `letters` are to be carried; `versions`, `wordings` and `upkeeps` are what they are written from and were not told
-    before. `go` and `withhold` answer for intents: only after `go` may a dot leave. After `let_go` whatever no line has
-    begun with is given back; after `finish_within` (seconds) all is, and the carrier ends. New lines sign in with
-    `token`.
+    `letters` are to be carried; `versions`, `wordings` and `upkeeps` are what they are written from, `contents` what is
+    in the files that they carry (by SHA-256), as far as they were not told before. `go` and `withhold` answer for
+    intents: only after `go` may a dot leave. After `let_go` whatever no line has begun with is given back; after
+    `finish_within` (seconds) all is, and the carrier ends. New lines sign in with `token`.
     """
 
     letters: tuple[ClaimedLetter, ...] = ()
     versions: Mapping[tuple[str, int], AgendaVersion] = {}
     wordings: Mapping[str, Mapping[str, str]] = {}
     upkeeps: Mapping[str, Upkeep] = {}
+    contents: Mapping[str, bytes] = {}
     go: tuple[Key, ...] = ()
     withhold: tuple[Key, ...] = ()
     let_go: bool = False

@@ -18,7 +18,9 @@ from mailer.outbox.schema import account, api_token, sign_in, welcome
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """One person who may use the pages. `has_totp`: a code is asked for beside the password."""
+    """One person who may use the pages, by the `name` they gave. `has_totp`: a code is asked for beside the
+    password.
+    """
 
     id: int
     name: str
@@ -60,14 +62,17 @@ class Invitation:
     made_at: datetime
 
 
-def add(c: Connection, name: str, role: Role, password: str, at: datetime) -> Account | None:
-    """A new account; None where the name is taken."""
+def add(
+    c: Connection, name: str, role: Role, password: str, at: datetime, *, called: str = ""
+) -> Account | None:
+    """A new account, known by `name` and shown as `called`; None where the name is taken."""
     row = {
-        "name": name, "role": role, "password": password, "totp": "", "totp_step": 0, "made_at": at, "failures": 0,
+        "name": name, "called": called, "role": role, "password": password, "totp": "", "totp_step": 0, "made_at": at,
+        "failures": 0,
     }  # fmt: skip
     added = insert_or(c, account).values(row).on_conflict_do_nothing().returning(account.c.id)
     number = c.scalar(added)
-    return None if number is None else Account(id=number, name=name, role=role, made_at=at)
+    return None if number is None else Account(id=number, name=called or name, role=role, made_at=at)
 
 
 def is_any(c: Connection) -> bool:
@@ -82,7 +87,7 @@ def every(c: Connection) -> list[Account]:
 
 
 def secrets_of(c: Connection, name: str, *, to_change: bool = True) -> Secrets | None:
-    """How the open account of this name proves itself. On PostgreSQL its row is locked `to_change` it."""
+    """How the open account known by this name proves itself. On PostgreSQL its row is locked `to_change` it."""
     query = select(account).where(account.c.name == name, account.c.closed_at.is_(None))
     row = c.execute(query.with_for_update() if to_change else query).first()
     if row is None:
@@ -210,7 +215,8 @@ def use_welcome(c: Connection, digest: str, at: datetime) -> bool:
 
 def _account(row: Row[Any]) -> Account:
     return Account(
-        id=row.id, name=row.name, role=row.role, made_at=row.made_at, closed_at=row.closed_at, has_totp=bool(row.totp)
+        id=row.id, name=row.called or row.name, role=row.role, made_at=row.made_at, closed_at=row.closed_at,
+        has_totp=bool(row.totp),
     )  # fmt: skip
 
 

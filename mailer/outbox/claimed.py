@@ -52,6 +52,11 @@ class ClaimedLetter(NamedTuple):
         return self.id, self.fence
 
     @property
+    def of_mailing(self) -> tuple[str, int, str]:
+        """The version's mailing that it belongs to."""
+        return self.event, self.version, self.mailing
+
+    @property
     def recipient(self) -> Recipient:
         return Recipient.model_validate_json(self.document)
 

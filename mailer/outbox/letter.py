@@ -1,7 +1,7 @@
 """The life of a letter: its states, what may happen to it, and nothing else. The store obeys this table.
 
     waiting ──claim──> claimed ──intend──> leaving ──accepted──> sent
-       ^                  │                   ├──refused──────> failed
+       ^                  │                   ├──refused──────> failed ──retried──> waiting
        ├──released────────┘                   ├──put_off──────> deferred ──claim──> claimed
        │                                      └──lost─────────> in_doubt
        └──repeated (once, byte-identical)─────────────────────────┘
@@ -40,6 +40,7 @@ class Happening(StrEnum):
     WITHDRAWN = "withdrawn"  # its occasion moved or was cancelled, or its reader is no longer asked
     SUPPRESSED = "suppressed"  # its reader unsubscribed
     EXPIRED = "expired"  # no longer useful
+    RETRIED = "retried"  # it failed, so that nobody has it, and a person has it sent again
 
 
 S, H = LetterState, Happening
@@ -66,10 +67,11 @@ TRANSITIONS: dict[tuple[LetterState, Happening], LetterState] = {
     (S.CLAIMED, H.SUPPRESSED): S.SUPPRESSED,
     (S.WAITING, H.EXPIRED): S.MISSED,
     (S.DEFERRED, H.EXPIRED): S.MISSED,
+    (S.FAILED, H.RETRIED): S.WAITING,
 }
 
 FINAL = frozenset({S.SENT, S.FAILED, S.SUPPRESSED, S.WITHDRAWN, S.MISSED})
-"""Nothing happens to these any more."""
+"""Nothing happens to these any more by itself."""
 
 OWNED = frozenset({S.CLAIMED, S.LEAVING})
 """Somebody has a lease on these."""

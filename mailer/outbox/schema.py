@@ -147,6 +147,30 @@ agenda_version = Table(
     Column("document", Text, nullable=False),
 )
 
+attachment = Table(
+    "attachment",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+"""What is in attached files, once for each content, by its SHA-256. `at`: when it came. What no version and no draft
+names goes again after a while.
+"""
+
+attached = Table(
+    "attached",
+    metadata,
+    Column("event", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("mailing", Text, primary_key=True),
+    Column("digest", Text, ForeignKey("attachment.digest", name="fk_attached_digest"), primary_key=True),
+    ForeignKeyConstraint(
+        ["event", "version"], ["agenda_version.event", "agenda_version.number"], name="fk_attached_version"
+    ),
+)
+"""Which contents the letters of a version's mailings carry: they stay as long as the version does, for good."""
+
 draft = Table(
     "draft",
     metadata,
@@ -592,6 +616,7 @@ account = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
+    Column("called", Text, nullable=False, server_default=""),
     Column("role", _one_of(Role, "role"), nullable=False),
     Column("password", Text, nullable=False),
     Column("totp", Text, nullable=False),
@@ -601,7 +626,8 @@ account = Table(
     Column("failures", Integer, nullable=False),
     Column("locked_until", Instant),
 )
-"""Who may use the organiser's pages. `password` is an argon2id hash; `totp` the base32 secret of RFC 6238, or nothing,
+"""Who may use the organiser's pages: `name` without capitals, by which nobody is there twice, and as they are `called`;
+nothing: by their name. `password` is an argon2id hash; `totp` the base32 secret of RFC 6238, or nothing,
 and `totp_step` the last time step whose code was used. `failures` counts since the last success.
 """
 
@@ -662,10 +688,11 @@ upload = Table(
     Column("at", Instant, nullable=False),
     Column("name", Text, nullable=False),
     Column("choices", Text, nullable=False),
+    Column("refused", Integer, nullable=False, server_default="0"),
     Column("raw", LargeBinary, nullable=False),
 )
 """Lists that somebody is about to take over, by the SHA-256 of the token in their address; they end by themselves.
-`choices` is what was chosen about them so far, in JSON.
+`choices` is what was chosen about them so far, in JSON, and `refused` how many rows cannot be taken, read like that.
 """
 
 _STAYS = "a row of the audit is neither altered nor taken out"

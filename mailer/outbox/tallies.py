@@ -40,6 +40,7 @@ def put_off_for(c: Connection, event: str, now: datetime, times: Sequence[timede
         select(func.min(told.at))
         .join(letter, letter.c.id == told.letter_id)
         .where(of_event(event), in_states({LetterState.DEFERRED}), told.happening == Happening.PUT_OFF)
+        .where(_is_of_this_life())
         .group_by(letter.c.id)
     )
     first = c.scalars(query).all()
@@ -47,14 +48,26 @@ def put_off_for(c: Connection, event: str, now: datetime, times: Sequence[timede
 
 
 def first_tried_at(c: Connection, letter_ids: Collection[int]) -> dict[int, datetime]:
-    """When each of these letters was first tried; those that never were are left out."""
+    """When each of these letters was first tried; those that never were are left out. For one that failed and is sent
+    again, it begins anew.
+    """
     told = letter_history.c
-    query = select(told.letter_id, func.min(told.at)).where(told.happening.in_(_ATTEMPTS))
+    query = select(told.letter_id, func.min(told.at)).where(told.happening.in_(_ATTEMPTS), _is_of_this_life())
     return {
         letter_id: at
         for chunk in chunks(letter_ids)
         for letter_id, at in c.execute(query.where(told.letter_id.in_(chunk)).group_by(told.letter_id))
     }
+
+
+def _is_of_this_life() -> ColumnElement[bool]:
+    """Whether something happened to a letter since it was last sent again, if ever it was."""
+    before = letter_history.alias()
+    again = before.c.happening == Happening.RETRIED
+    newer = select(before.c.id).where(
+        before.c.letter_id == letter_history.c.letter_id, again, before.c.id > letter_history.c.id
+    )
+    return ~newer.exists()
 
 
 def _sent_since(since: datetime) -> ColumnElement[bool]:

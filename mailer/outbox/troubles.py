@@ -6,7 +6,7 @@ How a report is noted, and who else might be written to, is in `incoming`; what 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from mailer.outbox.people import IS_NEWEST
 from mailer.outbox.schema import Trouble, address_trouble, flag, recipient, recipient_revision
@@ -28,12 +28,17 @@ class WrongAddress:
 
 def count_wrong(c: Connection, event: str) -> int:
     """How many addresses on the event's list were reported as wrong, and not shown to be right since."""
-    query = select(func.count()).select_from(flag).join(recipient, recipient.c.id == flag.c.recipient_id)
-    return c.scalar(query.where(recipient.c.event == event, recipient.c.left_at.is_(None))) or 0
+    listed = select(recipient.c.id).where(recipient.c.id == flag.c.recipient_id)
+    listed = listed.where(recipient.c.event == event, recipient.c.left_at.is_(None))
+    return c.scalar(select(func.count()).select_from(flag).where(listed.exists())) or 0
 
 
-def wrong(c: Connection, event: str, limit: int = 50) -> list[WrongAddress]:
-    """Those addresses, the last to be reported first."""
+def wrong(
+    c: Connection, event: str, limit: int = 50, *, after: tuple[datetime, int] | None = None
+) -> list[WrongAddress]:
+    """Those addresses, the last to be reported first. `after`: when the one to go on behind was reported, and whose it
+    is.
+    """
     theirs = address_trouble.alias().c
     last = (
         select(func.max(theirs.incoming_id))
@@ -51,6 +56,9 @@ def wrong(c: Connection, event: str, limit: int = 50) -> list[WrongAddress]:
         .where(recipient.c.event == event, recipient.c.left_at.is_(None))
         .order_by(flag.c.at.desc(), flag.c.recipient_id)
     )
+    if after:
+        at, whose = after
+        query = query.where(or_(flag.c.at < at, and_(flag.c.at == at, flag.c.recipient_id > whose)))
     found = []
     for row in c.execute(query.limit(limit)):
         said = Recipient.model_validate_json(row.document)

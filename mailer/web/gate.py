@@ -15,13 +15,22 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mailer.agenda import attachments
 from mailer.web import pages
 
 MAX_BODY_BYTES = 64 * 1024
-MAX_LIST_BYTES = 8 * 2**20 + MAX_BODY_BYTES
+MAX_LIST_BYTES = 24 * 2**20 + MAX_BODY_BYTES
 """A list of people that is handed in, and the form around it."""
 
-TAKES_A_LIST = "/people/import"
+MAX_FILES_BYTES = attachments.LARGEST + MAX_BODY_BYTES
+"""Files that are to be attached to a mailing, and the form around them."""
+
+_TAKES_MORE = (
+    (re.compile("/people/import|/start/(form|file)"), MAX_LIST_BYTES),
+    (re.compile("/mailings/[a-z0-9-]{1,63}/attachments"), MAX_FILES_BYTES),
+)
+"""Where more may be carried in than a page takes."""
+
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 PUBLIC = ("/r/", "/u/", "/f/", "/e/", "/static/", "/favicon", "/health")
@@ -123,7 +132,8 @@ def _as_get(scope: Scope) -> Scope:
 
 def _most_bytes(scope: Scope) -> int:
     """How much may be carried in."""
-    return MAX_LIST_BYTES if (scope["method"], scope["path"]) == ("POST", TAKES_A_LIST) else MAX_BODY_BYTES
+    more = (most for path, most in _TAKES_MORE if path.fullmatch(scope["path"]))
+    return next(more, MAX_BODY_BYTES) if scope["method"] == "POST" else MAX_BODY_BYTES
 
 
 async def _read(receive: Receive, most: int) -> bytes | None:

@@ -73,6 +73,14 @@ def away(moment: datetime, now: datetime) -> str:
     return f"in {words}" if moment > now else f"{words} ago"
 
 
+def apart(distance: timedelta) -> str:
+    """`1 hour later`, `5 hours 30 minutes earlier`: by how much something has moved."""
+    hours, minutes = divmod(round(abs(distance) / timedelta(minutes=1)), 60)
+    named = [(hours, "hour"), (minutes, "minute")]
+    words = [f"{count} {name}" if count == 1 else f"{count} {name}s" for count, name in named if count]
+    return f"{' '.join(words)} {'later' if distance > timedelta() else 'earlier'}"
+
+
 def date(moment: datetime, zone: tzinfo, language: str) -> str:
     """`10 March 2027`, or as another language writes it."""
     return format_date(moment.astimezone(zone).date(), "long", locale=locale_of(language))

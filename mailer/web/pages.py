@@ -58,6 +58,7 @@ _TEMPLATES.filters.update(
     short=moments.short,
     exact=moments.exact,
     away=moments.away,
+    language_name=moments.language_name,
     language=moments.language_in_english,
     mailbox=parseaddr,
     urlpath=lambda address: urlsplit(address).path,
@@ -72,7 +73,10 @@ _ERRORS: Mapping[int, tuple[str, str]] = {
     403: ("This is not done", "It did not come from a page of ours, or your role may not do it."),
     404: ("There is nothing here", "The address may be mistyped, or what it led to is gone."),
     405: ("This cannot be done here", "The address is right, but it is not for this."),
-    413: ("This is too much", "A page takes 64 kB at most, and a list of people 8 MB."),
+    413: (
+        "This is too much",
+        "A page takes 64 kB at most, a list of people 24 MB, and the attachments of a mailing 7 MB.",
+    ),
     421: (
         "This is not the right address",
         "Open the pages under the address that Convenor printed when it started.",

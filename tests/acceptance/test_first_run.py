@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from mailer.settings import ROOT
-from tests.acceptance.conftest import Project, RunningService
+from tests.acceptance.conftest import PATIENCE_FOR, Project, RunningService
 
 
 def refused(project: Project, *arguments: str, **environment: str) -> str:
     """The one line with which the service ends."""
     service = project.start(*arguments, **environment)
-    assert service.process.wait(timeout=30) == 1
+    assert service.process.wait(timeout=PATIENCE_FOR) == 1
     (line,) = service.log.read_text().splitlines()
     return line
 
@@ -93,7 +93,7 @@ def test_a_python_that_will_not_do(project: Project, tmp_path: Path, fault: str)
 
     done = subprocess.run(
         ["make", "run", f"PYTHON={python}"], cwd=project.root, env=project.environment,
-        capture_output=True, text=True, check=False, timeout=30,
+        capture_output=True, text=True, check=False, timeout=PATIENCE_FOR,
     )  # fmt: skip
 
     assert done.returncode != 0

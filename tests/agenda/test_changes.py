@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -110,7 +111,6 @@ def test_a_change_of_a_session_is_told_in_its_words(
 @pytest.mark.parametrize(
     ("field", "value", "kind", "before", "after"),
     [
-        ("timezone", "Europe/Sofia", ChangeKind.MOVED, "Europe/Vienna", "Europe/Sofia"),
         ("example", True, ChangeKind.REWORDED, "no", "yes"),
         (
             "venue",
@@ -379,6 +379,39 @@ def test_of_what_does_not_take_place_nothing_matters() -> None:
     assert changes.significant(sessions(without=["session-2"]), "session-2") is None
     assert changes.significant(event(cancelled=True), "event") is None
     assert changes.significant(event(cancelled=True), "session-2") is None
+
+
+def test_in_another_zone_a_session_has_moved_only_where_its_hour_on_the_wall_is_another() -> None:
+    elsewhere = changes.on_the_clock_of(EVENT, "Europe/Sofia")
+    assert elsewhere.starts_at == EVENT.starts_at - HOUR
+    assert differences(EVENT, elsewhere) == [
+        Change(
+            kind=ChangeKind.MOVED, what="event", anchor="event", field="timezone",
+            before="Europe/Vienna", after="Europe/Sofia",
+        )
+    ]  # fmt: skip
+
+    same_instant = event(timezone="Europe/Sofia")
+    told = [
+        (each.anchor, each.field, each.before[-5:], each.after[-5:])
+        for each in differences(EVENT, same_instant)
+    ]
+    assert told[:3] == [
+        ("event", "timezone", "ienna", "Sofia"),
+        ("registration", "starts_at", "08:45", "09:45"),
+        ("registration", "ends_at", "09:15", "10:15"),
+    ]
+
+
+def test_an_hour_that_clocks_skip_elsewhere_is_as_much_later() -> None:
+    """02:30 is there in Tunis and not in Vienna, in the night of 28 March 2027; what is cancelled comes along."""
+    night = datetime(2027, 3, 28, 2, 30, tzinfo=ZoneInfo("Africa/Tunis"))
+    one = session("session-2", starts_at=night, ends_at=night + HOUR)
+    tunis = event(timezone="Africa/Tunis", sessions=(one,), called_off=(one,))
+
+    moved = changes.on_the_clock_of(tunis, "Europe/Vienna")
+    assert moved.starts_at.astimezone(moved.zone).isoformat() == "2027-03-28T03:30:00+02:00"
+    assert moved.called_off == moved.sessions
 
 
 # ── other rules for a zone ───────────────────────────────────────────────────────────────────────────────────

@@ -176,6 +176,63 @@ def test_a_draft_is_carried_over_to_a_newer_version_field_by_field() -> None:
     assert editing.carry_over(EVENT, draft, EVENT) == draft
 
 
+def test_an_edit_leaves_all_that_is_said_of_the_event() -> None:
+    facts = {"approval": Approval.FOUR_EYES, "quiet_minutes": 7, "public": True}
+    told = EVENT.model_copy(update=facts)
+    changed = editing.change_session(told, "opening", {"start": "09:30"})
+
+    assert {name: getattr(changed, name) for name in facts} == facts
+
+
+def test_in_another_zone_hours_stay_on_the_clock() -> None:
+    moved = editing.change_event(EVENT, {"timezone": "Europe/Lisbon", "language": "fr"})
+
+    assert (moved.timezone, moved.language) == ("Europe/Lisbon", "fr")
+    assert moved.starts_at - EVENT.starts_at == timedelta(hours=1)
+    assert editing.session_fields(moved, "opening") == editing.session_fields(EVENT, "opening")
+    assert editing.change_event(moved, {"timezone": "Europe/Vienna", "language": "en"}) == EVENT
+
+
+def test_a_zone_or_a_language_that_is_none_is_refused() -> None:
+    given = {"timezone": "CET", "language": "English"}
+    assert [field for field, _ in _refused(lambda: editing.change_event(EVENT, given))] == [
+        "language",
+        "timezone",
+    ]
+
+
+@pytest.mark.parametrize("typed", [EVENT.title, f"  {EVENT.title.upper()} ", EVENT.title.replace(" ", "")])
+def test_a_conference_is_called_off_by_its_title(typed: str) -> None:
+    off = editing.call_off(EVENT, typed)
+
+    assert off == EVENT.model_copy(update={"cancelled": True})
+    assert editing.hold_after_all(off) == EVENT
+
+
+@pytest.mark.parametrize("typed", ["", "yes", EVENT.title[:-1], f"{EVENT.title} 2"])
+def test_anything_but_its_title_calls_nothing_off(typed: str) -> None:
+    assert _refused(lambda: editing.call_off(EVENT, typed)) == [
+        ("typed", "is not the title of the conference")
+    ]
+
+
+def test_a_title_without_a_letter_is_typed_as_it_stands() -> None:
+    signs = EVENT.model_copy(update={"title": "!!!"})
+
+    assert editing.call_off(signs, " !!! ").cancelled
+    assert _refused(lambda: editing.call_off(signs, "?"))
+
+
+def test_what_is_carried_over_keeps_its_hours_on_whichever_clock() -> None:
+    """One changed the zone, the other an hour; whoever was first, both are kept as they were typed."""
+    zone = editing.change_event(EVENT, {"timezone": "Europe/Lisbon"})
+    hour = editing.change_session(EVENT, "opening", {"start": "09:30"})
+    both = editing.change_session(zone, "opening", {"start": "09:30"})
+
+    assert editing.carry_over(EVENT, zone, hour) == both
+    assert editing.carry_over(EVENT, hour, zone) == both
+
+
 def test_edits_of_mailings_are_carried_over_field_by_field() -> None:
     draft = rewriting.rewritten(EVENT, "reminder", {"title": "Please answer"})
     draft = rewriting.taken_out(draft, "practical")

@@ -14,10 +14,10 @@ from email.generator import BytesGenerator
 from email.header import Header
 from email.message import Message
 from email.policy import compat32
-from email.utils import format_datetime
+from email.utils import encode_rfc2231, format_datetime
 from io import BytesIO
 
-from mailer.agenda.model import AgendaVersion, Mailing
+from mailer.agenda.model import AgendaVersion, Attachment, Mailing
 from mailer.agenda.rules import EVENT
 from mailer.agenda.upkeep import Upkeep
 from mailer.composition import ical, placeholders, wording
@@ -39,6 +39,7 @@ def composed(
     sender: Sender,
     upkeep: Upkeep | None = None,
     earlier: Mapping[int, AgendaVersion] | None = None,
+    contents: Mapping[str, bytes] | None = None,
 ) -> bytes:
     """The whole message, CRLF throughout."""
     event, signer = version.event, sender.signer
@@ -97,7 +98,12 @@ def composed(
             links=links,
         )
         files = (one,) if one else ()
-    body = _mime(seed, parts, files) if files else _multipart("alternative", f"=_0_{seed}", parts)
+    attached = [_attached(each, (contents or {})[each.digest]) for each in mailing.attachments]
+    body = (
+        _mime(seed, parts, files, attached)
+        if files or attached
+        else _multipart("alternative", f"=_0_{seed}", parts)
+    )
     written = BytesIO()
     BytesGenerator(
         written, mangle_from_=False, policy=compat32.clone(linesep="\r\n", max_line_length=0)
@@ -105,7 +111,9 @@ def composed(
     return "".join(f"{header}\r\n" for header in headers).encode() + written.getvalue()
 
 
-def _mime(seed: str, parts: list[Message], files: Sequence[CalendarMessage]) -> Message:
+def _mime(
+    seed: str, parts: list[Message], files: Sequence[CalendarMessage], others: Sequence[Message]
+) -> Message:
     attached: list[Message] = []
     for file in files:
         octets = ical.write(file)
@@ -119,7 +127,7 @@ def _mime(seed: str, parts: list[Message], files: Sequence[CalendarMessage]) -> 
             parts = [*parts, _file(f'text/calendar; method={file.method}; charset="UTF-8"', octets)]
             attached.append(_file(f'application/ics; name="{name}"', octets, name))
     alternative = _multipart("alternative", f"=_1_{seed}", parts)
-    return _multipart("mixed", f"=_0_{seed}", [alternative, *attached])
+    return _multipart("mixed", f"=_0_{seed}", [alternative, *attached, *others])
 
 
 def _multipart(subtype: str, boundary: str, parts: list[Message]) -> Message:
@@ -147,6 +155,31 @@ def _file(kind: str, content: bytes, name: str = "") -> Message:
         part["Content-Disposition"] = f'attachment; filename="{name}"'
     part.set_payload(base64.encodebytes(content).decode().replace("\n", "\r\n"))
     return part
+
+
+def _attached(of: Attachment, content: bytes) -> Message:
+    part = Message(policy=compat32)
+    part["Content-Disposition"] = "attachment;\r\n " + _name(of.name)
+    part["Content-Type"] = of.media_type
+    part["Content-Transfer-Encoding"] = "base64"
+    part.set_payload(base64.encodebytes(content).decode().replace("\n", "\r\n"))
+    return part
+
+
+def _name(name: str) -> str:
+    """RFC 2231: short ASCII in quotes; else in UTF-8, 54 characters in a line, no character in two of them."""
+    if name.isascii() and len(name) <= 54:
+        return f'filename="{name}"'
+    lines = [""]
+    for each in name:
+        encoded = (
+            each if re.fullmatch(r"[\w!#$&+.^`|~-]", each, re.ASCII) else encode_rfc2231(each, "utf-8")[7:]
+        )
+        lines = [*lines, encoded] if len(lines[-1] + encoded) > 54 else [*lines[:-1], lines[-1] + encoded]
+    if len(lines) == 1:
+        return f"filename*=utf-8''{lines[0]}"
+    numbered = [f"filename*{n}*={line}" for n, line in enumerate(lines)]
+    return ";\r\n ".join(numbered).replace("*0*=", "*0*=utf-8''")
 
 
 def _mailbox(header: str, name: str, address: str) -> str:

@@ -19,10 +19,12 @@ from mailer.agenda.model import CalendarPart
 from mailer.composition import ical
 from mailer.composition.message import (
     LONGEST_LINE,
+    AttachedFile,
     CalendarFile,
     Mailbox,
     Message,
     base64_lines,
+    file_name,
     quick_reader_line,
     quick_subject_line,
     quoted,
@@ -48,6 +50,7 @@ def written(
     html: str = "<p>Dear colleague,</p>\n",
     calendar: CalendarFile | None = None,
     beside: CalendarFile | None = None,
+    attached: tuple[AttachedFile, ...] = (),
     headers: Mapping[str, str] | None = None,
     seed: str = "0123456789abcdef",
 ) -> bytes:
@@ -64,6 +67,7 @@ def written(
             seed=seed,
             calendar=calendar,
             beside=beside,
+            attached=attached,
             headers=headers or {},
         )
     )
@@ -517,3 +521,61 @@ def test_what_was_written_is_read_back(name: str, calendar: object, file: str) -
     )
     assert (found.subject, found.language, found.calendar) == (name or "x", "en", attached)
     assert (found.text, found.html) == ("é\n\nx\n", "<p>From é</p>\n")
+
+
+FILE_NAMES = [
+    "programme.pdf",
+    "Programme of the day; (final), 'v2' = 100%.pdf",
+    "Einführung.pdf",
+    "برنامج المؤتمر.pdf",
+    "日程表.xlsx",
+    "x" * 54 + ".pdf",
+    "Überblick über alle Räume, Säle und Gänge des Hauses – für die Gäste.pdf",
+    "نیم\u200cفاصله.pdf",
+    "😀" * 30 + ".png",
+]
+
+
+@pytest.mark.parametrize("name", FILE_NAMES)
+def test_an_attached_file_is_what_its_reader_saves_under_its_own_name(name: str) -> None:
+    content = bytes(range(256)) * 3
+    files = (
+        AttachedFile(name=name, media_type="application/pdf", content=content),
+        AttachedFile(name="b.txt", media_type='text/plain; charset="utf-8"', content=b"x"),
+    )
+    for calendar, file in ((None, ""), (REQUEST, "invite.ics"), (PUBLISHED, "agenda.ics")):
+        raw = written(calendar=file_of(calendar, file) if calendar else None, attached=files)
+        message = message_from_bytes(raw, policy=SMTP)
+        *others, first, second = (part for part in message.walk() if not part.is_multipart())
+        assert message.get_content_type() == "multipart/mixed"
+        assert [part.get_content_type() for part in others][:2] == ["text/plain", "text/html"]
+        assert len(others) == 2 + {"": 0, "invite.ics": 2, "agenda.ics": 1}[file]
+        assert (first.get_filename(), first.get_content_disposition()) == (name, "attachment")
+        assert (first.get_content_type(), first["Content-Transfer-Encoding"]) == ("application/pdf", "base64")
+        assert first.get_payload(decode=True) == content
+        assert (second.get_filename(), second.get_payload(decode=True)) == ("b.txt", b"x")
+        parts = raw[raw.index(b"Content-Disposition: attachment;\r\n") :]
+        assert all(len(line) <= 78 for line in parts.split(b"\r\n"))
+        assert parts.isascii()
+
+
+def test_a_name_is_parted_between_characters_and_said_to_be_utf_8() -> None:
+    """RFC 2231 3 and 4."""
+    assert file_name("a b.pdf") == 'filename="a b.pdf"'
+    assert file_name("ü.pdf") == "filename*=utf-8''%C3%BC.pdf"
+    first, *others = file_name("ü" * 30 + ".pdf").split(";\r\n ")
+    assert first == "filename*0*=utf-8''" + "%C3%BC" * 9
+    assert [each.partition("=")[0] for each in others] == ["filename*1*", "filename*2*", "filename*3*"]
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=("C", "Zl", "Zp"), exclude_characters='\\/:*?"<>|'),
+               min_size=1, max_size=120))  # fmt: skip
+def test_any_name_is_read_back_as_it_went_in(name: str) -> None:
+    part = AttachedFile(name=name, media_type="application/pdf", content=b"x").part
+    assert message_from_bytes(part, policy=compat32).get_filename() == name or name != name.strip()
+
+
+def test_what_a_letter_says_is_read_back_without_its_files() -> None:
+    files = (AttachedFile(name="a.pdf", media_type="application/pdf", content=b"--=_0_0123456789abcdef" * 9),)
+    for calendar in (None, file_of(REQUEST, "invite.ics"), file_of(PUBLISHED, "agenda.ics")):
+        assert read_back(written(calendar=calendar, attached=files)) == read_back(written(calendar=calendar))

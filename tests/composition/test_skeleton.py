@@ -9,6 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mailer.agenda.attaching import HandedIn, contents_of
+from mailer.agenda.attachments import attachment
 from mailer.agenda.model import CalendarPart, Mailing, MailingKind
 from mailer.composition import ical, message, sheet
 from mailer.composition.composing import MOST_SKELETONS, Composed, Composer, Sender, compose
@@ -17,7 +19,7 @@ from mailer.composition.sandbox import Sandbox
 from mailer.composition.shapes import LONGEST_TEXTS, MOST_SHEETS
 from mailer.composition.skeleton import Skeleton
 from mailer.composition.wording import Wording
-from mailer.errors import UnsafeLetter, WordingError
+from mailer.errors import ConvenorError, UnsafeLetter, WordingError
 from mailer.recipients.model import Recipient, Role
 from tests import conference
 from tests.composition import reference
@@ -55,10 +57,33 @@ TITLED = EVENT.model_copy(
         "organiser": EVENT.organiser.model_copy(update={"name": "Büro, \"K.\" 'X' & Co"}),
     }
 )
+FILES = (
+    HandedIn(given="programme.pdf", content=bytes(range(256)) * 400),
+    HandedIn(given="Überblick über die Räume – Saal „Ω“, für alle.pdf", content=b"%PDF-1.7\n"),
+    HandedIn(given="برنامج المؤتمر والجلسات.docx", content=b"PK\x03\x04" + b"--=_0_" * 20_000),
+    HandedIn(given="a note, with = and a name that goes on and on, to a second line.txt", content=b"x"),
+)
+"""Files to attach: longer than what a skeleton takes apart, and shorter; with names of every kind."""
+
+CONTENTS = contents_of(FILES)
+
+
+def carrying(mailing: Mailing, *files: HandedIn) -> Mailing:
+    attached = tuple(attachment(each.name, each.content) for each in files)
+    return mailing.model_copy(update={"attachments": attached})
+
+
+FILED = EVENT.model_copy(
+    update={
+        "key": "filed",
+        "mailings": tuple(carrying(each, *FILES[n % 5 :]) for n, each in enumerate(EVENT.mailings)),
+    }
+)
 AGENDAS = {
     "one day": conference.version(),
     "oddly titled": conference.version(TITLED, number=2),
     "two days": two_days_in_french().model_copy(update={"number": 3}),
+    "with files": conference.version(FILED, number=4),
 }
 WORDS = {"our own": TEXTS, "odd": GERMAN}
 COMPOSERS = {"https": Composer(SENDER), "http": Composer(OVER_HTTP)}
@@ -190,6 +215,14 @@ READERS = st.builds(
     base="https",
     late=0,
 )
+@example(
+    recipient=person(language="fr"),
+    agenda="with files",
+    kind=MailingKind.INVITATION,
+    words="our own",
+    base="https",
+    late=0,
+)
 def test_a_composers_letter_is_the_one_written_with_the_standard_library(
     recipient: Recipient, agenda: str, kind: MailingKind, words: str, base: str, late: int
 ) -> None:
@@ -200,6 +233,7 @@ def test_a_composers_letter_is_the_one_written_with_the_standard_library(
         "recipient": recipient,
         "texts": WORDS[words],
         "dated_at": DUE_AT + timedelta(minutes=late),
+        "contents": CONTENTS,
     }
     letter = composer.compose(**facts)
     assert letter.raw == reference.composed(**facts, sender=composer.sender)
@@ -214,7 +248,12 @@ def test_of_all_those_readers_most_were_composed_from_a_skeleton() -> None:
                 for recipient in conference.RECIPIENTS:
                     anchor = anchor_of(mailing)
                     skeleton = composer._skeleton(
-                        version=version, mailing=mailing, anchor=anchor, due_at=DUE_AT, texts=TEXTS
+                        version=version,
+                        mailing=mailing,
+                        anchor=anchor,
+                        due_at=DUE_AT,
+                        texts=TEXTS,
+                        contents=CONTENTS,
                     )
                     assert skeleton.letter(recipient, DUE_AT), (mailing.key, recipient.address)
 
@@ -477,3 +516,55 @@ def test_a_draft_under_the_same_number_is_another_agenda(composer: Composer) -> 
 def test_a_far_reader_and_a_near_one_get_their_own_hours(composer: Composer) -> None:
     for reader in (PRACTITIONER, FAR_AWAY, PRACTITIONER):
         assert composed(composer, reader) == plainly(composer, reader)
+
+
+# ── attached files ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_attached_file_is_encoded_once_for_all_letters(
+    composer: Composer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For every shape of reader, in every language; and no skeleton has a copy of its own."""
+    encoded: Counter[int] = Counter()
+    real = message.base64_lines
+
+    def counted(octets: bytes) -> bytes:
+        encoded[len(octets)] += 1
+        return real(octets)
+
+    monkeypatch.setattr(message, "base64_lines", counted)
+    facts = {"mailing": carrying(EVENT.mailing("invitation"), FILES[0]), "contents": CONTENTS}
+    for language in ("en", "fr", "ar"):
+        for state in ("AT", None):
+            letter = composed(composer, person(language=language, state=state), **facts)
+            assert real(FILES[0].content) in letter.raw
+    assert encoded[len(FILES[0].content)] == 1
+
+    (file,) = skeleton_of(composer, **facts).occasion.attached
+    for tongue in skeleton_of(composer, **facts)._tongues.values():
+        assert tongue
+        assert any(piece is file.part for piece in tongue.cast.frame.body)
+        for sheet_of_shape in tongue.shapes._sheets.values():
+            if sheet_of_shape:
+                assert any(piece is file.part for piece in sheet_of_shape._body._fixed)
+
+
+@pytest.mark.parametrize("mailing", EVENT.mailings, ids=lambda mailing: mailing.key)
+def test_what_a_letter_says_is_the_same_with_files_and_the_calendar_is_untouched(
+    composer: Composer, mailing: Mailing
+) -> None:
+    facts: dict[str, Any] = {"anchor": anchor_of(mailing), "contents": CONTENTS}
+    without = composed(composer, **facts, mailing=mailing)
+    with_files = composed(composer, **facts, mailing=carrying(mailing, *FILES))
+    assert message.read_back(without.raw) == message.read_back(with_files.raw)
+    assert with_files.entries == without.entries
+    assert with_files.raw.count(b"Content-Disposition: attachment;") == len(FILES) + without.raw.count(
+        b"Content-Disposition: attachment;"
+    )
+
+
+def test_a_letter_whose_files_are_not_there_is_not_composed(composer: Composer) -> None:
+    facts: dict[str, Any] = {"mailing": carrying(EVENT.mailing("invitation"), FILES[0])}
+    for how in (composed, plainly):
+        with pytest.raises(ConvenorError, match=r"the content of programme\.pdf is not there"):
+            how(composer, **facts)

@@ -16,19 +16,22 @@ from pathlib import Path
 
 import pytest
 
+from mailer.agenda.attaching import HandedIn, attach, contents_of
 from mailer.delivery.profiles import Limit
 from mailer.delivery.relay import Relay
 from mailer.delivery.tray import Tray, TrayServer
 from mailer.dispatch import desk as desks
-from mailer.dispatch.carrier import COURTESY
+from mailer.dispatch.carrier import COMPOSED_BYTES, COURTESY, Carrier
 from mailer.dispatch.crew import InAProcess, InAThread
 from mailer.dispatch.desk import LEASE_FOR
-from mailer.dispatch.orders import Report, Route, hear, tell
+from mailer.dispatch.hand import Hand
+from mailer.dispatch.orders import Order, Report, Route, hear, tell
 from mailer.errors import StoreError
 from mailer.outbox import claims, letters
 from mailer.outbox.database import Database
 from mailer.outbox.letter import Happening, LetterState
-from tests.conference import PUBLISHED_AT
+from mailer.service import Service
+from tests.conference import EVENT, PUBLISHED_AT
 from tests.delivery.hostile import (
     EXTENSIONS,
     Act,
@@ -40,7 +43,17 @@ from tests.delivery.hostile import (
     say,
     say_and_hang_up,
 )
-from tests.dispatch.floor import counted_commits, crowd, desk_of, over, rows, written, written_to
+from tests.dispatch.floor import (
+    SENDER,
+    TEXTS,
+    counted_commits,
+    crowd,
+    desk_of,
+    over,
+    rows,
+    written,
+    written_to,
+)
 
 S, H = LetterState, Happening
 
@@ -439,3 +452,60 @@ def test_the_history_of_a_sent_letter_says_through_what_it_left(
     with database.reading() as transaction:
         told = [(each.happening, each.note) for each in letters.history(transaction, row.id)]
     assert told == [(H.INTENDED, str(tray[1])), (H.ACCEPTED, row.reply)]
+
+
+def test_a_carrier_is_told_a_file_once_and_composes_no_more_than_it_can_hold(
+    database: Database, tray: tuple[Tray, Relay], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The content of a file crosses to each carrier once, and is read from the database for that alone."""
+    file = HandedIn(given="programme.pdf", content=os.urandom(1_500_000))
+    service = Service(database=database, event=EVENT.key, sender=SENDER, texts=TEXTS)
+    event = attach(EVENT.model_copy(update={"mailings": EVENT.mailings[:1]}), "invitation", [file])
+    service.publish(event, crowd(30), PUBLISHED_AT, contents=contents_of([file]))
+    service.plan(PUBLISHED_AT)
+    told: list[Order] = []
+    most: list[int] = []
+    real_tell, real_compose = Hand.tell, Carrier._compose
+
+    def heard(hand: Hand, order: Order) -> None:
+        told.append(order)
+        real_tell(hand, order)
+
+    def composed(carrier: Carrier) -> None:
+        real_compose(carrier)
+        most.append(sum(len(each.content) for each in carrier._composed))
+
+    monkeypatch.setattr(Hand, "tell", heard)
+    monkeypatch.setattr(Carrier, "_compose", composed)
+    with desk_of(service, over(tray[1], 1), carriers=2) as desk:
+        assert desk.work().sent == 30
+        renamed = event.model_copy(update={"title": "The same file in another version"})
+        service.publish(renamed, crowd(36), PUBLISHED_AT)
+        service.plan(PUBLISHED_AT)
+        assert desk.work().sent == 6
+
+    assert sum(bool(order.letters) for order in told) > 2
+    carried = [order.contents for order in told if order.contents]
+    assert carried == [{digest: file.content} for digest in contents_of([file]) for _ in carried]
+    assert 1 <= len(carried) <= 2
+    assert max(most) < COMPOSED_BYTES + 2_200_000
+    for _, raw in tray[0].everything():
+        (content,) = (
+            part.get_payload(decode=True)
+            for part in message_from_bytes(raw).walk()
+            if part.get_filename() == "programme.pdf"
+        )
+        assert content == file.content
+
+
+def test_a_carrier_in_a_process_has_the_file_too(database: Database, tray: tuple[Tray, Relay]) -> None:
+    file = HandedIn(given="programme.pdf", content=os.urandom(6_000_000))
+    service = Service(database=database, event=EVENT.key, sender=SENDER, texts=TEXTS)
+    event = attach(EVENT.model_copy(update={"mailings": EVENT.mailings[:1]}), "invitation", [file])
+    service.publish(event, crowd(3), PUBLISHED_AT, contents=contents_of([file]))
+    service.plan(PUBLISHED_AT)
+    with desk_of(service, over(tray[1], 1), hire=InAProcess) as desk:
+        assert desk.work().sent == 3
+
+    (row, *_) = rows(service)
+    assert service.compose(row).raw in {raw for _, raw in tray[0].everything()}

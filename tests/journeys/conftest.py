@@ -5,12 +5,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.web.conftest import address, chromium, desk, empty_desk
+from tests.web.conftest import PATIENCE, address, chromium, desk, empty_desk
 
 __all__ = ["address", "chromium", "desk", "empty_desk"]
-
-PATIENCE = 20_000
-"""Milliseconds until a step counts as failed; nothing is measured by it."""
 
 
 @pytest.fixture

@@ -1,20 +1,16 @@
 """Journey (g): an organiser begins a mailing, sees whom it reaches and when, translates it, publishes it."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from mailer.outbox import audit
-from mailer.settings import ROOT
-from mailer.web.serving import reserve, serve
 from tests.conference import FOCAL_POINT
+from tests.journeys.pictures import picture
 from tests.web.agendas import CONFERENCE
 from tests.web.desk import Desk, open_desk
-
-FOLDER = ROOT / "docs" / "images"
 
 
 @pytest.fixture
@@ -24,17 +20,6 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         desk.publish(CONFERENCE)
         desk.work()
         yield desk
-
-
-@pytest.fixture
-def page(chromium: Browser, desk: Desk) -> Iterator[Page]:
-    with (
-        serve(desk.office, reserve(0)) as address,
-        chromium.new_context(base_url=address, viewport={"width": 1440, "height": 900}) as context,
-    ):
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        yield page
 
 
 def test_a_mailing_is_begun_translated_published_and_leaves(desk: Desk, page: Page) -> None:
@@ -51,7 +36,7 @@ def test_a_mailing_is_begun_translated_published_and_leaves(desk: Desk, page: Pa
     expect(page.locator("#whom-list")).to_contain_text("1 person now")
     expect(page.locator("#whom-list")).to_contain_text(FOCAL_POINT.address)
     expect(page.locator("#hours-list")).to_contain_text("leaves at once when it is published")
-    _picture(page, "mailing-new")
+    picture(page, "mailing-new")
     page.get_by_role("button", name="Keep in the draft").click()
 
     expect(page.locator("main")).to_contain_text("New in the draft, not published yet")
@@ -73,8 +58,3 @@ def test_a_mailing_is_begun_translated_published_and_leaves(desk: Desk, page: Pa
     with desk.database.reading() as transaction:
         told = [each.did for each in reversed(audit.deeds(transaction))]
     assert told == ["changed the agenda's draft", "added the wording of", "published"]
-
-
-def _picture(page: Page, name: str) -> None:
-    if "CONVENOR_PICTURES" in os.environ:
-        page.screenshot(path=FOLDER / f"{name}.png", full_page=True, scale="css")

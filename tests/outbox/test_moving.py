@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from mailer.outbox import claims, doubts, letters, occasions, people
+from mailer.outbox import claims, doubts, failures, letters, occasions, people
 from mailer.outbox.claimed import Change
 from mailer.outbox.database import Database
 from mailer.outbox.letter import TRANSITIONS, Happening, LetterState
@@ -39,6 +39,8 @@ def test_only_what_the_table_allows_happens(database: Database, happening: Happe
         elif happening in doubts.TOLD_OF_DOUBT:
             for each in before:
                 doubts.settle(c, each, happening, NOW, "seen")
+        elif happening is H.RETRIED:
+            failures.send_again(c, EVENT, before, NOW, "by hand")
         elif happening is H.CLAIMED:
             claims.claim(c, "two", NOW, 100, LEASE)
         elif happening is H.WITHDRAWN:

@@ -44,3 +44,22 @@ def test_what_is_cleared_or_has_left_is_not_counted(database: Database) -> None:
         assert troubles.count_wrong(c, EVENT) == 1
         people.save_roster(c, EVENT, [person(0)], later(seconds=1), str)
         assert (troubles.count_wrong(c, EVENT), troubles.wrong(c, EVENT)) == (0, [])
+
+
+def test_the_next_page_goes_on_behind_the_last_one_shown(database: Database) -> None:
+    with database.writing() as c:
+        ids = list_people(c, 5)
+        for number, each in enumerate(ids):
+            flags.flag(c, each, later(seconds=number // 2))  # two at a time
+        every = troubles.wrong(c, EVENT)
+        pages, after = [], None
+        for _ in range(3):
+            page = troubles.wrong(c, EVENT, limit=2, after=after)
+            pages.append(page)
+            after = page[-1].at, page[-1].recipient_id
+        flags.clear(c, EVENT, pages[0][-1].address)
+        assert [each for page in pages for each in page] == every
+        assert (
+            troubles.wrong(c, EVENT, limit=2, after=(pages[0][-1].at, pages[0][-1].recipient_id)) == pages[1]
+        )
+        assert troubles.wrong(c, EVENT, after=after) == []

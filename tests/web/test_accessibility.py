@@ -165,13 +165,17 @@ def test_the_pages_of_letters_and_mails_are_for_everybody(lived: tuple[Desk, str
         pytest.skip(reason)
     desk, address = lived
     with desk.database.reading() as c:
-        by_state = {str(row.state): row.id for row in letters.search(c, EVENT.key)}
+        rows = letters.search(c, EVENT.key)
+        by_state = {str(row.state): row.id for row in rows}
         mails_of = {mail.kind: mail.id for mail in incoming.search(c, EVENT.key)}
     numbers = [by_state[LetterState.IN_DOUBT], by_state[LetterState.FAILED], by_state[LetterState.WAITING]]
+    (failed,) = [row for row in rows if row.state is LetterState.FAILED]
     paths = [
         "/",
         "/outbox",
         "/outbox/hold?mailing=agenda",
+        f"/outbox?mailing={failed.mailing}&state=failed",
+        f"/outbox/retry?mailing={failed.mailing}&cause=550 no such user",
         *(f"/outbox/{number}" for number in numbers),
         f"/outbox/{numbers[0]}?show=text",
         "/inbox",
@@ -240,6 +244,8 @@ AGENDA = [
     "/agenda",
     "/agenda/sessions/opening",
     "/agenda/new",
+    "/agenda/event",
+    "/agenda/event/cancel",
     "/agenda/publish",
     "/agenda/versions",
     "/agenda/versions/1",
@@ -271,3 +277,12 @@ def test_the_pages_of_the_agenda_are_for_everybody(
             page.get_by_role("button", name="Keep in the draft").click()
             assert page.get_by_role("alert").count() == 1
             assert axe.violations(page, WIDTHS) == {}
+            page.goto("/agenda/event/cancel")
+            page.get_by_label("Its title").fill("another")
+            page.get_by_role("button", name="Call it off in the draft").click()
+            assert axe.violations(page, WIDTHS) == {}
+            page.get_by_label("Its title").fill(CONFERENCE.title)
+            page.get_by_role("button", name="Call it off in the draft").click()
+            for path in ("/agenda", "/agenda/event", "/agenda/publish"):
+                page.goto(path)
+                assert axe.violations(page, WIDTHS) == {}, path

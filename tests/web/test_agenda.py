@@ -2,6 +2,7 @@
 
 import html
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,106 @@ def test_the_event_itself_is_changed(desk: Desk) -> None:
     assert "1020 Vienna" in page
 
 
+def test_another_zone_and_language_are_drafted_and_what_they_do_is_told(desk: Desk) -> None:
+    browser = desk.browser()
+    form = browser.get("/agenda/event").text
+    assert "08:45 stays 08:45" in form
+    assert '<option value="en" selected>English (en)</option>' in form
+    given = {"seen": "1.0", "timezone": "Europe/Lisbon", "language": "fr"}
+    assert _post(browser, "/agenda/event", **given).status_code == 303
+
+    page = browser.get("/agenda/publish").text
+    assert "takes place 1 hour later than before: 08:45 stays 08:45" in page
+    assert '<span lang="fr">français</span> now' in page
+    assert "letters of kind agenda" in page
+    assert 'class="ghost"' not in browser.get("/agenda").text
+    assert "Europe/Vienna → Europe/Lisbon" in browser.get("/agenda").text
+
+
+def test_a_zone_that_is_none_is_refused_at_its_field(desk: Desk) -> None:
+    before = desk.dump()
+    shown = _post(desk.browser(), "/agenda/event", seen="1.0", timezone="CET", language="xx-nothing-such")
+
+    assert shown.status_code == 422
+    assert sorted(re.findall(r'id="w-(\w+)"', shown.text)) == ["language", "timezone"]
+    assert desk.dump() == before
+
+
+def test_calling_it_off_shows_first_what_everybody_gets(desk: Desk) -> None:
+    before = desk.dump()
+    browser = desk.browser()
+    page = browser.get("/agenda/event/cancel").text
+
+    assert '<span class="big figures">5</span> letters, from 10 minutes after you publish' in page
+    assert "taken back" in page
+    assert "Your session begins shortly" in page
+    letter = browser.get("/agenda/event/cancel/letter.html")
+    assert letter.headers["content-security-policy"].startswith("sandbox")
+    assert "la conférence n" in letter.text  # the first reader has chosen French
+    assert desk.dump() == before
+
+
+def test_whoever_calls_off_before_a_long_list_need_not_wait_and_is_told_all(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.outbox.people.LONG_LIST", 1)
+    browser = desk.browser()
+    assert "Being worked out" in browser.get("/agenda/event/cancel").text
+    while counting := [thread for thread in threading.enumerate() if thread.name == "counting"]:
+        for thread in counting:
+            thread.join()
+    page = browser.get("/agenda/event/cancel").text
+    assert '<span class="big figures">5</span> letters, from 10 minutes after you publish' in page
+    assert "As it was" not in page
+
+    refused = _post(browser, "/agenda/event/cancel", seen="1.0", typed="yes")
+    assert (refused.status_code, 'value="yes"' in refused.text) == (422, True)
+    _post(browser, "/agenda/sessions/opening", seen="1.0", start="09:30")
+    overtaken = _post(browser, "/agenda/event/cancel", seen="1.0", typed=CONFERENCE.title)
+    assert (overtaken.status_code, "Somebody else has changed the agenda" in overtaken.text) == (409, True)
+    assert "hx-get" not in overtaken.text  # nothing is changed under the hands of whoever types
+
+
+def test_it_is_called_off_by_its_title_alone(desk: Desk) -> None:
+    browser, before = desk.browser(), desk.dump()
+    refused = _post(browser, "/agenda/event/cancel", seen="1.0", typed="yes")
+    assert (refused.status_code, desk.dump()) == (422, before)
+    assert "is not the title of the conference" in refused.text
+    assert 'value="yes"' in refused.text
+
+    assert (
+        _post(browser, "/agenda/event/cancel", seen="1.0", typed=CONFERENCE.title.lower()).status_code == 303
+    )
+    assert "called off" in browser.get("/agenda").text
+    publish = browser.get("/agenda/publish").text
+    assert "This calls the whole conference off" in publish
+    assert "In the timetable" in publish
+    assert browser.get("/agenda/event/cancel").headers["location"] == "/agenda/event"
+    assert _post(browser, "/agenda/event/reinstate", seen="1.1").status_code == 303
+    assert "nothing differs" in browser.get("/agenda").text
+
+
+def test_what_was_called_off_can_be_held_after_all(desk: Desk) -> None:
+    browser = desk.browser()
+    _post(browser, "/agenda/event/cancel", seen="1.0", typed=CONFERENCE.title)
+    _post(browser, "/agenda/publish", seen="1.1")
+    assert "It takes place after all" in browser.get("/agenda/event").text
+    _post(browser, "/agenda/event/reinstate", seen="2.0")
+    desk.clock.move(minutes=11)
+    desk.work()
+
+    assert "The conference takes place after all" in browser.get("/agenda/publish").text
+
+
+def test_who_calls_it_off_while_somebody_else_edits_is_told(desk: Desk) -> None:
+    _post(desk.browser(), "/agenda/sessions/opening", seen="1.0", start="09:30")
+    told = _post(desk.browser(), "/agenda/event/cancel", seen="1.0", typed=CONFERENCE.title)
+
+    assert told.status_code == 409
+    assert "Somebody else has changed the agenda while you were looking" in told.text
+    assert "called off" not in desk.browser().get("/agenda").text
+
+
 def test_publishing_shows_the_difference_and_the_letters_and_does_it(desk: Desk) -> None:
     browser = desk.browser()
     _post(browser, "/agenda/event", seen="1.0", date="2027-03-11")
@@ -198,7 +299,8 @@ def test_a_number_nobody_saw_is_told(desk: Desk, seen: str) -> None:
 
 CHANGING = [
     "/agenda/sessions/opening", "/agenda/sessions/opening/cancel", "/agenda/sessions/opening/reinstate", "/agenda/new",
-    "/agenda/event", "/agenda/undo", "/agenda/carry-over", "/agenda/give-up", "/agenda/publish",
+    "/agenda/event", "/agenda/event/cancel", "/agenda/event/reinstate", "/agenda/undo", "/agenda/carry-over",
+    "/agenda/give-up", "/agenda/publish",
 ]  # fmt: skip
 
 

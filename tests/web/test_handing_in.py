@@ -2,6 +2,7 @@
 
 import html
 import re
+import threading
 from typing import get_args
 
 import pytest
@@ -185,7 +186,7 @@ def test_a_name_and_cells_are_text(desk: Desk) -> None:
     assert "49" not in re.sub(r"/import/[\w-]+", "", page)
 
 
-def test_only_this_path_takes_a_list(desk: Desk) -> None:
+def test_only_what_takes_a_list_takes_so_much(desk: Desk) -> None:
     big = {"file": ("list.csv", f"{HEAD}\n".encode() + b"x" * (MAX_BODY_BYTES + 1))}
     assert desk.browser().post("/people/import", files=big, headers=OURS).status_code == 303
     assert desk.browser().post("/people/export", files=big, headers=OURS).status_code == 413
@@ -220,3 +221,73 @@ def test_what_is_taken_over_is_what_was_looked_at(desk: Desk) -> None:
         desk.browser().post(f"{where}/take", data={"seen": sign(told.text)}, headers=OURS).status_code == 200
     )
     assert addresses(desk) == ["eva@x.example"]
+
+
+def test_refused_rows_of_a_list_in_hand_need_a_person_until_it_is_dealt_with(desk: Desk) -> None:
+    assert "rows refused" not in desk.browser().get("/").text
+    where, page = looked_at(desk, f"{HEAD}\n{NEW}\nx,Y,Z,expert\n,,,nobody\n")
+    timetable = desk.browser().get("/").text
+    concern = re.search(r'<p class="concern">.*?href="/people/import".*?</p>', timetable)
+    assert concern
+    assert re.sub(r"<[^>]+>", "", concern[0]) == "2 rows refused of a list that is not taken over"
+
+    waiting = desk.browser().get("/people/import").text
+    assert "Not taken over yet" in waiting
+    assert ">2</span> rows refused" in waiting
+    back = desk.browser().post("/people/import/go-on", headers=OURS)
+    assert back.status_code == 303
+    assert back.headers["location"] != where
+    assert "What would change" in desk.browser().get(back.headers["location"]).text
+    assert desk.browser().get(where).status_code == 404
+
+    done = {"seen": sign(page), "without_refused": "true"}
+    assert desk.browser().post(f"{back.headers['location']}/take", data=done, headers=OURS).status_code == 200
+    assert "rows refused" not in desk.browser().get("/").text
+    assert desk.browser().post("/people/import/go-on", headers=OURS).status_code == 404
+
+
+def test_what_is_chosen_about_a_list_counts_its_rows_anew(desk: Desk) -> None:
+    where, _ = looked_at(desk, f"What,{HEAD[6:]}\n{NEW}\nx,Y,Z,expert\n")
+    with desk.database.reading() as c:
+        assert [each.refused for each in uploads.unfinished(c, EVENT.key, desk.clock())] == [0]
+    choices = {"column": ["email", "given_name", "family_name", "role"], "role": "", "missing": "nobody"}
+    desk.browser().post(where, data=choices, headers=OURS)
+    with desk.database.reading() as c:
+        assert [each.refused for each in uploads.unfinished(c, EVENT.key, desk.clock())] == [1]
+
+
+def test_a_list_in_somebody_elses_hand_is_told_and_stays_theirs(desk: Desk) -> None:
+    with desk.database.writing() as c:
+        uploads.keep(c, "t" * 32, EVENT.key, "Maria", name="<b>.csv", raw=b"x", now=desk.clock(), refused=3)
+    page = desk.browser().get("/people/import").text
+
+    assert "Somebody else has a list in hand" in page
+    assert "&lt;b&gt;.csv" in page
+    assert "Go on with it" not in page
+    assert desk.browser().post("/people/import/go-on", headers=OURS).status_code == 404
+
+
+def test_rows_of_a_long_list_are_counted_beside_the_page(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailer.web.organiser.handing_in.READ_AT_ONCE", 0)
+
+    def counted(where: str) -> tuple[str, list[int]]:
+        desk.browser().get(where)
+        while counting := [thread for thread in threading.enumerate() if thread.name == "counting"]:
+            for thread in counting:
+                thread.join()
+        page = desk.browser().get(where).text
+        with desk.database.reading() as c:
+            return page, [each.refused for each in uploads.unfinished(c, EVENT.key, desk.clock())]
+
+    where, at_first = looked_at(desk, f"{HEAD}\n{NEW}\nx,Y,Z,expert\n")
+    assert "Being worked out" in at_first
+    page, refused = counted(where)
+    assert (sums(page), refused) == ([1, 0, 0, 0, 1], [1])
+
+    choices = {"column": ["email", "given_name", "family_name", ""], "role": "", "missing": "nobody"}
+    desk.browser().post(where, data=choices, headers=OURS)
+    desk.clock.move(minutes=1)
+    again, refused = counted(where)
+    assert ("say below what these people are" in again, refused) == (True, [0])
+    told = desk.browser().post(f"{where}/take", data={"seen": sign(page)}, headers=OURS)
+    assert (told.status_code, "read in another way by now" in told.text) == (409, True)

@@ -1,14 +1,17 @@
 """What came back as organisers see it: sorted into tabs, shown as text, decided, and taken out as a sheet."""
 
 import csv
+import html
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from mailer.outbox import incoming, people
+from mailer.outbox import flags, incoming, people
 from mailer.outbox.schema import Answer, Forward, IncomingState, Role
 from mailer.web.organiser import inbox
 from tests.conference import EVENT, FOCAL_POINT, ORGANISER, PRACTITIONER, RECIPIENTS
@@ -195,6 +198,25 @@ def test_an_address_that_is_right_is_written_to_again(own: tuple[Desk, int]) -> 
     assert [what for _, did, what in deeds(desk) if did == "cleared"] == [
         f"the address {CAMILLE}: it is right"
     ]
+
+
+def test_wrong_addresses_are_a_page_away_each(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "PAGE", 2)
+    with desk.database.writing() as c:
+        members = people.roster(c, EVENT.key)
+        for number, each in enumerate(members):
+            flags.flag(c, each.id, desk.clock() + timedelta(minutes=number // 3))
+    browser, seen, path = desk.browser(), list[str](), "/inbox?show=bounce"
+    for _ in range(3):
+        page = browser.get(path).text
+        assert "5 addresses reported as wrong" in page
+        seen += re.findall(r'action="/inbox/clear"><input type="hidden" name="address" value="([^"]+)"', page)
+        more = re.search(r'rel="next" href="([^"#]+)#wrong"', page)
+        path = html.unescape(more[1]) if more else ""
+    assert path == ""
+    assert sorted(seen) == sorted(each.recipient.address for each in members)
+    for moment in ("yesterday", "2027-01-11T08:00:00"):  # the second says of no place on earth
+        assert browser.get(f"/inbox?show=bounce&reported={moment}&whose=1").status_code == 404
 
 
 def test_a_viewer_may_look_and_decide_nothing(tmp_path: Path) -> None:

@@ -340,7 +340,14 @@ def test_a_mailing_is_laid_out_in_a_browser(desk: Desk, chromium: Browser, has_s
 
 @pytest.mark.parametrize(
     "path",
-    ["/mailings", "/mailings/new", "/mailings/new?kind=reminder", "/mailings/report", "/mailings/practical"],
+    [
+        "/mailings",
+        "/mailings/new",
+        "/mailings/new?kind=reminder",
+        "/mailings/report",
+        "/mailings/practical",
+        "/agenda/publish",
+    ],
 )
 def test_the_pages_of_a_draft_are_for_everybody(desk: Desk, chromium: Browser, path: str) -> None:
     if reason := axe.missing():

@@ -1,6 +1,7 @@
 """The outbox as organisers use it: letters found, held back, settled, and sent to the right address."""
 
 import hashlib
+import html
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -241,6 +242,8 @@ ACTS = [
     ("/outbox/stop", {"mailing": "invitation"}, "stop letters"),
     ("/outbox/1/settle", {"said": "found"}, "settle a letter in doubt"),
     ("/outbox/1/address", {"address": "a@b.example"}, "correct an address"),
+    ("/outbox/1/retry", {}, "send a failed letter again"),
+    ("/outbox/retry", {"mailing": "invitation", "cause": "550"}, "send failed letters again"),
 ]
 
 
@@ -392,3 +395,73 @@ def test_what_cannot_be_an_address_is_refused_and_comes_back(
     assert problem in refused.text
     assert 'aria-invalid="true"' in refused.text
     assert waiting.dump() == before
+
+
+# ── sending again what failed ────────────────────────────────────────────────────────────────────────────────
+
+SPAM = "554 5.7.1 <b>refused</b> as spam"
+
+
+def test_a_letter_that_failed_is_sent_again(waiting: Desk) -> None:
+    row = happen(waiting, PRACTITIONER.address, H.INTENDED, H.REFUSED, reply=SPAM)
+    browser = waiting.browser()
+    assert "Send it again?" in browser.get(f"/outbox/{row.id}").text
+    done = post(browser, f"/outbox/{row.id}/retry")
+    assert (done.status_code, done.headers["location"]) == (303, f"/outbox/{row.id}")
+    page = browser.get(f"/outbox/{row.id}").text
+    assert "To be sent again" in page
+    assert "Send it again?" not in page
+    assert deeds(waiting)[-1][1:] == ("sent again", f"letter {row.id}")
+    waiting.work()
+    assert waiting.tray.count() == len(RECIPIENTS)
+    second = post(browser, f"/outbox/{row.id}/retry")
+    assert second.status_code == 422
+    assert f"Letter {row.id} is not sent again: it has not failed; nothing was changed." in second.text
+
+
+def test_one_that_stays_failed_says_why_and_is_not_sent(waiting: Desk) -> None:
+    row = happen(waiting, PRACTITIONER.address, H.INTENDED, H.REFUSED, reply=SPAM)
+    waiting.publish(recipients=[each for each in RECIPIENTS if each != PRACTITIONER])
+    browser, before = waiting.browser(), letter_to(waiting, PRACTITIONER.address)
+    page = browser.get(f"/outbox/{row.id}").text
+    assert "It is not sent again: its reader is no longer on the list under this address." in page
+    assert post(browser, f"/outbox/{row.id}/retry").status_code == 422
+    assert letter_to(waiting, PRACTITIONER.address) == before
+
+
+def test_a_doubt_offers_no_retry(waiting: Desk, doubtful: LetterRow) -> None:
+    browser = waiting.browser()
+    assert "Send it again?" not in browser.get(f"/outbox/{doubtful.id}").text
+    assert post(browser, f"/outbox/{doubtful.id}/retry").status_code == 422
+    assert letter_to(waiting, PRACTITIONER.address).state is S.IN_DOUBT
+
+
+def test_all_that_failed_of_one_cause_are_sent_again_after_a_look(waiting: Desk) -> None:
+    for address in (PRACTITIONER.address, FOCAL_POINT.address):
+        happen(waiting, address, H.INTENDED, H.REFUSED, reply=f"{SPAM} <{address}>")
+    browser = waiting.browser()
+    listed = browser.get("/outbox?mailing=invitation&state=failed").text
+    assert "What they failed of" in listed
+    assert "&lt;b&gt;refused&lt;/b&gt;" in listed
+    assert "What they failed of" not in browser.get("/outbox?mailing=invitation").text
+    (leads,) = re.findall(r'href="(/outbox/retry[^"]+)"', listed)
+    page = browser.get(leads.replace("&amp;", "&")).text
+    assert '<span class="big figures">2</span> letters may leave again' in page
+    cause = html.unescape(re.findall(r'name="cause" value="([^"]*)"', page)[0])
+    assert {letter_to(waiting, each).state for each in (PRACTITIONER.address, FOCAL_POINT.address)} == {
+        S.FAILED
+    }
+
+    done = post(browser, "/outbox/retry", mailing="invitation", cause=cause)
+    assert (done.status_code, done.headers["location"]) == (303, "/outbox")
+    assert deeds(waiting)[-1][1:] == ("sent again", f"2 letters of invitation that failed of: {cause}")
+    waiting.work()
+    assert waiting.tray.count() == len(RECIPIENTS)
+    assert browser.get(leads.replace("&amp;", "&")).status_code == 404  # nothing failed of it any more
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?mailing=invitation", "?mailing=tea&cause=550", "?mailing=invitation&cause=x"]
+)
+def test_a_cause_that_is_none_is_not_found(calm_desk: Desk, query: str) -> None:
+    assert calm_desk.browser().get(f"/outbox/retry{query}").status_code == 404

@@ -113,6 +113,9 @@ def test_what_is_corrected_is_another_revision_and_the_letters_follow(desk: Desk
     said = somebody(desk, number).member.recipient
     assert said == PRACTITIONER.model_copy(update={"title": "Prof", "tags": ("press", "judge")})
     assert (last_deed(desk).did, last_deed(desk).what) == ("corrected", PRACTITIONER.address)
+    assert "Saved: the list says so now." in desk.browser().get(f"/people/{number}?saved=corrected").text
+    assert "Saved:" not in desk.browser().get(f"/people/{number}").text
+    assert desk.browser().get(f"/people/{number}?saved=<b>").status_code == 404
 
 
 def test_everything_that_is_wrong_is_told_at_once_and_nothing_is_saved(desk: Desk) -> None:

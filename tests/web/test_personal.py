@@ -16,6 +16,7 @@ from mailer.composition.links import Purpose, Signer
 from mailer.outbox import letters, people
 from mailer.recipients.model import Recipient
 from tests.conference import ENDS_AT, EVENT, EXPERT, FOCAL_POINT, PRACTITIONER, RECIPIENTS, SPEAKER
+from tests.web.agendas import CONFERENCE
 from tests.web.desk import BASE_URL, Desk
 
 ANCHORS = ["event", *(session.key for session in EVENT.sessions)]
@@ -568,8 +569,21 @@ def test_what_is_called_off_says_so_and_takes_no_answer(desk: Desk) -> None:
     assert "This conference will not take place." in page
     assert 'name="answer"' not in page
     assert 'name="session"' not in page
+    assert "Add to calendar" not in page
+    assert ".ics" not in page
     assert browser.post(f"{path}/answer", data={"answer": "accepted"}).status_code == 409
     assert browser.post(f"{path}/sessions", data={"session": "session-1"}).status_code == 409
     assert answers(desk) == []
     feed = browser.get(f"/f/{desk.token(Purpose.FEED)}.ics").text
     assert feed.count("STATUS:CANCELLED") == feed.count("BEGIN:VEVENT") > 0
+
+
+def test_an_end_that_is_assumed_is_told_as_in_letters(desk: Desk) -> None:
+    def told() -> str:
+        page = desk.browser().get(f"/r/{desk.token()}").text
+        return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+    assert "08:45–17:00" in told()
+    desk.clock.move(minutes=1)
+    desk.publish(CONFERENCE)  # whose last session has no end of its own
+    assert "08:45 – about 17:15" in told()

@@ -115,3 +115,12 @@ def test_an_agenda_that_is_withdrawn_from_the_public_is_gone(desk: Desk) -> None
     desk.clock.move(hours=1)
     desk.publish(EVENT)
     assert desk.browser().get(PAGE).status_code == 404
+
+
+def test_what_is_called_off_offers_no_entries(desk: Desk) -> None:
+    assert "Add to calendar" in desk.browser().get(PAGE).text
+    desk.clock.move(minutes=1)
+    desk.publish(PUBLIC.model_copy(update={"cancelled": True}))
+    page = desk.browser().get(PAGE).text
+    assert "This conference will not take place." in page
+    assert ".ics" not in page

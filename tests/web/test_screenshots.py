@@ -32,10 +32,14 @@ PAGES = {
 }
 ELSEWHERE = {
     name
-    for path in (*(ROOT / "tests" / "journeys").glob("test_*.py"), ROOT / "tests" / "web" / "test_film.py")
+    for path in (
+        *(ROOT / "tests" / "journeys").glob("test_*.py"),
+        ROOT / "tests" / "web" / "test_film.py",
+        ROOT / "tests" / "web" / "test_attachments.py",
+    )
     for name in re.findall(r'"([a-z][a-z-]+)(?:\.png)?"', path.read_text("utf-8"))
 }
-"""What those name that take pictures on their way: the journeys, and the test of the rehearsal."""
+"""What those name that take pictures on their way: the journeys, the tests of the rehearsal and of attachments."""
 
 LETTERS = {
     "invitation": ("invitation", "en", 800, "light"),

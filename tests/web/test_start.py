@@ -1,5 +1,6 @@
 """`/start`: a newcomer is led from nothing to the first letter."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,13 @@ from fastapi.testclient import TestClient
 from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.relay import Relay
-from mailer.outbox import audit
+from mailer.errand import errand_with
+from mailer.outbox import agendas, audit, people
 from mailer.outbox.letter import Happening
 from mailer.outbox.roles import Role
-from mailer.settings import EXAMPLE, ROOT
-from mailer.starting import Setup
+from mailer.settings import EXAMPLE, ROOT, VARIABLES, load
+from mailer.starting import Hands, Setup
+from mailer.web.gate import MAX_BODY_BYTES, MAX_LIST_BYTES
 from tests.test_starting import BASICS, LIST
 from tests.web.desk import Desk, open_desk
 from tests.web.test_door import OURS, _signed_in
@@ -85,6 +88,17 @@ def test_what_is_wrong_is_told_all_at_once_and_the_form_comes_back_filled(new: D
     assert not _agenda(new).exists()
 
 
+def test_what_is_wrong_in_a_list_names_the_list_and_no_folder_of_the_moment(new: Desk) -> None:
+    bad = LIST.replace(b"email", b"pigeon post", 1)
+    assert bad != LIST
+    answer = _newcomer(new).post("/start/form", data=FORM, files={"people": ("x.csv", bad)})
+
+    assert answer.status_code == 422
+    assert "<li>mine.csv:1: " in answer.text
+    assert "convenor-start-" not in answer.text
+    assert "Files were not kept either: choose them again." in answer.text
+
+
 def test_a_file_is_checked_and_kept_as_it_is(new: Desk) -> None:
     text = (
         EXAMPLE.read_text("utf-8")
@@ -143,6 +157,108 @@ def test_two_who_begin_at_once_do_not_write_over_each_other(new: Desk) -> None:
     assert _agenda(new).read_bytes() == before
 
 
+def _long_list(count: int) -> bytes:
+    rows = [f"p{number}@uni.example,Ana,Novak,expert" for number in range(count)]
+    return "\n".join(["email,given_name,family_name,role", *rows]).encode()
+
+
+def test_a_list_may_be_as_long_as_one_that_is_handed_in_later(new: Desk) -> None:
+    newcomer, long = _newcomer(new), _long_list(3000)
+    assert len(long) > MAX_BODY_BYTES
+    made = newcomer.post("/start/form", data={**FORM, "like": "empty"}, files={"people": ("x.csv", long)})
+    assert made.status_code == 303
+    assert (_agenda(new).parent.parent / "recipients" / "mine.csv").read_bytes() == long
+
+    too_long = {"people": ("x.csv", b"x" * (MAX_LIST_BYTES + 1))}
+    for path in ("/start/form", "/start/file"):
+        assert newcomer.post(path, data=FORM, files=too_long).status_code == 413
+
+
+@pytest.fixture
+def begun(new: Desk, monkeypatch: pytest.MonkeyPatch) -> tuple[Desk, TestClient]:
+    """An event is begun with one person on its list, and a mail server is set."""
+    newcomer = _newcomer(new)
+    newcomer.post("/start/form", data={**FORM, "like": "empty"}, files={"people": ("x.csv", LIST)})
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable.name, raising=False)
+    settings = load(
+        {"CONVENOR_SECRET_KEY": "k" * 32, "CONVENOR_SMTP_URL": str(RELAY)}, root=_agenda(new).parent.parent
+    )
+
+    def hands() -> Hands:
+        return errand_with(_agenda(new), settings, new.database)
+
+    assert new.office.setup
+    setup = replace(new.office.setup, relay=RELAY, hands=hands)
+    sent = replace(new, office=replace(new.office, setup=setup))
+    browser = _again(sent)
+    return sent, browser
+
+
+def test_with_a_mail_server_it_is_looked_at_and_published_here(begun: tuple[Desk, TestClient]) -> None:
+    desk, newcomer = begun
+    before = desk.dump()
+    page = newcomer.get("/start").text
+    assert "Leaves at once: <bdi>Invitation</bdi>" in page
+    assert ">1</span> person is on the list" in page
+    assert "convenor apply" not in page
+    assert desk.dump() == before
+
+    done = newcomer.post("/start/publish", data={"seen": re.findall(r'name="seen" value="(\w+)"', page)[0]})
+    assert (done.status_code, done.headers["location"]) == (303, "/start")
+    assert "Convenor opens it now" in newcomer.get("/start").text
+    with desk.database.reading() as transaction:
+        version = agendas.latest(transaction, "mine")
+        (deed, *_) = audit.deeds(transaction)
+        assert [each.recipient.address for each in people.roster(transaction, "mine")] == ["ana@uni.example"]
+    assert version
+    assert (version.number, deed.who, deed.did) == (1, "administrator", "published")
+    again = newcomer.post("/start/publish", data={"seen": "x"})
+    assert again.status_code == 303  # it is published: nothing more is done
+    assert len(desk.dump()["agenda_version"]) == 1
+
+
+def test_files_that_changed_since_are_looked_at_again(begun: tuple[Desk, TestClient]) -> None:
+    desk, newcomer = begun
+    seen = re.findall(r'name="seen" value="(\w+)"', newcomer.get("/start").text)[0]
+    path = _agenda(desk)
+    path.write_text(path.read_text("utf-8").replace("A house", "Another house"), "utf-8")
+    before = desk.dump()
+    told = newcomer.post("/start/publish", data={"seen": seen})
+
+    assert told.status_code == 409
+    assert "the files have changed since you looked" in told.text
+    assert desk.dump() == before
+
+
+def test_files_that_cannot_be_used_are_told_of_and_not_published(begun: tuple[Desk, TestClient]) -> None:
+    desk, newcomer = begun
+    _agenda(desk).write_text("[event", "utf-8")
+    before = desk.dump()
+    page = newcomer.get("/start").text
+
+    assert "cannot be used" in page
+    assert "Publish it" not in page
+    assert newcomer.post("/start/publish", data={"seen": "x"}).status_code == 422
+    assert desk.dump() == before
+
+
+def test_an_approver_publishes_nothing(begun: tuple[Desk, TestClient]) -> None:
+    desk, _ = begun
+    approver = _signed_in(desk, Role.APPROVER)
+
+    assert approver.post("/start/publish", data={"seen": "x"}, headers=OURS).status_code == 403
+    with desk.database.reading() as transaction:
+        assert agendas.latest(transaction, "mine") is None
+
+
+def test_where_nothing_is_to_be_published_by_hand_nothing_is(new: Desk) -> None:
+    newcomer = _newcomer(new)
+    assert newcomer.post("/start/publish", data={"seen": "x"}).status_code == 404
+    newcomer.post("/start/form", data=FORM)
+    assert newcomer.post("/start/publish", data={"seen": "x"}).status_code == 404
+
+
 def _with_server(desk: Desk, taken: list[str], happening: Happening) -> Desk:
     """Letters to try are taken there, or refused."""
 
@@ -164,6 +280,7 @@ def test_the_checklist_tells_what_is_left_and_the_test_letter_is_one_of_it(tmp_p
         organiser = _newcomer(real)
 
         before = organiser.get("/start").text
+        assert '<a href="/people">The people</a>' in before
         assert "v=spf1 a:mail.ministry.example ~all" in before
         assert "5 people" not in before
         answer = organiser.post("/start/test", data={"address": " me@ministry.example "})

@@ -3,17 +3,20 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from mailer.agenda.model import Approval
 from mailer.agenda.rules import EVENT as WHOLE_EVENT
-from mailer.outbox import pauses, people, slowdowns
+from mailer.outbox import pauses, people, slowdowns, uploads
 from mailer.outbox.letter import LetterState
 from mailer.outbox.pauses import EVERYTHING
-from mailer.outbox.schema import PausedBy, letter, letter_history
+from mailer.outbox.schema import PausedBy, Role, letter, letter_history
 from mailer.web.app import create_app
 from tests.conference import EVENT, PRACTITIONER, RECIPIENTS
-from tests.web.desk import AGENDA_IS_DUE_AT, Desk
+from tests.web.desk import AGENDA_IS_DUE_AT, Desk, open_desk
+from tests.web.test_door import _signed_in
 
 
 def words(html: str) -> str:
@@ -83,7 +86,8 @@ def test_what_is_paused_says_why_since_when_and_what_ends_it(desk: Desk) -> None
     told = words(page)
     assert "Agenda of the day is paused: held back by a person, since Mon 11 Jan 2027, 09:00 ." in told
     assert "a &lt;b&gt;room&lt;/b&gt; is missing" in page
-    assert "convenor resume agenda" in told
+    assert "It is let go on in the outbox ." in told
+    assert '<a href="/outbox">in the outbox</a>' in page
     assert "Nothing needs you" in told
     agenda = words(page.partition('id="mailing-agenda"')[2].partition("</tbody>")[0])
     assert "09:00 paused" in agenda
@@ -99,7 +103,7 @@ def test_what_the_mail_server_caused_needs_a_person(desk: Desk) -> None:
     told = words(desk.browser().get("/").text)
     assert "Everything is paused: the mail server does not know us" in told
     assert told.index("Everything is paused") < told.index("Agenda of the day is paused")
-    assert "535 5.7.8 unknown When that is mended, convenor resume lets it go on." in told
+    assert "535 5.7.8 unknown When that is mended, it is let go on in the outbox ." in told
     assert "Needs a person Everything : the mail server does not know us" in told
     assert "Nothing needs you" not in told
     assert "No letter is in doubt" not in told
@@ -174,3 +178,28 @@ def test_no_page_needs_inline_script_or_style(calm_desk: Desk, path: str) -> Non
 def test_the_description_of_the_interface_is_served(calm_desk: Desk) -> None:
     described = create_app(calm_desk.office).openapi()
     assert {"/api/replies", "/api/status", "/health"} <= set(described["paths"])
+
+
+def test_what_waits_for_approval_is_one_of_what_needs_a_person(empty_desk: Desk) -> None:
+    empty_desk.publish(EVENT.model_copy(update={"approval": Approval.ONE}))
+    empty_desk.work()
+    page = empty_desk.browser().get("/").text
+
+    assert "Needs a person" in page
+    concern = re.search(r'<p class="concern">.*?href="/mailings/invitation#approval".*?</p>', page)
+    assert concern
+    assert words(concern[0]) == (
+        f"{len(RECIPIENTS)} Invitation : due since Mon 11 Jan 2027, 09:00, waits for approval"
+    )
+
+
+def test_whoever_may_not_take_over_a_list_is_led_nowhere(tmp_path: Path) -> None:
+    with open_desk(tmp_path, is_demo=False) as real:
+        real.publish()
+        with real.database.writing() as transaction:
+            facts = {"name": "l.csv", "raw": b"x", "now": real.clock(), "refused": 3}
+            uploads.keep(transaction, "t" * 32, EVENT.key, "Maria", **facts)  # type: ignore[arg-type]
+        for role, leads in ((Role.VIEWER, False), (Role.ORGANISER, True)):
+            page = _signed_in(real, role).get("/").text
+            assert "rows refused of a list that is not taken over" in page
+            assert ('href="/people/import"' in page) is leads

@@ -9,12 +9,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from mailer import wallclock
 from mailer.agenda import editing
 from mailer.agenda.changes import NAMED, ChangeKind, title_of
 from mailer.agenda.model import Event, SessionKind
 from mailer.drafting import Draft, Drafting, Overtaken
 from mailer.errors import BadInput, ConvenorError, Problem
 from mailer.outbox.schema import Role
+from mailer.web import moments
 from mailer.web.office import Office
 from mailer.web.organiser import day as drawing
 from mailer.web.organiser import door
@@ -123,8 +125,16 @@ def _page(
         further=[each.message for each in problems if not each.field],
         meanwhile=meanwhile,
         kinds=[each.value for each in SessionKind],
+        languages=_languages(office, draft.event, str((values or {}).get("language", ""))),
+        zones=wallclock.zone_choices() if form == "event" else (),
         is_off=key in {each.key for each in draft.event.called_off},
     )
+
+
+def _languages(office: Office, event: Event, typed: str) -> list[tuple[str, str]]:
+    """(code, what it calls itself) of those to choose from: letters are written in them, or it is the event's."""
+    codes = sorted({*office.languages, event.language, *([typed] if typed else [])})
+    return [(each, f"{moments.language_name(each)} ({each})") for each in codes]
 
 
 def changes_of(draft: Draft) -> list[tuple[str, str, str, str]]:
@@ -139,8 +149,9 @@ def differing(old: Event, new: Event, changes: list[Any]) -> list[tuple[str, str
     for each in changes:
         if each.field in {"sessions", "mailings"}:
             continue
-        what = NAMED.get(each.field, each.field) or kinds.get(each.kind, each.kind.value)
-        before, after = (each.before, each.after) if each.field else ("", "")
+        is_whole = each.field in {"", "cancelled"}
+        what = kinds.get(each.kind, each.kind.value) if is_whole else NAMED.get(each.field, each.field)
+        before, after = ("", "") if is_whole else (each.before, each.after)
         if each.what == "mailing" and not each.field:
             before, after = _said_of(old, each.anchor), _said_of(new, each.anchor)
         rows.append((title_of(each.anchor, new, old), what, before, after))
@@ -189,7 +200,7 @@ def _add_edits(router: APIRouter, office: Office) -> None:
             meanwhile = _changed_meanwhile(draft, key, form) if more.get("status") == 409 else None
             return _session_page(office, draft, key, {"key": key, **form}, meanwhile=meanwhile, **more)
 
-        return _edited(office, form, lambda event: editing.change_session(event, key, given), show, key)
+        return edited(office, form, lambda event: editing.change_session(event, key, given), show, key)
 
     @router.post("/agenda/new")
     def add(form: Posted) -> Response:
@@ -201,14 +212,14 @@ def _add_edits(router: APIRouter, office: Office) -> None:
             number = number if isinstance(number, int) else None
             return _page(office, draft, number, form="new", values=form, **more)
 
-        return _edited(
+        return edited(
             office, form, lambda event: editing.add_session(event, {**given, "key": key}), show, key
         )
 
     @router.post("/agenda/sessions/{key}/cancel")
     def cancel(key: str, form: Posted) -> Response:
         is_known = looked(office).is_known(key)
-        return _edited(
+        return edited(
             office,
             form,
             lambda event: editing.cancel_session(event, key, is_known=is_known),
@@ -218,7 +229,7 @@ def _add_edits(router: APIRouter, office: Office) -> None:
 
     @router.post("/agenda/sessions/{key}/reinstate")
     def reinstate(key: str, form: Posted) -> Response:
-        return _edited(
+        return edited(
             office, form, lambda event: editing.reinstate_session(event, key), _shown(office, key), key
         )
 
@@ -234,7 +245,11 @@ def _add_edits(router: APIRouter, office: Office) -> None:
             meanwhile = differs if more.get("status") == 409 else None
             return _page(office, draft, None, form="event", values=form, meanwhile=meanwhile, **more)
 
-        return _edited(office, form, lambda event: editing.change_event(event, given), show, "")
+        return edited(office, form, lambda event: editing.change_event(event, given), show, "")
+
+    @router.post("/agenda/event/reinstate")
+    def reinstate_event(form: Posted) -> Response:
+        return edited(office, form, editing.hold_after_all, _shown_event(office), "")
 
 
 def _shown(office: Office, key: str) -> Callable[..., HTMLResponse]:
@@ -244,7 +259,16 @@ def _shown(office: Office, key: str) -> Callable[..., HTMLResponse]:
     return show
 
 
-def _edited(
+def _shown_event(office: Office) -> Callable[..., HTMLResponse]:
+    def show(draft: Draft, **more: Any) -> HTMLResponse:
+        meanwhile: Fields | None = {} if more.get("status") == 409 else None
+        values = editing.event_fields(draft.event)
+        return _page(office, draft, None, form="event", values=values, meanwhile=meanwhile, **more)
+
+    return show
+
+
+def edited(
     office: Office,
     form: Fields,
     change: Callable[[Event], Event],

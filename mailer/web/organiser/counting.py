@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from types import MappingProxyType
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from mailer.agenda.model import UNASKED, AgendaVersion
 from mailer.agenda.rules import EVENT
 from mailer.attention import Attention
 from mailer.outbox.letter import LetterState
 from mailer.outbox.pauses import EVERYTHING, Pause
-from mailer.outbox.schema import PausedBy
+from mailer.outbox.schema import PausedBy, Role
 from mailer.outlook import Outlook
 from mailer.planning import due
 from mailer.replies import CATEGORIES, Tally
@@ -82,12 +82,15 @@ _MAILS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True)
 class Concern:
-    """Something that a person must look at: how many of it, and where it is dealt with. `what` may be a mailing."""
+    """Something that a person must look at: how many of it, and where it is dealt with, by whoever has the role. `what`
+    may be a mailing.
+    """
 
     what: str
     words: str
     count: int
     path: str
+    role: Role = Role.VIEWER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +105,6 @@ class Held:
     tone: str
     since: datetime
     reason: str
-    ends_by: str
 
 
 def unsent(counts: Mapping[LetterState, int]) -> list[tuple[int, str, str]]:
@@ -125,9 +127,25 @@ def answers(standing: Standing) -> Tally:
     return Tally(**given, silent=max(0, standing.recipients - sum(given.values())))
 
 
-def concerns(standing: Standing, found: Attention) -> list[Concern]:
-    """What waits for a person: letters by mailing, mails that came by their kind, addresses."""
-    return [*_letters(standing), *_mails(found)]
+def concerns(standing: Standing, found: Attention, looks: Outlook) -> list[Concern]:
+    """What waits for a person: approvals and letters by mailing, mails that came by their kind, addresses, lists."""
+    return [*_approvals(standing, looks), *_letters(standing), *_mails(found), *_lists(found)]
+
+
+def _approvals(standing: Standing, looks: Outlook) -> Iterator[Concern]:
+    for each in looks.unapproved:
+        since = moments.short(each.fell_due_at, standing.version.event.zone)
+        words = f"due since {since}, waits for approval"
+        path = f"/mailings/{quote(each.mailing)}#approval"
+        yield Concern(what=each.title, words=words, count=each.letters, path=path)
+
+
+def _lists(found: Attention) -> Iterator[Concern]:
+    if found.refused_rows:
+        words = "rows refused of a list that is not taken over"
+        yield Concern(
+            what="", words=words, count=found.refused_rows, path="/people/import", role=Role.ORGANISER
+        )
 
 
 def _letters(standing: Standing) -> Iterator[Concern]:
@@ -177,7 +195,6 @@ def _held(standing: Standing, each: Pause) -> Held:
         tone="quiet" if each.caused_by is PausedBy.PERSON else "alarm",
         since=each.paused_at,
         reason=each.reason,
-        ends_by="convenor resume" if is_all else f"convenor resume {each.mailing}",
     )
 
 

@@ -3,7 +3,8 @@
 import hashlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
@@ -11,9 +12,10 @@ from fastapi import APIRouter, Form, HTTPException, Path, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from mailer.errors import ConvenorError
-from mailer.importing import Missing, Proposal
+from mailer.importing import Digest, Missing, refused_rows
+from mailer.lately import Beside, NotYet
 from mailer.listing import Overtaken, difference
-from mailer.outbox import people, uploads
+from mailer.outbox import agendas, people, uploads
 from mailer.outbox.schema import Role as MayDo
 from mailer.outbox.uploads import Upload
 from mailer.recipients.cells import COLUMNS
@@ -76,8 +78,28 @@ class Choices:
         return hashlib.sha256(repr((self.columns, self.role, self.missing)).encode()).hexdigest()[:16]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """A list as it was read with what was chosen: what stands against it, or what it would change, and the sign of the
+    list that was compared.
+    """
+
+    look: Look
+    chosen: Choices
+    troubles: tuple[str, ...] = ()
+    proposed: Digest = field(default_factory=Digest)
+    sign: str = ""
+
+
+READ_AT_ONCE = 200_000
+"""Bytes. A list that is larger takes seconds to be read and compared: that is done beside the page."""
+
+_previews: Beside[Preview] = Beside(most=uploads.MOST)
+
+
 def routes(office: Office) -> APIRouter:
     router = APIRouter(include_in_schema=False)
+    _add_handing_in(router, office)
 
     def kept(token: str) -> Upload:
         """Raises HTTPException (404): there is no such list, or its time is over."""
@@ -87,31 +109,6 @@ def routes(office: Office) -> APIRouter:
         if found is None:
             raise HTTPException(404)
         return found
-
-    @router.get("/people/import")
-    def begin() -> HTMLResponse:
-        door.must(office, MayDo.ORGANISER, "take over a list")
-        return framed(office, "organiser/people/hand_in.html", problem="", columns=COLUMNS)
-
-    @router.post("/people/import")
-    def hand_in(file: UploadFile | None = None) -> Response:
-        by = door.must(office, MayDo.ORGANISER, "take over a list")
-        raw = file.file.read(uploads.LARGEST + 1) if file else b""
-        name = PurePath((file.filename if file else "") or "list").name[-120:]
-        seen = look(raw, name) if raw else Look(problem="choose a file: nothing came")
-        token = secrets.token_urlsafe(24)
-        try:
-            if seen.problem:
-                raise ConvenorError(f"{name}: {seen.problem}" if raw else seen.problem)
-            with office.database.writing() as transaction:
-                uploads.keep(
-                    transaction, token, office.event, by.name, name=name, raw=raw, now=office.clock()
-                )
-        except ConvenorError as error:
-            return framed(
-                office, "organiser/people/hand_in.html", status=422, problem=str(error), columns=COLUMNS
-            )
-        return RedirectResponse(f"/people/import/{token}", 303)
 
     @router.get("/people/import/{token}")
     def preview(token: Token) -> HTMLResponse:
@@ -125,10 +122,11 @@ def routes(office: Office) -> APIRouter:
         missing: Annotated[Missing, Form()] = Missing.NOBODY,
     ) -> Response:
         """Have it read with these columns."""
-        kept(token)
+        found = kept(token)
         choices = {"columns": column, "role": role or None, "missing": missing}
+        refused = _refused(office, found.name, found.raw, Choices.of(choices, look(found.raw, found.name)))
         with office.database.writing() as transaction:
-            uploads.choose(transaction, token, office.event, door.visitor().name, choices)
+            uploads.choose(transaction, token, office.event, door.visitor().name, choices, refused=refused)
         return RedirectResponse(f"/people/import/{token}#difference", 303)
 
     @router.post("/people/import/{token}/take")
@@ -144,7 +142,7 @@ def routes(office: Office) -> APIRouter:
             return _preview(
                 office, token, found, 409, told="this list is read in another way by now: look at it again"
             )
-        reading = _read(office, found, chosen)
+        reading = _read(office, found.name, found.raw, chosen)
         try:
             done = listing_of(office, by.name).take_over(
                 reading, chosen.missing, chosen.columns, seen=list_seen, without_refused=without_refused
@@ -167,27 +165,113 @@ def routes(office: Office) -> APIRouter:
     return router
 
 
-def _read(office: Office, found: Upload, chosen: Choices) -> Reading:
-    return read_handed_in(
-        found.raw, found.name, chosen.columns, default_role=chosen.role, sessions=sessions_of(office)
-    )
+def _add_handing_in(router: APIRouter, office: Office) -> None:
+    @router.get("/people/import")
+    def begin() -> HTMLResponse:
+        door.must(office, MayDo.ORGANISER, "take over a list")
+        return _hand_in(office)
+
+    @router.post("/people/import")
+    def hand_in(file: UploadFile | None = None) -> Response:
+        by = door.must(office, MayDo.ORGANISER, "take over a list")
+        raw = file.file.read(uploads.LARGEST + 1) if file else b""
+        name = PurePath((file.filename if file else "") or "list").name[-120:]
+        seen = look(raw, name) if raw else Look(problem="choose a file: nothing came")
+        token = secrets.token_urlsafe(24)
+        try:
+            if seen.problem:
+                raise ConvenorError(f"{name}: {seen.problem}" if raw else seen.problem)
+            refused = _refused(office, name, raw, Choices.of({}, seen))
+            with office.database.writing() as transaction:
+                uploads.keep(
+                    transaction, token, office.event, by.name, name=name, raw=raw, now=office.clock(),
+                    refused=refused,
+                )  # fmt: skip
+        except ConvenorError as error:
+            return _hand_in(office, status=422, problem=str(error))
+        return RedirectResponse(f"/people/import/{token}", 303)
+
+    @router.post("/people/import/go-on")
+    def go_on() -> Response:
+        """Back to the list that somebody has handed in and not taken over."""
+        by, token = door.must(office, MayDo.ORGANISER, "take over a list"), secrets.token_urlsafe(24)
+        with office.database.writing() as transaction:
+            if not uploads.go_on(transaction, token, office.event, by.name, office.clock()):
+                raise HTTPException(404)
+        return RedirectResponse(f"/people/import/{token}", 303)
+
+
+def _hand_in(office: Office, *, status: int = 200, problem: str = "") -> HTMLResponse:
+    """The form; and above it the lists that are not taken over yet, one's own to go on with."""
+    with office.database.reading() as transaction:
+        waiting = uploads.unfinished(transaction, office.event, office.clock())
+        version = agendas.latest(transaction, office.event)
+    return framed(
+        office, "organiser/people/hand_in.html", status=status, problem=problem, columns=COLUMNS, waiting=waiting,
+        zone=version.event.zone if version else UTC,
+    )  # fmt: skip
+
+
+def _troubles(chosen: Choices) -> list[str]:
+    """Why a list cannot be read like this at all."""
+    found = problems_with(chosen.columns)
+    if "role" not in chosen.columns and chosen.role is None:
+        found.append("the file names no roles: say below what these people are")
+    return found
+
+
+def _is_short(raw: bytes) -> bool:
+    return len(raw) < READ_AT_ONCE
+
+
+def _refused(office: Office, name: str, raw: bytes, chosen: Choices) -> int | None:
+    """How many rows could not be taken; none is known of where the columns are not. Of a long list it is noted when it
+    has been read for its preview.
+    """
+    if _troubles(chosen):
+        return 0
+    return refused_rows(_read(office, name, raw, chosen).problems) if _is_short(raw) else None
+
+
+def _read(office: Office, name: str, raw: bytes, chosen: Choices) -> Reading:
+    return read_handed_in(raw, name, chosen.columns, default_role=chosen.role, sessions=sessions_of(office))
 
 
 def _preview(office: Office, token: str, found: Upload, status: int = 200, *, told: str = "") -> HTMLResponse:
     """What was found in the file and, where its columns are known, the difference to what is there."""
+    with office.database.reading() as transaction:
+        sign, version = (
+            people.sign_of_list(transaction, office.event),
+            agendas.latest(transaction, office.event),
+        )
+    state = found.choices, sign, version.number if version else 0
+    what, who = (office.database.engine, office.event, token), door.visitor().name
+    read = (_previews.at_once if _is_short(found.raw) or told else _previews.get)(
+        what, state, office.clock(), lambda heard: _previewed(office, token, who, found)
+    )
+    if not read.is_present:
+        raise NotYet(0, 0)  # what was chosen has changed, or the list has: an older difference is of no use
+    preview = read.value
+    return framed(
+        office, "organiser/people/preview.html", status=status, token=token, name=found.name, look=preview.look,
+        chosen=preview.chosen, troubles=preview.troubles, proposed=preview.proposed, sign=preview.sign, told=told,
+        columns=COLUMNS, roles=ROLES, missing=MISSING, MOST=MOST_SHOWN,
+    )  # fmt: skip
+
+
+def _previewed(office: Office, token: str, who: str, found: Upload) -> Preview:
+    """As it is read now; how many rows of a long one cannot be taken is noted here."""
     seen = look(found.raw, found.name)
     chosen = Choices.of(found.choices, seen)
-    troubles = problems_with(chosen.columns)
-    if "role" not in chosen.columns and chosen.role is None:
-        troubles.append("the file names no roles: say below what these people are")
-    proposed, sign = Proposal(), ""
-    if not troubles:
-        reading = _read(office, found, chosen)
-        with office.database.reading() as transaction:
-            proposed = difference(transaction, office.event, reading, chosen.missing, chosen.columns)
-            sign = f"{people.sign_of_list(transaction, office.event)} {chosen.sign}"
-    return framed(
-        office, "organiser/people/preview.html", status=status, token=token, name=found.name, look=seen,
-        chosen=chosen, troubles=troubles, proposed=proposed, sign=sign, told=told, columns=COLUMNS,
-        roles=ROLES, missing=MISSING, MOST=MOST_SHOWN,
-    )  # fmt: skip
+    troubles = _troubles(chosen)
+    if troubles:
+        return Preview(look=seen, chosen=chosen, troubles=tuple(troubles))
+    reading = _read(office, found.name, found.raw, chosen)
+    with office.database.reading() as transaction:
+        proposed = difference(transaction, office.event, reading, chosen.missing, chosen.columns)
+        sign = f"{people.sign_of_list(transaction, office.event)} {chosen.sign}"
+    if not _is_short(found.raw):
+        refused = refused_rows(reading.problems)
+        with office.database.writing() as transaction:
+            uploads.note_refused(transaction, token, office.event, who, found.choices, refused)
+    return Preview(look=seen, chosen=chosen, proposed=Digest.of(proposed, MOST_SHOWN), sign=sign)

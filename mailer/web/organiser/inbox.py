@@ -4,6 +4,7 @@ What a mail is, and what follows from it, is decided elsewhere; its HTML is show
 """
 
 from contextlib import suppress
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Path, Query
@@ -71,10 +72,17 @@ def _add_mails(router: APIRouter, office: Office) -> None:
         )
 
     @router.get("/inbox")
-    def inbox(show: Annotated[str, Query(max_length=20)] = NEEDS, before: Before = None) -> HTMLResponse:
-        """The mails of one kind, or those that need a person; the newest first."""
+    def inbox(
+        show: Annotated[str, Query(max_length=20)] = NEEDS,
+        before: Before = None,
+        reported: datetime | None = None,
+        whose: Before = None,
+    ) -> HTMLResponse:
+        """The mails of one kind, or those that need a person; the newest first. Wrong addresses go on behind the one
+        that was `reported` then and is `whose`.
+        """
         door.must(office, Role.VIEWER, "see what came back")
-        if show not in {NEEDS, *telling.KINDS}:
+        if show not in {NEEDS, *telling.KINDS} or (reported and reported.tzinfo is None):
             raise HTTPException(404)
         with office.database.reading() as transaction:
             counted = incoming.counts(transaction, office.event)
@@ -87,7 +95,12 @@ def _add_mails(router: APIRouter, office: Office) -> None:
                 limit=PAGE + 1,
             )
             wrong = (
-                troubles.wrong(transaction, office.event, limit=PAGE)
+                troubles.wrong(
+                    transaction,
+                    office.event,
+                    limit=PAGE + 1,
+                    after=(reported, whose) if reported and whose else None,
+                )
                 if show == "bounce" and not before
                 else []
             )
@@ -103,7 +116,9 @@ def _add_mails(router: APIRouter, office: Office) -> None:
             rows=rows[:PAGE],
             older=rows[PAGE - 1].id if len(rows) > PAGE else None,
             before=before,
-            wrong=wrong,
+            wrong=wrong[:PAGE],
+            further=wrong[PAGE - 1] if len(wrong) > PAGE else None,
+            is_further=bool(reported and whose),
             are_wrong=are_wrong,
             zone=published(office)[1],
             telling=telling,

@@ -8,11 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, HTTPException, Path, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from mailer import resending
 from mailer.composition.composing import Composed
 from mailer.delivery.tray import CaughtLetter
 from mailer.errors import ConvenorError, UnsafeLetter, WordingError
 from mailer.holding import Hold
-from mailer.outbox import finding, letters
+from mailer.outbox import failures, finding, letters
+from mailer.outbox.failures import Cause
 from mailer.outbox.finding import Found
 from mailer.outbox.letter import Happening, LetterState
 from mailer.outbox.letters import Happened, LetterRow
@@ -54,7 +56,8 @@ class Sought:
 class Case:
     """One letter, and all that is known of it. `opened` is None where it cannot be composed, and `why_not` says why.
 
-    `is_what_left`: these are the very bytes that were handed over; None while nothing was.
+    `is_what_left`: these are the very bytes that were handed over; None while nothing was. `stays_failed` is why it is
+    not sent again, nothing if it may be; None where it has not failed.
     """
 
     row: LetterRow
@@ -65,6 +68,7 @@ class Case:
     why_not: str
     is_what_left: bool | None
     doubt: OpenDoubt | None
+    stays_failed: str | None = None
 
 
 def routes(office: Office) -> APIRouter:
@@ -72,6 +76,7 @@ def routes(office: Office) -> APIRouter:
     service = Service.of_what_is_kept(office.database, office.event, office.sender)
     _add_overview(router, office)
     _add_holding(router, office)
+    _add_resending(router, office)
     _add_letters(router, office, service)
     return router
 
@@ -94,6 +99,7 @@ def _add_overview(router: APIRouter, office: Office) -> None:
         sought = Sought(q=q.strip(), mailing=mailing, state=LetterState(state) if state else None)
         rows = _found(office, sought, before)
         titles, zone = published(office)
+        are_failed = sought.state is LetterState.FAILED and sought.mailing in titles
         return framed(
             office,
             "organiser/outbox.html",
@@ -104,11 +110,17 @@ def _add_overview(router: APIRouter, office: Office) -> None:
             zone=zone,
             rows=rows[:PAGE],
             older=rows[PAGE - 1].id if len(rows) > PAGE else None,
+            causes=_causes(office, sought.mailing) if are_failed else [],
         )
 
     @router.get("/outbox/run")
     def living_part() -> HTMLResponse:
         return framed(office, "organiser/outbox_run.html", **_running(office))
+
+
+def _causes(office: Office, mailing: str) -> list[Cause]:
+    with office.database.reading() as transaction:
+        return failures.causes(transaction, office.event, mailing)
 
 
 def _found(office: Office, sought: Sought, before: int | None) -> list[LetterRow]:
@@ -207,6 +219,38 @@ def _done(act: Callable[[], object]) -> Response:
     return RedirectResponse("/outbox", 303)
 
 
+# ── sending again what failed ────────────────────────────────────────────────────────────────────────────────
+
+
+def _add_resending(router: APIRouter, office: Office) -> None:
+    @router.get("/outbox/retry")
+    def ask(
+        mailing: Annotated[str, Query(max_length=200)] = "", cause: Annotated[str, Query(max_length=300)] = ""
+    ) -> HTMLResponse:
+        """What sending again would do: letters of a mailing that failed of one cause."""
+        door.must(office, Role.ORGANISER, "send failed letters again")
+        titles, _ = published(office)
+        alike = next((each for each in _causes(office, mailing) if each.cause == cause), None)
+        if mailing not in titles or alike is None:
+            raise HTTPException(404)
+        return framed(
+            office,
+            "organiser/outbox_retry.html",
+            mailing=mailing,
+            title=titles[mailing],
+            alike=alike,
+            found=resending.prospect(office.database, office.event, mailing, office.clock(), cause=cause),
+        )
+
+    @router.post("/outbox/retry")
+    def send(mailing: Key = "", cause: Annotated[str, Form(max_length=300)] = "") -> Response:
+        by = door.must(office, Role.ORGANISER, "send failed letters again").name
+        if mailing not in published(office)[0]:
+            raise HTTPException(404)
+        resending.resend_all(office.database, office.event, mailing, office.clock(), cause=cause, by=by)
+        return RedirectResponse("/outbox", 303)
+
+
 # ── one letter ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -288,6 +332,17 @@ def _add_letters(router: APIRouter, office: Office, service: Service) -> None:
             return shown(number, status=422, problem=sentence(error), field="settle")
         return RedirectResponse(f"/outbox/{number}", 303)
 
+    @router.post("/outbox/{number}/retry")
+    def retry(number: Number) -> Response:
+        """A letter that failed is sent again to the same address."""
+        by = door.must(office, Role.ORGANISER, "send a failed letter again").name
+        _case(office, service, number)
+        try:
+            resending.resend(office.database, office.event, [number], office.clock(), by=by)
+        except ConvenorError as error:
+            return shown(number, status=422, problem=sentence(error), field="retry")
+        return RedirectResponse(f"/outbox/{number}", 303)
+
     @router.post("/outbox/{number}/address")
     def correct(number: Number, address: Annotated[str, Form(max_length=20_000)] = "") -> Response:
         """The right address of a letter's reader: they are written to there."""
@@ -328,6 +383,9 @@ def _case(office: Office, service: Service, number: int) -> Case:
         if composed and row.content
         else None,
         doubt=next(iter(doubts), None),
+        stays_failed=resending.obstacle_of(office.database, office.event, number, office.clock())
+        if row.state is LetterState.FAILED
+        else None,
     )
 
 

@@ -84,8 +84,8 @@ def _add_looking(router: APIRouter, office: Office) -> None:
         door.must(office, MayDo.VIEWER, "see the people")
         found = board(office.database, office.event, office.clock())
         return framed(
-            office, "organiser/people/board.html", board=found, show=show, Stand=Stand, Circle=Circle,
-            roles=ROLES, q="", role="", state="",
+            office, "organiser/people/board.html", board=found.value, counted_at=found, zone=zone_of(office), show=show,
+            Stand=Stand, Circle=Circle, roles=ROLES, q="", role="", state="",
         )  # fmt: skip
 
     @router.get("/people/list")
@@ -129,8 +129,15 @@ def _add_looking(router: APIRouter, office: Office) -> None:
             ]
         return framed(
             office, "organiser/people/delegation.html", code=code, name=state_name(code, "en"),
-            delegation=found.delegation(code), groups=groups, roles=ROLES, state_name=state_name,
+            delegation=found.value.delegation(code), groups=groups, roles=ROLES, state_name=state_name,
         )  # fmt: skip
+
+
+def zone_of(office: Office) -> tzinfo:
+    """The venue's, of the agenda in force."""
+    with office.database.reading() as transaction:
+        version = agendas.latest(transaction, office.event)
+    return version.event.zone if version else UTC
 
 
 def _rows(transaction: Transaction, found: list[Found]) -> list[tuple[Found, str, bool]]:
@@ -146,9 +153,9 @@ def _rows(transaction: Transaction, found: list[Found]) -> list[tuple[Found, str
 
 def _add_person(router: APIRouter, office: Office) -> None:
     @router.get("/people/{number}")
-    def one(number: Number) -> HTMLResponse:
+    def one(number: Number, saved: Literal["", "corrected"] = "") -> HTMLResponse:
         door.must(office, MayDo.VIEWER, "see a person")
-        return _page(office, number)
+        return _page(office, number, saved=saved)
 
     @router.post("/people/{number}/correct")
     def correct(number: Number, form: Annotated[PersonForm, Form()]) -> Response:
@@ -218,8 +225,9 @@ def _page(
     typed: Mapping[str, str] | None = None,
     problems: tuple[Problem, ...] = (),
     told: str = "",
+    saved: str = "",
 ) -> HTMLResponse:
-    """One person, the form filled with what was `typed`, or with what is known."""
+    """One person, the form filled with what was `typed`, or with what is known. `saved` is what was done just now."""
     found = person(office.database, office.event, number, office.clock())
     if found is None:
         raise HTTPException(404)
@@ -229,7 +237,7 @@ def _page(
         zone=_zone(found), known=known, typed=typed or known, told=told, titles=_titles(found.version),
         differing=[name for name in COLUMNS if typed and told and typed[name] != known[name]],
         problems={each.field or "": each.message for each in problems if not each.warning},
-        roles=ROLES, state_name=state_name, EVENT=EVENT,
+        roles=ROLES, state_name=state_name, EVENT=EVENT, saved=saved,
     )  # fmt: skip
 
 

@@ -9,12 +9,13 @@ from starlette.datastructures import FormData, UploadFile
 
 from mailer import starting
 from mailer.accounts import Visitor
-from mailer.agenda.model import Event
+from mailer.agenda.model import AgendaVersion, Event
 from mailer.errors import BadInput, ConvenorError, Problem
+from mailer.mailings import first_mailing
 from mailer.outbox import agendas, audit, people
 from mailer.outbox.letter import Happening
 from mailer.outbox.roles import Role
-from mailer.starting import Basics, Facts, Like, Setup
+from mailer.starting import Basics, Facts, Like, Setup, SomethingElse
 from mailer.web.office import Office
 from mailer.web.organiser import door
 from mailer.web.organiser.frame import framed
@@ -37,12 +38,30 @@ def routes(office: Office) -> APIRouter:
     @router.get("/start")
     def start() -> HTMLResponse:
         door.must(office, Role.ADMINISTRATOR, "begin an event")
-        event = _published(office)
-        if event and not event.example:
-            return _checklist(office, setup, event)
+        version = _published(office)
+        if version and not version.event.example:
+            return _checklist(office, setup, version.event)
         if setup.path.exists():
-            return framed(office, "organiser/start_opening.html", path=setup.shown, relay=setup.relay)
+            return _opening(office, setup)
         return _forms(office, setup)
+
+    @router.post("/start/publish")
+    def publish(seen: Annotated[str, Form(max_length=LONGEST)] = "") -> Response:
+        """The first version, by whoever has looked at what that does."""
+        by = door.must(office, Role.ADMINISTRATOR, "publish the event")
+        if not _is_unseen(office, setup) or setup.hands is None:
+            raise HTTPException(404)
+        try:
+            version = starting.publish_first(setup.hands(), seen, by.name)
+        except SomethingElse as error:
+            return _opening(office, setup, status=409, told=str(error))
+        except ConvenorError as error:
+            return _opening(office, setup, status=422, told=str(error))
+        if version:
+            with office.database.writing() as transaction:
+                what = f"agenda version {version.number}"
+                audit.note(transaction, office.clock(), by.name, "published", what, event=version.event.key)
+        return RedirectResponse("/start", 303)
 
     @router.post("/start/form")
     def from_form(form: Annotated[FormData, Depends(_form)]) -> Response:
@@ -68,11 +87,14 @@ def routes(office: Office) -> APIRouter:
     @router.post("/start/test")
     def test(address: Annotated[str, Form(max_length=LONGEST)] = "") -> Response:
         by = door.must(office, Role.ORGANISER, "send a test letter")
-        event = _published(office)
-        if event is None or office.post is None:
+        version = _published(office)
+        if version is None or office.post is None:
             raise HTTPException(404)
+        event = version.event
         try:
-            outcome, through = office.mailings(by.name).send_test(address, office.post)
+            outcome, through = office.mailings(by.name).send_test(
+                version, first_mailing(version), address, office.post
+            )
         except ConvenorError as error:
             return _checklist(office, setup, event, status=422, problem=str(error), address=address)
         accepted, said = outcome.happening is Happening.ACCEPTED, f"{through}: {outcome.reply}"
@@ -82,10 +104,28 @@ def routes(office: Office) -> APIRouter:
     return router
 
 
-def _published(office: Office) -> Event | None:
+def _is_unseen(office: Office, setup: Setup) -> bool:
+    """Whether an event is begun that nothing may be published of unseen, for its letters would leave."""
+    return not office.event and setup.relay is not None and setup.path.exists()
+
+
+def _opening(office: Office, setup: Setup, *, status: int = 200, told: str = "") -> HTMLResponse:
+    """What has been begun, and what publishing it does, where that is for a person to say."""
+    first, problems = None, []
+    if _is_unseen(office, setup) and setup.hands:
+        try:
+            first = starting.first(setup.hands())
+        except BadInput as error:
+            problems = list(error.problems)
+    return framed(
+        office, "organiser/start_opening.html", status=status, path=setup.shown, relay=setup.relay, first=first,
+        problems=first.problems if first else problems, told=told,
+    )  # fmt: skip
+
+
+def _published(office: Office) -> AgendaVersion | None:
     with office.database.reading() as transaction:
-        version = agendas.latest(transaction, office.event)
-    return version.event if version else None
+        return agendas.latest(transaction, office.event)
 
 
 async def _form(request: Request) -> FormData:
@@ -158,7 +198,7 @@ def _checklist(
     address: str = "",
 ) -> HTMLResponse:
     with office.database.reading() as transaction:
-        listed = people.counts(transaction, office.event).asked
+        listed = people.asked(transaction, office.event)
     every = office.accounts.every()
     facts = Facts(
         organiser=event.organiser,

@@ -55,6 +55,7 @@ HAPPENED: Mapping[Happening, str] = MappingProxyType(
         H.WITHDRAWN: "Withdrawn",
         H.SUPPRESSED: "Suppressed",
         H.EXPIRED: "No longer of use",
+        H.RETRIED: "To be sent again",
     }
 )
 

@@ -23,7 +23,7 @@ from mailer.web.office import Office
 from mailer.web.organiser import door
 from mailer.web.organiser.agenda import looked
 from mailer.web.organiser.frame import framed
-from mailer.web.organiser.mailings import SAID, Key, Short, Text, found, mailings_of
+from mailer.web.organiser.mailings import SAID, Key, Short, Text, found
 
 Language = Annotated[str, Path(pattern=r"^[a-z]{2,3}(-[a-z0-9]{2,8})*$")]
 
@@ -54,8 +54,8 @@ def routes(office: Office) -> APIRouter:
 
 def _add_languages(router: APIRouter, office: Office) -> None:
     def page(shown: Drafted, *, status: int = 200, said: str = "", refusal: str = "") -> HTMLResponse:
-        this, mailing, event = mailings_of(office), shown.mailing, shown.version.event
-        texts, reach = this.texts(), this.reach(shown.version, mailing)
+        this, mailing, event = office.mailings(), shown.mailing, shown.version.event
+        texts, reach = this.texts(), this.reach(shown.version, mailing).value
         there = wording.languages_of(texts, mailing.kind)
         return framed(
             office,
@@ -84,7 +84,7 @@ def _add_languages(router: APIRouter, office: Office) -> None:
     def take_out(key: Key, language: Language, seen: Short = "") -> Response:
         by = door.must(office, Role.ORGANISER, "take out a wording")
         shown = found(office, key)
-        this = mailings_of(office, by.name)
+        this = office.mailings(by.name)
         try:
             this.take_out_language(looked(office).version.event, shown.mailing, language, seen)
         except Overtaken as error:
@@ -122,7 +122,7 @@ def _add_words(router: APIRouter, office: Office) -> None:
         overtaken: str = "",
         to: str = "",
     ) -> HTMLResponse:
-        this, mailing = mailings_of(office), shown.mailing
+        this, mailing = office.mailings(), shown.mailing
         texts = this.texts()
         languages = wording.languages_of(texts, mailing.kind)
         is_new = language not in languages
@@ -145,7 +145,7 @@ def _add_words(router: APIRouter, office: Office) -> None:
             problems=problems,
             overtaken=overtaken,
             placeholders=PLACEHOLDERS,
-            to=to or this.reach(shown.version, mailing).first,
+            to=to or this.reach(shown.version, mailing).value.first,
             shared=[
                 each.mailing.title
                 for each in every_drafted(looked(office), office.clock())
@@ -171,7 +171,7 @@ def _add_words(router: APIRouter, office: Office) -> None:
         to: Short = "",
     ) -> Response:
         by = door.must(office, Role.ORGANISER, "change a wording")
-        shown, this = found(office, key), mailings_of(office, by.name)
+        shown, this = found(office, key), office.mailings(by.name)
         written = Written(subject=subject, text=text, html=html, phrases=phrases)
         try:
             differs = this.reword(shown.mailing, _known(language), written.parts, seen, phrases=phrases)
