@@ -103,7 +103,7 @@ def test_publishing_does_what_was_seen_in_one_transaction(desk: Desk) -> None:
     version = drafting.publish(outcome.draft.seen)
 
     assert (version.number, version.event, version.published_by) == (2, _later(CONFERENCE), "Maria")
-    assert drafting.look().seen == "2.0"
+    assert (drafting.look().seen, drafting.look().behind) == ("2.0", ())
     assert _deeds(desk)[-1] == ("Maria", "published")
     with desk.database.reading() as transaction:
         listed = [member.recipient for member in people.roster(transaction, CONFERENCE.key)]
@@ -330,6 +330,29 @@ def test_what_is_done_to_a_draft_stands_in_the_audit(desk: Desk) -> None:
     _drafting(desk, "Jan").undo("1.1")
 
     assert _deeds(desk) == [("Maria", "changed the agenda's draft"), ("Jan", "took back an edit")]
+
+
+@pytest.mark.parametrize("act", ["undo", "carry_over", "give_up"])
+def test_whoever_has_not_seen_the_draft_does_nothing_to_it(desk: Desk, act: str) -> None:
+    _drafting(desk).edit("1.0", _later)
+    desk.publish(CONFERENCE.model_copy(update={"title": "From a file"}))
+    _drafting(desk).edit("2.0", lambda event: editing.change_event(event, {"title": "Rivers"}))
+    before = desk.dump()
+
+    with pytest.raises(Overtaken):
+        getattr(_drafting(desk, "Jan"), act)("2.0")
+
+    assert desk.dump() == before
+
+
+def test_whom_the_invitation_is_from_stays_as_it_was_published(desk: Desk) -> None:
+    """Calendars take no change from anybody else (RFC 5546 2.1.2)."""
+    other = CONFERENCE.organiser.model_copy(update={"address": "other@conference.example"})
+    drafting = _drafting(desk)
+    drafting.edit("1.0", lambda event: event.model_copy(update={"organiser": other}))
+
+    with pytest.raises(NotToBePublished, match="must stay so"):
+        drafting.publish("1.1")
 
 
 def _let_counting_end() -> None:

@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.routing import Route
 
-from mailer.errors import StoreError
+from mailer.errors import StoreError, Unkeepable
 from mailer.lately import NotYet
 from mailer.outbox import agendas
 from mailer.web import pages
@@ -83,6 +83,7 @@ def create_app(office: Office) -> FastAPI:
     app.add_exception_handler(AnyHTTPException, _tidy)
     app.add_exception_handler(RequestValidationError, _tidy)
     app.add_exception_handler(StoreError, _tidy)
+    app.add_exception_handler(Unkeepable, _tidy)
     app.add_exception_handler(NotYet, _counting(office))
     app.add_middleware(Door, office=office)
     app.add_middleware(Gate, base_url=office.sender.base_url)
@@ -125,6 +126,9 @@ async def _tidy(request: Request, error: Exception) -> Response:
     path, is_for_machines = request.url.path, request.url.path.startswith(pages.MACHINES)
     if isinstance(error, StoreError):
         return pages.error(503, path)
+    if isinstance(error, Unkeepable):  # nothing that is kept has such a name
+        is_form = request.method == "POST" and not path.startswith(PUBLIC)
+        return pages.error(422 if is_form else 404, path, said=str(error))
     if isinstance(error, RequestValidationError):
         return pages.wrong(_problems(error)) if is_for_machines else _form_or_nothing(path, error)
     assert isinstance(error, AnyHTTPException)  # noqa: S101 - no other is handled here
