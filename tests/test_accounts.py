@@ -128,7 +128,7 @@ def test_a_session_holds_for_a_time_and_until_it_is_ended(accounts: Accounts) ->
     )
     assert accounts.visitor(session, NOW + SIGNED_IN_FOR) is None
     assert accounts.visitor("invented", NOW) is None
-    accounts.sign_out(session, NOW, "maria huber")
+    accounts.sign_out(session, NOW, mine.name)
     assert accounts.visitor(session, NOW) is None
 
 
@@ -378,7 +378,7 @@ def test_a_wrong_password_for_ones_own_account_stands_in_the_audit(accounts: Acc
     with pytest.raises(NotLetIn):
         accounts.end_codes(mine, "wrong", NOW)
 
-    assert _deeds(accounts)[-2:] == [("maria huber", "gave a wrong password", "for their own account")] * 2
+    assert _deeds(accounts)[-2:] == [("Maria Huber", "gave a wrong password", "for their own account")] * 2
 
 
 class _Meanwhile(Passwords):
@@ -467,7 +467,7 @@ def test_a_clock_that_was_ahead_keeps_nobody_out(accounts: Accounts) -> None:
 
 def test_every_act_stands_in_the_audit(accounts: Accounts) -> None:
     mine, session = _join(accounts)
-    accounts.sign_out(session, NOW, "maria huber")
+    accounts.sign_out(session, NOW, mine.name)
     session = accounts.sign_in("maria huber", PASSWORD, "", NOW)
     _fail(accounts, 1, NOW)
     secret = module.new_secret()
@@ -476,23 +476,23 @@ def test_every_act_stands_in_the_audit(accounts: Accounts) -> None:
     accounts.change_password(mine, PASSWORD, "another long password", NOW, session)
     accounts.set_password("maria huber", PASSWORD, NOW, "convenor", without_codes=True)
     _join(accounts, "jan", Role.VIEWER)
-    accounts.give_role("jan", Role.APPROVER, NOW, "maria huber")
-    accounts.close("jan", NOW, "maria huber")
+    accounts.give_role("jan", Role.APPROVER, NOW, mine.name)
+    accounts.close("jan", NOW, mine.name)
 
     assert accounts.visitor(session, NOW) is None  # by the password that was set
     assert _deeds(accounts)[1:] == [
-        ("maria huber", "joined", "as administrator"),
-        ("maria huber", "signed out", ""),
-        ("maria huber", "signed in", ""),
-        ("maria huber", "was not let in", ""),
-        ("maria huber", "began to use codes", ""),
-        ("maria huber", "gave up codes", ""),
-        ("maria huber", "changed their password", ""),
-        ("convenor", "set a password", "maria huber, without codes"),
+        ("Maria Huber", "joined", "as administrator"),
+        ("Maria Huber", "signed out", ""),
+        ("Maria Huber", "signed in", ""),
+        ("Maria Huber", "was not let in", ""),
+        ("Maria Huber", "began to use codes", ""),
+        ("Maria Huber", "gave up codes", ""),
+        ("Maria Huber", "changed their password", ""),
+        ("convenor", "set a password", "Maria Huber, without codes"),
         ("convenor", "invited", "a new viewer"),
         ("jan", "joined", "as viewer"),
-        ("maria huber", "gave a role", "jan: approver"),
-        ("maria huber", "closed an account", "jan"),
+        ("Maria Huber", "gave a role", "jan: approver"),
+        ("Maria Huber", "closed an account", "jan"),
     ]
 
 

@@ -16,6 +16,7 @@ from mailer.outbox.schema import Role
 from mailer.web.serving import reserve, serve
 from tests.conference import EVENT, PRACTITIONER, RECIPIENTS
 from tests.judges import axe
+from tests.web.agendas import CONFERENCE
 from tests.web.desk import Desk, open_desk
 from tests.web.test_door import OURS, _signed_in
 from tests.web.test_wordings import WORDS, form_of
@@ -211,16 +212,17 @@ def test_a_place_in_an_audience_that_there_cannot_be_is_nothing(calm_desk: Desk,
 def test_a_draft_is_not_what_is_approved(careful: Desk) -> None:
     """The page shows the draft's; what would leave is another."""
     approver = _signed_in(careful, Role.APPROVER)
-    mailing = EVENT.mailing("invitation")
+    careful.publish(CONFERENCE.model_copy(update={"approval": Approval.ONE}))
+    mailing = CONFERENCE.mailing("invitation")
     names = ("kind", "audience", "when", "useful_until", "calendar")
-    form = {"seen": "1.0", "title": "Another title", **{name: str(getattr(mailing, name)) for name in names}}
+    form = {"seen": "2.0", "title": "Another title", **{name: str(getattr(mailing, name)) for name in names}}
     assert approver.post("/mailings/invitation", data=form, headers=OURS).status_code == 303
 
     page = approver.get("/mailings/invitation").text
 
     assert "Another title" in page
     assert 'action="/mailings/invitation/approve"' not in page
-    approver.post("/agenda/undo", data={"seen": "1.1"}, headers=OURS)
+    approver.post("/agenda/undo", data={"seen": "2.1"}, headers=OURS)
     assert _approve(approver, careful) == 303
 
 
@@ -232,7 +234,7 @@ def test_new_words_and_letters_to_try_stand_in_the_audit(desk: Desk) -> None:
     with desk.database.reading() as transaction:
         told = [(each.who, each.did, each.what) for each in audit.deeds(transaction)[:2]]
     assert told == [
-        ("demo", "sent a test", "invitation to me@ministry.example"),
+        ("demo", "sent a test letter", "invitation to me@ministry.example through the tray"),
         ("demo", "reworded", "invitation in en"),
     ]
 
