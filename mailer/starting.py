@@ -9,7 +9,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -153,9 +153,19 @@ def begin(
     if taken:
         raise ConvenorError(f"{' and '.join(taken)}: there is such a file already, and it stays as it is")
     with tempfile.TemporaryDirectory(prefix="convenor-start-") as tried:
-        found = _tried(
-            Path(tried), path.name, text, lists=lists, folder=folder, today=today, templates=templates, sender=sender
-        )  # fmt: skip
+        try:
+            found = _tried(
+                Path(tried),
+                path.name,
+                text,
+                lists=lists,
+                folder=folder,
+                today=today,
+                templates=templates,
+                sender=sender,
+            )
+        except BadInput as error:
+            raise BadInput([replace(each, file=Path(each.file).name) for each in error.problems]) from None
     try:
         path.parent.mkdir(exist_ok=True)
         folder.mkdir(exist_ok=True)

@@ -111,22 +111,70 @@ def _role(text: str) -> Role | None:
 def _state(text: str) -> str | None:
     code = text.upper()
     if code and code not in states():
+        if named := _states_by_name().get(folded(text)):
+            return named
         names = {name.casefold(): code for code, name in states().items() if len(text) > 3}
         meant = _OTHER_CODES.get(code) or names.get(nearest(text.casefold(), names, "{}"), "")
-        raise ValueError(f"{shown(text)} is not a State's two-letter code{_meant(meant)}")
+        raise ValueError(f"{shown(text)} is not a State{_meant(meant) or '; write its two-letter code'}")
     return code or None
 
 
 _OTHER_CODES = {"UK": "GB", "EL": "GR", "USA": "US", "UAE": "AE"}
 
+NAMES_IN = ("en", "fr", "es", "ru", "ar", "de", "it", "pt")
+"""The languages in which a list may name States and languages in words, the official ones of the OSCE among them."""
+
+_OTHER_NAMES = {
+    "Czech Republic": "CZ",
+    "Holy See": "VA",
+    "Republic of Korea": "KR",
+    "Republic of Moldova": "MD",
+    "Republic of North Macedonia": "MK",
+    "Russian Federation": "RU",
+    "Turkey": "TR",
+    "United States of America": "US",
+}
+"""What conferences call States that CLDR calls otherwise."""
+
+
+@lru_cache(maxsize=1)
+def _states_by_name() -> Mapping[str, str]:
+    """CLDR's names of States, whole, in several languages; none of them means two."""
+    names = {folded(name): code for name, code in _OTHER_NAMES.items()}
+    for language in NAMES_IN:
+        for code, name in Locale(language).territories.items():
+            if code in states():
+                names[folded(name)] = code
+    return names
+
+
+@lru_cache(maxsize=1)
+def _languages_by_name() -> Mapping[str, str]:
+    """CLDR's names of the languages that have a code of two letters, in several languages; none means two."""
+    return {
+        folded(name): code
+        for language in NAMES_IN
+        for code, name in Locale(language).languages.items()
+        if len(code) == 2 and is_language(code)
+    }
+
+
+def folded(name: str) -> str:
+    """Without what two spellings of one name differ by."""
+    return name.casefold().replace("\u2019", "'").replace(" and ", " & ").removeprefix("the ")
+
 
 def _language(text: str) -> str | None:
     tag = text.lower().replace("_", "-")
     if tag and not is_language(tag):
+        if named := _languages_by_name().get(folded(text)):
+            return named
         names = {name.casefold(): code.lower() for code, name in Locale("en").languages.items()}
         plain = tag.partition("-")[0]
         meant = plain if is_language(plain) else names.get(nearest(text.casefold(), names, "{}"), "")
-        raise ValueError(f"{shown(text)} is not a language's code{_meant(meant.replace('_', '-'))}")
+        raise ValueError(
+            f"{shown(text)} is not a language{_meant(meant.replace('_', '-')) or '; write its code'}"
+        )
     return tag or None
 
 

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+from babel import Locale
 
 from mailer.errors import Problem
+from mailer.recipients import cells
+from mailer.recipients.audience import is_language, states
 from mailer.recipients.cells import LONGEST_CELL, LONGEST_LINE
 from mailer.recipients.model import Recipient, Role
 from mailer.recipients.reading import Reading
@@ -53,12 +56,12 @@ def test_headers_have_other_spellings(people: Path, header: str) -> None:
 
 
 def test_all_that_is_wrong_in_a_row_is_told(people: Path) -> None:
-    reading = one(people, email="", role="focalpoint", state="Austria", language="French", timezone="EST")
+    reading = one(people, email="", role="focalpoint", state="Austira", language="Frensh", timezone="EST")
     assert told(reading) == [
         (2, "email", "has no address"),
         (2, "role", "there is no role 'focalpoint'; did you mean 'focal_point'?"),
-        (2, "state", "'Austria' is not a State's two-letter code; write it like AT"),
-        (2, "language", "'French' is not a language's code; write it like fr"),
+        (2, "state", "'Austira' is not a State; write it like AT"),
+        (2, "language", "'Frensh' is not a language; write it like fr"),
         (2, "timezone", "'EST' is not a place with a time zone; write it like America/New_York"),
     ]
     assert reading.recipients == ()
@@ -163,6 +166,44 @@ def test_bidi_controls_are_taken_out_with_a_warning(people: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("column", "written", "code"),
+    [
+        ("state", "Austria", "AT"),
+        ("state", "Türkiye", "TR"),
+        ("state", "Turkey", "TR"),
+        ("state", "Bosnia and Herzegovina", "BA"),
+        ("state", "The Netherlands", "NL"),
+        ("state", "Côte d'Ivoire", "CI"),
+        ("state", "Deutschland", "DE"),
+        ("state", "ROYAUME-UNI", "GB"),
+        ("state", "Казахстан", "KZ"),
+        ("state", "مصر", "EG"),
+        ("language", "French", "fr"),
+        ("language", "Deutsch", "de"),
+        ("language", "русский", "ru"),
+    ],
+)
+def test_states_and_languages_may_be_named_in_words(
+    people: Path, column: str, written: str, code: str
+) -> None:
+    reading = one(people, **{column: written})
+    assert reading.problems == ()
+    assert getattr(reading.recipients[0], column) == code
+
+
+def test_no_name_means_two_states_or_two_languages() -> None:
+    codes_of: dict[tuple[str, str], set[str]] = {}
+    for locale in map(Locale, cells.NAMES_IN):
+        for code, name in locale.territories.items():
+            if code in states():
+                codes_of.setdefault(("state", cells.folded(name)), set()).add(code)
+        for code, name in locale.languages.items():
+            if len(code) == 2 and is_language(code):
+                codes_of.setdefault(("language", cells.folded(name)), set()).add(code)
+    assert {name: codes for name, codes in codes_of.items() if len(codes) > 1} == {}
+
+
 def test_accents_are_composed(people: Path) -> None:
     assert one(people, family_name="Kova\u010devic\u0301").recipients[0].family_name == "Kova\u010devi\u0107"
 
@@ -170,12 +211,12 @@ def test_accents_are_composed(people: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "written", "message"),
     [
-        ("state", "UK", "'UK' is not a State's two-letter code; write it like GB"),
-        ("state", "Slovak", "'Slovak' is not a State's two-letter code; write it like SK"),
-        ("state", "EU", "'EU' is not a State's two-letter code"),
-        ("language", "en-RU", "'en-RU' is not a language's code; write it like en"),
-        ("language", "xx", "'xx' is not a language's code"),
-        ("language", "../en", "'../en' is not a language's code"),
+        ("state", "UK", "'UK' is not a State; write it like GB"),
+        ("state", "Slovak", "'Slovak' is not a State; write it like SK"),
+        ("state", "EU", "'EU' is not a State; write its two-letter code"),
+        ("language", "en-RU", "'en-RU' is not a language; write it like en"),
+        ("language", "xx", "'xx' is not a language; write its code"),
+        ("language", "../en", "'../en' is not a language; write its code"),
         ("timezone", "CET", "'CET' is not a place with a time zone; write it like Europe/Vienna"),
         ("timezone", "Tashkent", "'Tashkent' is not a place with a time zone; write it like Asia/Tashkent"),
         (

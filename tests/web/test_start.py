@@ -88,6 +88,17 @@ def test_what_is_wrong_is_told_all_at_once_and_the_form_comes_back_filled(new: D
     assert not _agenda(new).exists()
 
 
+def test_what_is_wrong_in_a_list_names_the_list_and_no_folder_of_the_moment(new: Desk) -> None:
+    bad = LIST.replace(b"email", b"pigeon post", 1)
+    assert bad != LIST
+    answer = _newcomer(new).post("/start/form", data=FORM, files={"people": ("x.csv", bad)})
+
+    assert answer.status_code == 422
+    assert "<li>mine.csv:1: " in answer.text
+    assert "convenor-start-" not in answer.text
+    assert "Files were not kept either: choose them again." in answer.text
+
+
 def test_a_file_is_checked_and_kept_as_it_is(new: Desk) -> None:
     text = (
         EXAMPLE.read_text("utf-8")

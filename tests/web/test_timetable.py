@@ -86,7 +86,8 @@ def test_what_is_paused_says_why_since_when_and_what_ends_it(desk: Desk) -> None
     told = words(page)
     assert "Agenda of the day is paused: held back by a person, since Mon 11 Jan 2027, 09:00 ." in told
     assert "a &lt;b&gt;room&lt;/b&gt; is missing" in page
-    assert "convenor resume agenda" in told
+    assert "It is let go on in the outbox ." in told
+    assert '<a href="/outbox">in the outbox</a>' in page
     assert "Nothing needs you" in told
     agenda = words(page.partition('id="mailing-agenda"')[2].partition("</tbody>")[0])
     assert "09:00 paused" in agenda
@@ -102,7 +103,7 @@ def test_what_the_mail_server_caused_needs_a_person(desk: Desk) -> None:
     told = words(desk.browser().get("/").text)
     assert "Everything is paused: the mail server does not know us" in told
     assert told.index("Everything is paused") < told.index("Agenda of the day is paused")
-    assert "535 5.7.8 unknown When that is mended, convenor resume lets it go on." in told
+    assert "535 5.7.8 unknown When that is mended, it is let go on in the outbox ." in told
     assert "Needs a person Everything : the mail server does not know us" in told
     assert "Nothing needs you" not in told
     assert "No letter is in doubt" not in told

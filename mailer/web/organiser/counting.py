@@ -105,7 +105,6 @@ class Held:
     tone: str
     since: datetime
     reason: str
-    ends_by: str
 
 
 def unsent(counts: Mapping[LetterState, int]) -> list[tuple[int, str, str]]:
@@ -196,7 +195,6 @@ def _held(standing: Standing, each: Pause) -> Held:
         tone="quiet" if each.caused_by is PausedBy.PERSON else "alarm",
         since=each.paused_at,
         reason=each.reason,
-        ends_by="convenor resume" if is_all else f"convenor resume {each.mailing}",
     )
 
 
