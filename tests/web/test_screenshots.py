@@ -15,7 +15,7 @@ from mailer.outbox import people
 from mailer.recipients.model import Recipient
 from mailer.settings import ROOT
 from mailer.web.serving import reserve, serve
-from tests.journeys.pictures import wait_for_frames
+from tests.journeys.pictures import take
 from tests.web.desk import Desk, open_desk
 
 FOLDER = ROOT / "docs" / "images"
@@ -90,8 +90,7 @@ def _take(chromium: Browser, address: str, file: Path, width: int, scheme: str) 
         viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
     )
     assert page.goto(address, wait_until="networkidle")
-    wait_for_frames(page)
-    page.screenshot(path=file, full_page=file.stem not in {"tray", "page-phone"}, scale="css")
+    take(page, file, is_whole=file.stem not in {"tray", "page-phone"})
     page.close()
 
 
