@@ -7,7 +7,7 @@ EVENT ?= agenda/osce-cybercrime.toml
 ARGS ?= tests
 BIN := .venv/bin
 
-.PHONY: run test check format pictures bench faults mutations thunderbird lock clean
+.PHONY: run test check format pictures bench faults scale mutations thunderbird lock clean
 
 run: .venv/.runs  ## start the service with the example, or with EVENT=agenda/mine.toml
 	@$(BIN)/python schedule.py "$(EVENT)"
@@ -35,6 +35,9 @@ bench: .venv/.tests  ## measure Convenor beside what else one could use; QUICK=1
 
 faults: .venv/.tests  ## kill the service at random, a thousand times or KILLS=50, and see that nothing is lost or twice
 	@$(BIN)/python -m tests.faults --kills $(or $(KILLS),1000) $(if $(SEED),--seed $(SEED))
+
+scale: .venv/.tests  ## ask every page about 100,000 people and 500 sessions, or PEOPLE=2000 ONLY=/people, and see what it costs
+	@$(BIN)/python -m tests.scale --people $(or $(PEOPLE),100000) $(if $(SESSIONS),--sessions $(SESSIONS)) $(if $(ONLY),--only $(ONLY))
 
 thunderbird: .venv/.tests  ## a real Thunderbird answers our invitations: a check before a release
 	@$(BIN)/python tests/provision.py thunderbird

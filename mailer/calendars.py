@@ -23,6 +23,9 @@ from mailer.planning.entries import Effect, Entries, EntryLetter, Held, Holder, 
 VersionOf = Callable[[int], AgendaVersion]
 """A published version by its number."""
 
+_TOLD_EVERY = 200
+"""People after whom one is told how far it is."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wanting:
@@ -128,7 +131,7 @@ def keep_right(
 
 @dataclass(frozen=True, kw_only=True)
 class Consequence:
-    """What publishing does to one entry, and in whose calendars."""
+    """What publishing does to one entry, and in whose calendars: `addresses` are in their order."""
 
     anchor: str
     effect: Effect
@@ -150,9 +153,15 @@ class Consequences:
 
 
 def consequences(
-    transaction: Transaction, draft: AgendaVersion, version_of: VersionOf, leaving: Sequence[str]
+    transaction: Transaction,
+    draft: AgendaVersion,
+    version_of: VersionOf,
+    leaving: Sequence[str],
+    heard: Callable[[int, int], None] = lambda done, of: None,
 ) -> Consequences:
-    """What publishing this version would do, with these addresses off the list."""
+    """What publishing this version would do, with these addresses off the list. Tens of thousands of people take
+    seconds: `heard` is told of how many it is known.
+    """
     event, those = draft.event.key, entries(draft, version_of)
     kinds = ledger.unchecked(transaction, event, draft.number)
     wrong = [kind for kind in kinds if not those.are_right(kind[0], kind[1], cancelled=kind[2])]
@@ -160,28 +169,32 @@ def consequences(
     suspected = sorted({*ledger.suspects(transaction, event, draft.number, wrong), *gone})
     named = ledger.addresses(transaction, suspected)
     found: dict[tuple[str, Effect], list[str]] = {}
-    letters: list[tuple[str, EntryLetter]] = []
+    letters, due_at, is_leaving = 0, None, False
     sample: tuple[str, EntryLetter] | None = None
     untold: list[str] = []
-    for each in wanting(transaction, event, those, suspected, gone):
+    for number, each in enumerate(wanting(transaction, event, those, suspected, gone)):
+        if number % _TOLD_EVERY == 0:
+            heard(number, len(suspected))
         address = named[each.holder.id]
         if each.holder.unsubscribed:
             untold.append(address)
             continue
-        letters += [(address, letter) for letter in each.letters]
-        if each.letters and each.holder.left_at is None:
-            sample = sample or (address, each.letters[0])
+        letters += len(each.letters)
+        moments = [letter.occasion.due_at for letter in each.letters]
+        due_at = min(moments if due_at is None else [due_at, *moments], default=None)
+        if each.letters and (sample is None or (is_leaving and each.holder.left_at is None)):
+            sample, is_leaving = (address, each.letters[0]), each.holder.left_at is not None
         for step in (step for letter in each.letters for step in letter.steps):
             found.setdefault((step.told.anchor, step.effect), []).append(address)
     return Consequences(
         changes=tuple(
-            Consequence(anchor=anchor, effect=effect, addresses=tuple(addresses))
+            Consequence(anchor=anchor, effect=effect, addresses=tuple(sorted(addresses)))
             for (anchor, effect), addresses in sorted(found.items(), key=lambda item: those.place(item[0][0]))
         ),
-        letters=len(letters),
+        letters=letters,
         untold=tuple(untold),
-        due_at=min((letter.occasion.due_at for _, letter in letters), default=None),
-        sample=sample or next(iter(letters), None),
+        due_at=due_at,
+        sample=sample,
     )
 
 

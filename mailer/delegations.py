@@ -9,13 +9,13 @@ from datetime import datetime
 from enum import StrEnum
 from functools import partial
 
-from mailer.lately import Lately
-from mailer.outbox import responses
+from mailer.lately import AsOf, Beside, Heard
+from mailer.outbox import people, responses
 from mailer.outbox.database import Database
+from mailer.outbox.pulse import pulse
 from mailer.outbox.responses import Counted, Response
 from mailer.recipients.model import Role, state_name
 from mailer.recipients.osce import PARTICIPATING_STATES, PARTNERS
-from mailer.standing import LONG_LIST
 
 _NOT_HEARD_OF = frozenset({Response.SILENT, Response.EARLIER})
 
@@ -94,17 +94,25 @@ class Board:
         return next((each for each in self.delegations if each.state == state), None)
 
 
-def board(database: Database, event: str, now: datetime) -> Board:
-    """How all stand by `now`, or a few seconds before where the list is a `LONG_LIST`."""
-    return _lately.get((database.engine, event), now, partial(_board, database, event))
+def board(database: Database, event: str, now: datetime) -> AsOf[Board]:
+    """How all stand by `now`; for a long list as it was counted last, while it is counted anew beside.
+
+    Raises:
+        NotYet: a long list is being counted for the first time.
+    """
+    with database.reading() as transaction:
+        if not people.is_long_list(transaction, event):
+            return AsOf(value=added_up(responses.everybody(transaction, event)), at=now)
+        state = pulse(transaction), people.unsubscribed(transaction, event)
+    return _counted.get((database.engine, event), state, now, partial(_board, database, event))
 
 
-def _board(database: Database, event: str) -> Board:
+def _board(database: Database, event: str, heard: Heard) -> Board:
     with database.reading() as transaction:
         return added_up(responses.everybody(transaction, event))
 
 
-_lately = Lately[Board](lambda found: found.asked >= LONG_LIST)
+_counted: Beside[Board] = Beside()
 
 
 def added_up(counted: Iterable[Counted]) -> Board:

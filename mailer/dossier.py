@@ -3,7 +3,7 @@
 Each reader reports all of its problems; here those of all files are joined, so that one look shows everything.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -67,7 +67,7 @@ def read(path: Path, *, today: date, templates: Path, sender: tuple[str, str] | 
     agenda = _collected(lambda: agenda_reading.read(path, today=today), problems)
     roster = _collected(lambda: _lists(path, agenda), problems) if agenda else None
     if agenda:
-        late = out_of_time(agenda.event, roster.recipients if roster else ())
+        late = out_of_time(agenda.event, {each.timezone for each in roster.recipients} if roster else ())
         placed = (
             agenda.places.problem(each.field or "", each.message, warning=each.warning) for each in late
         )
@@ -114,14 +114,14 @@ def _lists(path: Path, agenda: agenda_reading.Reading) -> Roster:
     )
 
 
-def out_of_time(event: Event, recipients: Sequence[Recipient]) -> Iterator[Problem]:
-    """Mailings that fall due when they are no longer useful: refused, or doubtful where it is so only for some. Places
-    are those of an agenda's tables.
+def out_of_time(event: Event, zones: Iterable[str | None]) -> Iterator[Problem]:
+    """Mailings that fall due when they are no longer useful: refused, or doubtful where it is so only for readers in
+    some of these zones. Places are those of an agenda's tables.
     """
     draft = changes.next_version(None, event, event.starts_at)
     for index, message in due.problems(draft):
         yield Problem(file="", field=f"mailing[{index}].useful_until", message=message)
-    for index, message in due.doubts(draft, {recipient.timezone for recipient in recipients}):
+    for index, message in due.doubts(draft, zones):
         yield Problem(file="", field=f"mailing[{index}].when", message=message, warning=True)
 
 

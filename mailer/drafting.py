@@ -3,9 +3,10 @@
 What an edit makes of an agenda is `agenda.editing`'s; what publishing would do is `publishing`'s.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from mailer.agenda import editing
 from mailer.agenda.changes import Change, differences, in_words, on_the_clock_of
@@ -16,11 +17,12 @@ from mailer.composition.wording import Wording
 from mailer.delivery.profiles import Profile
 from mailer.dossier import Proposal, out_of_time
 from mailer.errors import BadInput, ConvenorError, Problem
+from mailer.lately import AsOf, Beside, Heard
 from mailer.outbox import agendas, attachments, audit, drafts, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.drafts import Edit
+from mailer.outbox.pulse import pulse
 from mailer.publishing import Course, Difference, Publishing
-from mailer.recipients.model import Recipient
 from mailer.releasing import wording_in_force
 from mailer.service import Service
 
@@ -99,6 +101,21 @@ class Outcome:
         return all(problem.warning for problem in self.problems)
 
 
+_foreseen: Beside[Outcome] = Beside(most=4)
+"""What publishing each draft would do, for long lists: seconds of work."""
+
+HOLDS_FOR = timedelta(minutes=5)
+"""How long it is taken for what it would do now, if nothing but the time has changed: what falls due meanwhile leaves
+at once, or comes too late.
+"""
+
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+def _as_it_is(event: Event) -> Event:
+    return event
+
+
 @dataclass(frozen=True, kw_only=True)
 class Drafting:
     """One event's draft at one moment. `by` is who works on it."""
@@ -167,30 +184,65 @@ class Drafting:
                 audit.note(transaction, self.now, self.by, "gave up edits", what, event=self.event)
             return self._draft(transaction)
 
-    def outcome(self, change: Callable[[Event], Event] = lambda event: event) -> Outcome:
-        """What publishing the draft now would do, with `change` made to it; nothing is kept of that.
+    def outcome(self, change: Callable[[Event], Event] = _as_it_is) -> Outcome:
+        """What publishing the draft now would do, with `change` made to it; nothing is kept of that. With a long list,
+        whoever asks waits.
 
         Raises:
             ConvenorError: nothing is published yet.
+            BadInput, KeyError: as `change`.
         """
+        if not self._is_long():
+            return self._outcome(change, _nobody)
+        what, state = self._where(change)
+        return _foreseen.at_once(what, state, self.now, partial(self._outcome, change)).value
+
+    def foreseen(self, change: Callable[[Event], Event] = _as_it_is) -> AsOf[Outcome]:
+        """As `outcome`, at once: for a long list it is worked out beside, and may be of a moment ago.
+
+        Raises:
+            NotYet: it is being worked out for the first time.
+            ConvenorError, BadInput, KeyError: as `outcome`.
+        """
+        if not self._is_long():
+            return AsOf(value=self._outcome(change, _nobody), at=self.now)
+        what, state = self._where(change)
+        return _foreseen.get(what, state, self.now, partial(self._outcome, change))
+
+    def _is_long(self) -> bool:
+        with self.database.reading() as transaction:
+            return people.is_long_list(transaction, self.event)
+
+    def _where(self, change: Callable[[Event], Event]) -> tuple[tuple[object, ...], tuple[object, ...]]:
+        """Which agenda it is, and the state of all else that what publishing it would do depends on."""
+        with self.database.reading() as transaction:
+            draft = self._draft(transaction)
+            state = (
+                pulse(transaction),
+                people.unsubscribed(transaction, self.event),
+                wording_in_force(transaction, self.event, self.texts).digest,
+                (self.now - _BEGINNING) // HOLDS_FOR,
+            )
+        return (self.database.engine, self.event, draft.seen, change(draft.event)), state
+
+    def _outcome(self, change: Callable[[Event], Event], heard: Heard) -> Outcome:
         with self.database.reading() as transaction:
             draft = self._draft(transaction)
             draft = replace(draft, event=change(draft.event))
-            proposal = self._proposal(transaction, draft)
-            problems = self._unwritten(transaction, draft)
+            texts = wording_in_force(transaction, self.event, self.texts)
+            zones = people.zones(transaction, self.event)
         publishing = Publishing(
-            database=self.database, sender=self.sender, profile=self.profile, now=self.now
+            database=self.database, sender=self.sender, profile=self.profile, now=self.now, heard=heard
         )
-        difference = publishing.difference(proposal, draft.version)
+        proposal = Proposal(event=draft.event, recipients=(), texts=texts)
+        difference = publishing.difference_of_agenda(proposal, draft.version)
+        problems = [*_unwritten(draft, texts), *self._problems(publishing, draft, proposal, zones)]
         return Outcome(
             draft=draft,
             difference=difference,
             courses=tuple(publishing.courses(proposal, draft.version)),
             sample=publishing.sample(proposal, draft.version, difference),
-            problems=tuple(
-                _named(each, draft.event)
-                for each in (*problems, *self._problems(publishing, draft, proposal))
-            ),
+            problems=tuple(_named(each, draft.event) for each in problems),
         )
 
     def publish(self, seen: str) -> AgendaVersion:
@@ -208,8 +260,7 @@ class Drafting:
         service = Service(database=self.database, event=self.event, sender=self.sender, texts=self.texts)
         with self.database.writing() as transaction:
             draft = self._as_seen(transaction, seen)
-            listed = self._listed(transaction)
-            version, _ = service.publish_in(transaction, draft.event, listed, self.now, published_by=self.by)
+            version, _ = service.publish_in(transaction, draft.event, None, self.now, published_by=self.by)
             drafts.forget(transaction, self.event, based_on=draft.version.number)
             what = f"agenda version {version.number}"
             audit.note(transaction, self.now, self.by, "published", what, event=self.event)
@@ -242,32 +293,30 @@ class Drafting:
         for number in {each.based_on for each in draft.behind}:
             drafts.forget(transaction, self.event, based_on=number)
 
-    def _listed(self, transaction: Transaction) -> list[Recipient]:
-        return [member.recipient for member in people.roster(transaction, self.event)]
-
-    def _proposal(self, transaction: Transaction, draft: Draft) -> Proposal:
-        listed = tuple(self._listed(transaction))
-        texts = wording_in_force(transaction, self.event, self.texts)
-        return Proposal(event=draft.event, recipients=listed, texts=texts)
-
-    def _unwritten(self, transaction: Transaction, draft: Draft) -> list[Problem]:
-        """Kinds of letters that are not written in the language that the event is to be in."""
-        if draft.event.language == draft.version.event.language:
-            return []
-        texts = wording_in_force(transaction, self.event, self.texts)
-        kinds = dict.fromkeys((*(each.kind for each in draft.event.mailings), *OF_ITSELF))
-        return [
-            replace(each, field=f"letters of kind {each.file.rstrip('/')}")
-            for each in wording.unwritten(texts, kinds, draft.event.language)
-        ]
-
-    def _problems(self, publishing: Publishing, draft: Draft, proposal: Proposal) -> Sequence[Problem]:
+    def _problems(
+        self, publishing: Publishing, draft: Draft, proposal: Proposal, zones: Collection[str | None]
+    ) -> Sequence[Problem]:
         try:
             doubts = editing.doubts(draft.event)
         except BadInput as error:
             return error.problems
-        late = out_of_time(draft.event, proposal.recipients)
-        return [*doubts, *late, *publishing.problems(proposal, draft.version)]
+        late = out_of_time(draft.event, zones)
+        return [*doubts, *late, *publishing.problems_of_agenda(proposal, draft.version)]
+
+
+def _unwritten(draft: Draft, texts: Wording) -> list[Problem]:
+    """Kinds of letters that are not written in the language that the event is to be in."""
+    if draft.event.language == draft.version.event.language:
+        return []
+    kinds = dict.fromkeys((*(each.kind for each in draft.event.mailings), *OF_ITSELF))
+    return [
+        replace(each, field=f"letters of kind {each.file.rstrip('/')}")
+        for each in wording.unwritten(texts, kinds, draft.event.language)
+    ]
+
+
+def _nobody(done: int, of: int) -> None:
+    """Nobody waits to hear how far it is."""
 
 
 def _named(problem: Problem, event: Event) -> Problem:

@@ -83,7 +83,7 @@ class Errand:
 
     def replies(self) -> Replies:
         """How people answered. Raises ConvenorError when nothing of the event is published."""
-        found = replies(self.database, self.event_key(), self.now)
+        found = replies(self.database, self.event_key())
         assert found is not None  # noqa: S101 - event_key() has looked
         return found
 

@@ -47,5 +47,9 @@ class UnsafeLetter(ConvenorError, ValueError):  # noqa: N818
     """A composed message whose headers, read back, are not the ones intended. It never leaves."""
 
 
+class Unkeepable(ConvenorError, ValueError):  # noqa: N818 - it names what was met
+    """A value that the database cannot hold: a text with a NUL in it, a number beyond its column's."""
+
+
 class StoreError(ConvenorError, RuntimeError):
     """The database cannot be used: newer schema, damaged, unreachable."""

@@ -4,13 +4,13 @@ Playing is `rehearsal`'s, without the files that letters carry. Of what leaves, 
 is; one person's life is played when somebody asks for it, with its letters.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP
+from functools import cached_property
 from threading import Lock, Thread
 
 from mailer import rehearsal
@@ -19,6 +19,7 @@ from mailer.agenda.rules import EVENT
 from mailer.composition.composing import Sender
 from mailer.composition.wording import Wording
 from mailer.errors import ConvenorError
+from mailer.lately import Beside
 from mailer.planning.due import Member
 from mailer.rehearsal import Heard
 
@@ -51,13 +52,20 @@ class Film:
     names: dict[int, str]
     listed: int
 
+    @cached_property
+    def _by_moment(self) -> dict[datetime, tuple[Scene, ...]]:
+        found: dict[datetime, tuple[Scene, ...]] = {}
+        for scene in sorted(self.scenes, key=lambda each: each.due_at):
+            found[scene.due_at] = (*found.get(scene.due_at, ()), scene)
+        return found
+
     @property
     def moments(self) -> tuple[datetime, ...]:
         """When anything leaves, in order."""
-        return tuple(sorted({scene.due_at for scene in self.scenes}))
+        return tuple(self._by_moment)
 
     def at(self, moment: datetime) -> tuple[Scene, ...]:
-        return tuple(scene for scene in self.scenes if scene.due_at == moment)
+        return self._by_moment.get(moment, ())
 
     def until(self, moment: datetime) -> int:
         """How many letters have left by then."""
@@ -166,7 +174,7 @@ class Projector:
     """
 
     _films: dict[str, tuple[Hashable, Film | Playing | Torn]] = field(default_factory=dict)
-    _lives: OrderedDict[Hashable, tuple[Arrived, ...]] = field(default_factory=OrderedDict)
+    _lives: Beside[tuple[Arrived, ...]] = field(default_factory=lambda: Beside(most=_LIVES_KEPT))
     _lock: Lock = field(default_factory=Lock)
 
     def film(self, event: str, of: Hashable, play: Callable[[Heard], Film]) -> Film | Playing | Torn:
@@ -197,15 +205,14 @@ class Projector:
             if self._films.get(event, (None,))[0] == of:
                 self._films[event] = of, film
 
-    def life(self, of: Hashable, live: Callable[[], tuple[Arrived, ...]]) -> tuple[Arrived, ...]:
-        """What `live` gives, or gave when it was last asked for."""
-        with self._lock:
-            if (kept := self._lives.get(of)) is not None:
-                self._lives.move_to_end(of)
-                return kept
-        lived = live()
-        with self._lock:
-            self._lives[of] = lived
-            while len(self._lives) > _LIVES_KEPT:
-                self._lives.popitem(last=False)
-        return lived
+    def life(
+        self, of: Hashable, now: datetime, live: Callable[[], tuple[Arrived, ...]], *, is_long: bool
+    ) -> tuple[Arrived, ...]:
+        """What `live` gives, or gave when it was last asked for; one that `is_long` is played beside.
+
+        Raises:
+            NotYet: it is being played.
+        """
+        return (self._lives.get if is_long else self._lives.at_once)(
+            of, None, now, lambda heard: live()
+        ).value

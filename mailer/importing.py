@@ -5,13 +5,16 @@ A list may be all there is, or a part of it: so whoever hands it in says who of 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 from mailer.errors import Problem
 from mailer.recipients.model import Recipient
 from mailer.recipients.reading import Reading, merge
 from mailer.recipients.writing import cell
+
+T = TypeVar("T")
 
 
 class Missing(StrEnum):
@@ -77,6 +80,48 @@ class Proposal:
             (self.same, "as they were"),
         ]  # fmt: skip
         return ", ".join(f"{count:,} {words}" for count, words in counted if count) or "nothing"
+
+
+@dataclass(frozen=True)
+class FirstOf(Generic[T]):
+    """So many, of which the first are kept: enough for a page."""
+
+    first: tuple[T, ...] = ()
+    count: int = 0
+
+    @classmethod
+    def all(cls, those: Sequence[T], most: int) -> "FirstOf[T]":
+        return cls(tuple(those[:most]), len(those))
+
+    def __len__(self) -> int:
+        return self.count
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digest:
+    """A proposal as a page shows it: field by field as there, with the first of each."""
+
+    added: FirstOf[Recipient] = field(default_factory=FirstOf)
+    changed: FirstOf[Change] = field(default_factory=FirstOf)
+    left: FirstOf[Recipient] = field(default_factory=FirstOf)
+    same: int = 0
+    refused: FirstOf[Problem] = field(default_factory=FirstOf)
+    refused_rows: int = 0
+    doubts: FirstOf[Problem] = field(default_factory=FirstOf)
+    may_be_taken: bool = True
+
+    @classmethod
+    def of(cls, proposed: Proposal, most: int) -> "Digest":
+        return cls(
+            added=FirstOf.all(proposed.added, most), changed=FirstOf.all(proposed.changed, most),
+            left=FirstOf.all(proposed.left, most), same=proposed.same,
+            refused=FirstOf.all(proposed.refused, 2 * most), refused_rows=proposed.refused_rows,
+            doubts=FirstOf.all(proposed.doubts, most), may_be_taken=proposed.may_be_taken,
+        )  # fmt: skip
+
+    @property
+    def changes_nothing(self) -> bool:
+        return not (self.added or self.changed or self.left)
 
 
 def refused_rows(problems: Iterable[Problem]) -> int:

@@ -4,10 +4,12 @@ Joins what the outbox keeps with planning and composition, for the desk. What a 
 `agenda.rewriting`'s, what may leave `releasing`'s.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from weakref import WeakKeyDictionary
+from functools import partial
 
 from mailer.agenda import changes
 from mailer.agenda.model import OF_ITSELF, UNASKED, AgendaVersion, Event, Mailing
@@ -19,7 +21,8 @@ from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
 from mailer.drafting import Draft
 from mailer.errors import BadInput, ConvenorError
-from mailer.outbox import agendas, attachments, audit, occasions, people
+from mailer.lately import AsOf, Beside, Heard
+from mailer.outbox import agendas, attachments, audit, editions, occasions, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import Happening
 from mailer.planning import due
@@ -33,7 +36,10 @@ from mailer.service import Service
 AT_ONCE = 25
 """People of an audience on one page."""
 
-MOST_COUNTED = 200
+_TOLD_EVERY = 1_000
+"""People after whom one is told how far it is."""
+
+MOST_COUNTED = 32
 """Audiences whose count is kept: some are only typed and never kept."""
 
 Post = Callable[[Parcel], tuple[Outcome, str]]
@@ -42,17 +48,25 @@ Post = Callable[[Parcel], tuple[Outcome, str]]
 TESTED = "sent a test letter"
 _THROUGH = " through "
 
-_counted: WeakKeyDictionary[object, dict[object, tuple[object, "Reach"]]] = WeakKeyDictionary()
-"""What was last counted for each database, event and audience, and from which agenda, list and answers."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Reach:
-    """Whom an audience reaches now: how many, in which languages, and the address of the first of them."""
+    """Whom an audience reaches now: how many, in which languages, and the address of the first of them. `ids` are
+    theirs, in the order of the list, 8 bytes each; `edition` is that under which they were counted.
+    """
 
-    people: int
     languages: frozenset[str]
     first: str = ""
+    ids: Sequence[int] = ()
+    edition: tuple[int, datetime | None] = (0, None)
+
+    @property
+    def people(self) -> int:
+        return len(self.ids)
+
+
+_counted: Beside[Reach] = Beside(most=MOST_COUNTED)
+"""Whom each audience reaches, by the agenda, the list and the answers of then: with a long list, seconds of work."""
 
 
 class Overtaken(ConvenorError):  # noqa: N818 - it names what happened meanwhile
@@ -135,44 +149,46 @@ class Mailings:
 
     # ── whom ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def reach(self, version: AgendaVersion, mailing: Mailing) -> Reach:
-        """How many the mailing would reach now: counted anew when the agenda, the list or an answer has changed."""
+    def reach(self, version: AgendaVersion, mailing: Mailing) -> AsOf[Reach]:
+        """Whom the mailing would reach now: counted anew when the list or an answer has changed; for a long list
+        beside, so that it may be of a moment ago.
+
+        Raises:
+            NotYet: it is being counted for the first time.
+        """
         anchors, language = _anchors(version.event, mailing), version.event.language
-        key = (self.event, mailing.audience, mailing.kind, anchors, language)
         with self.database.reading() as transaction:
             state = people.changed_at(transaction, self.event), people.unsubscribed(transaction, self.event)
-            kept = _counted.setdefault(self.database.engine, {})
-            if len(kept) > MOST_COUNTED:
-                kept.clear()
-            if key not in kept or kept[key][0] != state:
-                kept[key] = state, self._reach(transaction, mailing, anchors, language)
-        return kept[key][1]
+            is_long = people.is_long_list(transaction, self.event)
+        what = (self.database.engine, self.event, mailing.audience, mailing.kind, anchors, language)
+        count = partial(self._reach, mailing, anchors, language)
+        return (_counted.get if is_long else _counted.at_once)(what, state, self.now, count)
 
-    def _reach(
-        self, transaction: Transaction, mailing: Mailing, anchors: Collection[str], language: str
-    ) -> Reach:
-        reached, languages, first = 0, set[str](), ""
-        for member in people.each_listed(transaction, self.event):
-            if _is_reached(mailing, anchors, member):
-                reached += 1
-                first = first or member.recipient.address
-                languages.add(member.recipient.language or language)
-        return Reach(people=reached, languages=frozenset(languages), first=first)
-
-    def audience(
-        self, version: AgendaVersion, mailing: Mailing, after: int = 0
-    ) -> tuple[list[Member], int | None]:
-        """Some of the people a mailing would reach, those whose id is above `after`; and where to go on, if there
-        are more. The list is read until the page is full.
-        """
-        anchors, found = _anchors(version.event, mailing), list[Member]()
+    def _reach(self, mailing: Mailing, anchors: Collection[str], language: str, heard: Heard) -> Reach:
+        languages, first, ids = set[str](), "", array("q")
         with self.database.reading() as transaction:
-            for member in people.each_listed(transaction, self.event, after):
+            of, edition = people.asked(transaction, self.event), editions.begun_at(transaction, self.event)
+            for number, member in enumerate(people.each_listed(transaction, self.event)):
+                if number % _TOLD_EVERY == 0:
+                    heard(number, of)
                 if _is_reached(mailing, anchors, member):
-                    if len(found) == AT_ONCE:
-                        return found, found[-1].id
-                    found.append(member)
-        return found, None
+                    ids.append(member.id)
+                    first = first or member.recipient.address
+                    languages.add(member.recipient.language or language)
+        return Reach(languages=frozenset(languages), first=first, ids=ids, edition=edition)
+
+    def is_as_edited(self, counted: AsOf[Reach]) -> bool:
+        """Whether nobody has edited whom it reaches since that was counted; answers may have come in."""
+        with self.database.reading() as transaction:
+            return counted.is_present or counted.value.edition == editions.begun_at(transaction, self.event)
+
+    def audience(self, reach: Reach, after: int = 0) -> tuple[list[Member], int | None]:
+        """Some of those who are reached, from behind the id `after`; and where to go on, if there are more."""
+        begins = bisect_right(reach.ids, after)
+        ids = reach.ids[begins : begins + AT_ONCE + 1]
+        with self.database.reading() as transaction:
+            found = people.these(transaction, list(ids[:AT_ONCE]))
+        return found, ids[AT_ONCE - 1] if len(ids) > AT_ONCE else None
 
     # ── how it looks ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -414,6 +430,8 @@ def _is_reached(mailing: Mailing, anchors: Collection[str], member: Member) -> b
         return False
     asked = audience.parse(mailing.audience)
     answers = member.answers
+    if audience.is_chosen(asked):  # of hundreds of sessions, they have chosen a few
+        anchors = {*member.recipient.sessions, *answers}.intersection(anchors)
     return any(
         audience.matches(asked, member.recipient, answers=answers, anchor=anchor)
         and not (mailing.is_reminder and "declined" in {answers.get(EVENT), answers.get(anchor)})

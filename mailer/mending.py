@@ -3,7 +3,7 @@
 For the command line and the desk. What is right is decided in planning, by `calendars`; words are composition's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -52,11 +52,18 @@ class Mending:
     texts: Wording = field(repr=False)
     now: datetime
 
-    def consequences(self, draft: AgendaVersion, leaving: Sequence[str]) -> Consequences:
-        """What publishing `draft` would do to calendars, with these addresses off the list."""
+    def consequences(
+        self,
+        draft: AgendaVersion,
+        leaving: Sequence[str],
+        heard: Callable[[int, int], None] = lambda done, of: None,
+    ) -> Consequences:
+        """What publishing `draft` would do to calendars, with these addresses off the list; `heard` is told how far one
+        is.
+        """
         with self.database.reading() as transaction:
             version_of = calendars.versions_in(transaction, draft.event.key)
-            return calendars.consequences(transaction, draft, version_of, leaving)
+            return calendars.consequences(transaction, draft, version_of, leaving, heard)
 
     def letter(
         self, draft: AgendaVersion, mailing: str, recipient: Recipient, session: str | None
@@ -93,9 +100,9 @@ class Mending:
             return None
         address, letter = found.sample
         with self.database.reading() as transaction:
-            listed = (member.recipient for member in people.each_listed(transaction, draft.event.key))
-            reader = next((each for each in listed if each.address.lower() == address), None)
-        return self._composed(draft, reader, letter.occasion, letter.upkeep) if reader else None
+            links = people.links_of(transaction, draft.event.key, address)
+            reader = people.member_by_handle(transaction, links[0]) if links else None
+        return self._composed(draft, reader[1].recipient, letter.occasion, letter.upkeep) if reader else None
 
     def _composed(
         self, draft: AgendaVersion, recipient: Recipient, occasion: Occasion, upkeep: Upkeep

@@ -3,7 +3,7 @@
 Joins planning with what is written down and what the mail server bears; nothing is kept and nothing sent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,11 +43,14 @@ def planned(
     transaction: Transaction,
     profile: Profile,
     version: AgendaVersion,
-    members: Sequence[Member],
+    members: Iterable[Member],
+    zones: Iterable[str | None],
     now: datetime,
 ) -> list[Planned]:
-    """Every occasion of the timetable for these people, in the order of time."""
-    occasions = due.occasions(version, {member.recipient.timezone for member in members})
+    """Every occasion of the timetable for these people, who live in these zones, in the order of time. They are seen
+    once, one after the other.
+    """
+    occasions = due.occasions(version, zones)
     expected = due.expected(version, occasions, members, now)
     opened = {each.occasion.identity: each for each in letters.progress(transaction, version.event.key)}
     undertakings = [

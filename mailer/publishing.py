@@ -3,7 +3,7 @@
 For the command line, whose proposals come from files, and for the desk, whose come from a draft.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -74,12 +74,15 @@ class Course:
 
 @dataclass(frozen=True, kw_only=True)
 class Publishing:
-    """One look at the event at one moment. `profile` is what the mail server bears."""
+    """One look at the event at one moment. `profile` is what the mail server bears; `heard` is told how many people are
+    looked at, and of how many.
+    """
 
     database: Database
     sender: Sender = field(repr=False)
     profile: Profile
     now: datetime
+    heard: Callable[[int, int], None] = field(default=lambda done, of: None, repr=False)
 
     def difference(self, proposal: Proposal, latest: AgendaVersion | None) -> Difference:
         """What publishing this now would change, and which letters would leave at once because of it."""
@@ -98,13 +101,31 @@ class Publishing:
             changed=tuple(sorted(a for a in new.keys() & old.keys() if new[a] != old[a])),
             left=left,
             due_at_once=at_once,
-            consequences=self._mending(proposal).consequences(version, left),
+            consequences=self._mending(proposal).consequences(version, left, self.heard),
+        )
+
+    def difference_of_agenda(self, proposal: Proposal, latest: AgendaVersion) -> Difference:
+        """As `difference`, of the agenda alone: the list stays as it is, and is read one after the other."""
+        version, event = proposal.version(latest, self.now), proposal.event
+        with self.database.reading() as transaction:
+            seen = latest.number, people.changed_at(transaction, event.key)
+            at_once = self._due_at_once_to_the_listed(transaction, version)
+        return Difference(
+            version=version.number,
+            seen=seen,
+            changes=tuple(differences(latest.event, event)),
+            added=(),
+            changed=(),
+            left=(),
+            due_at_once=at_once,
+            consequences=self._mending(proposal).consequences(version, (), self.heard),
         )
 
     def courses(self, proposal: Proposal, latest: AgendaVersion) -> list[Course]:
         """What becomes of the mailings whose hours, people or number of letters would be others."""
         version = proposal.version(latest, self.now)
-        zones = {recipient.timezone for recipient in proposal.recipients}
+        with self.database.reading() as transaction:
+            zones = people.zones(transaction, version.event.key)
         before, after = _by_mailing(latest, zones), _by_mailing(version, zones)
         old, new = ({each.key: each for each in of.event.mailings} for of in (latest, version))
         touched = [
@@ -153,6 +174,14 @@ class Publishing:
         """What stands against publishing, and what is doubtful; places are those of an agenda's tables."""
         return [*self.too_late(proposal, latest), *not_to_be_changed(proposal, latest)]
 
+    def problems_of_agenda(self, proposal: Proposal, latest: AgendaVersion) -> list[Problem]:
+        """As `problems`, of the agenda alone."""
+        version, event = proposal.version(latest, self.now), proposal.event.key
+        with self.database.reading() as transaction:
+            listed, zones = people.each_listed(transaction, event), people.zones(transaction, event)
+            rows = planned.planned(transaction, self.profile, version, listed, zones, self.now)
+        return [*of_timetable(version, rows), *not_to_be_changed(proposal, latest)]
+
     def too_late(self, proposal: Proposal, latest: AgendaVersion | None) -> list[Problem]:
         """Mailings that the mail server cannot take in time: refused where its limits say so, doubtful where that
         is a guess or they have begun already.
@@ -163,8 +192,9 @@ class Publishing:
     def planned(self, proposal: Proposal, version: AgendaVersion) -> list[Planned]:
         """Every occasion of the timetable in the order of time."""
         members = self._members(proposal)
+        zones = {member.recipient.timezone for member in members}
         with self.database.reading() as transaction:
-            return planned.planned(transaction, self.profile, version, members, self.now)
+            return planned.planned(transaction, self.profile, version, members, zones, self.now)
 
     def _mending(self, proposal: Proposal) -> Mending:
         return Mending(database=self.database, sender=self.sender, texts=proposal.texts, now=self.now)
@@ -200,6 +230,24 @@ class Publishing:
             (letters,) = due.expected(version, [occasion], [*stay.values(), *come], self.now)
             if letters:
                 counts[occasion.mailing] = counts.get(occasion.mailing, 0) + letters
+        return counts
+
+    def _due_at_once_to_the_listed(self, transaction: Transaction, version: AgendaVersion) -> dict[str, int]:
+        """As `_due_at_once`, for those who are listed: they are seen once."""
+        event = version.event.key
+        soon = [
+            each
+            for each in due.occasions(version, people.zones(transaction, event))
+            if each.due_at <= self.now + SOON
+        ]
+        counts: dict[str, int] = {}
+        for member, had in people.with_what_they_had(
+            transaction, event, {(o.mailing, o.anchor) for o in soon}
+        ):
+            for each in soon:
+                one = replace(member, had_due_at=had.get((each.mailing, each.anchor), ()))
+                if due.judge(version, each, one, max(self.now, each.due_at)).verdict is due.Verdict.SEND:
+                    counts[each.mailing] = counts.get(each.mailing, 0) + 1
         return counts
 
 

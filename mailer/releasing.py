@@ -4,7 +4,7 @@
 its mailing leaves. `Releasing` is for people, at the desk and at the command line alike.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from weakref import WeakKeyDictionary
@@ -14,14 +14,20 @@ from mailer.agenda.model import UNASKED, AgendaVersion, Approval, Mailing
 from mailer.approving import Matter
 from mailer.composition.wording import Wording
 from mailer.errors import ConvenorError
+from mailer.lately import Beside, Heard, NotYet
 from mailer.outbox import agendas, approvals, audit, editions, occasions, people, wordings
 from mailer.outbox.approvals import Approval as Approved
 from mailer.outbox.database import Database, Transaction
 from mailer.planning import due
+from mailer.recipients.model import Recipient
 
 _Edition = tuple[int, datetime | None]
 _known: WeakKeyDictionary[object, dict[str, tuple[_Edition, Mapping[str, Matter]]]] = WeakKeyDictionary()
 """What was last worked out for each database and event, and under which edition: the same while that is."""
+
+
+_TOLD_EVERY = 1_000
+"""People after whom one is told how far it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,18 +74,30 @@ def wording_in_force(c: Transaction, event: str, otherwise: Wording) -> Wording:
     return Wording(texts=agendas.wording(c, choice.digest))
 
 
-def matters(c: Transaction, version: AgendaVersion, texts: Wording) -> Mapping[str, Matter]:
-    """What each mailing is made of under the present edition."""
+def matters(
+    c: Transaction, version: AgendaVersion, texts: Wording, heard: Heard = lambda done, of: None
+) -> Mapping[str, Matter]:
+    """What each mailing is made of under the present edition; `heard` is told of how many people it is known."""
     event = version.event.key
     edition = editions.begun_at(c, event)
-    known = _known.setdefault(c.engine, {})
-    kept = known.get(event)
-    if kept and kept[0] == edition and edition[1]:
-        return kept[1]
-    listed = (member.recipient for member in people.each_listed(c, event))
-    found = approving.matters(version.event, every_mailing(version), texts, listed)
-    known[event] = edition, found
+    if _is_known(c, event, edition):
+        return _known[c.engine][event][1]
+
+    def listed() -> Iterator[Recipient]:
+        of = people.asked(c, event)
+        for number, member in enumerate(people.each_listed(c, event)):
+            if number % _TOLD_EVERY == 0:
+                heard(number, of)
+            yield member.recipient
+
+    found = approving.matters(version.event, every_mailing(version), texts, listed())
+    _known.setdefault(c.engine, {})[event] = edition, found
     return found
+
+
+def _is_known(c: Transaction, event: str, edition: _Edition) -> bool:
+    kept = _known.get(c.engine, {}).get(event)
+    return bool(kept and kept[0] == edition and edition[1])
 
 
 def look_again(c: Transaction, version: AgendaVersion, texts: Wording, now: datetime) -> frozenset[str]:
@@ -103,12 +121,20 @@ def look_again(c: Transaction, version: AgendaVersion, texts: Wording, now: date
     return frozenset(approvals.standing(c, event)) & keys
 
 
+_worked_out: Beside[Mapping[str, Matter]] = Beside()
+"""What the mailings of each event are made of, where the list is long: seconds of work."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Releasing:
-    """One event's mailings, and somebody who approves them. Each method raises ConvenorError for what may not be."""
+    """One event's mailings, and somebody who approves them. Each method raises ConvenorError for what may not be.
+
+    Who `waits` is told everything; who does not is told NotYet while what a long list is made of is worked out beside.
+    """
 
     database: Database
     event: str
+    waits: bool = True
 
     def sights(self, now: datetime) -> list[Sight]:
         """Every mailing with its approval, in the order of the agenda. Nothing is changed."""
@@ -152,9 +178,8 @@ class Releasing:
         version = agendas.latest(c, self.event)
         if version is None:
             raise ConvenorError("nothing of this event is published yet")
-        texts = wording_in_force(c, self.event, Wording(texts={}))
-        made_of = matters(c, version, texts)
         policy = version.event.approval
+        made_of = self._matters(c, version, now)
         free = frozenset(made_of) if policy is Approval.NONE else self._free(c, made_of)
         waits_since = _overdue(c, version, now, free)
         return [
@@ -168,6 +193,27 @@ class Releasing:
             )
             for mailing in every_mailing(version)
         ]
+
+    def _matters(self, c: Transaction, version: AgendaVersion, now: datetime) -> Mapping[str, Matter]:
+        """What each mailing is made of; of nothing, where nobody has to approve it."""
+        if version.event.approval is Approval.NONE:
+            return {
+                mailing.key: Matter(agenda="", wording="", recipients="")
+                for mailing in every_mailing(version)
+            }
+        edition = editions.begun_at(c, self.event)
+        if self.waits or _is_known(c, self.event, edition) or not people.is_long_list(c, self.event):
+            return matters(c, version, wording_in_force(c, self.event, Wording(texts={})))
+
+        def work_out(heard: Heard) -> Mapping[str, Matter]:
+            with self.database.reading() as transaction:
+                texts = wording_in_force(transaction, self.event, Wording(texts={}))
+                return matters(transaction, version, texts, heard)
+
+        found = _worked_out.get((c.engine, self.event), edition, now, work_out)
+        if not found.is_present:
+            raise NotYet(0, 0)
+        return found.value
 
     def _free(self, c: Transaction, made_of: Mapping[str, Matter]) -> frozenset[str]:
         standing = approvals.standing(c, self.event)

@@ -7,17 +7,17 @@ to those who were asked; remarks are beside them. It counts; names are `outbox.r
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from functools import partial, reduce
+from functools import reduce
 from operator import add
 
 from mailer.agenda.model import AgendaVersion, Session, SessionKind
-from mailer.lately import Lately
-from mailer.outbox import agendas, responses
+from mailer.lately import AsOf, Beside
+from mailer.outbox import agendas, people, responses
 from mailer.outbox.database import Database, Transaction
+from mailer.outbox.pulse import pulse
 from mailer.outbox.responses import Counted, CountedBySession, CountedByTime, PersonalResponse, Response
 from mailer.outbox.schema import Answer
 from mailer.recipients.model import Role
-from mailer.standing import LONG_LIST
 
 R = Response
 
@@ -117,18 +117,28 @@ class Replies:
         return tuple(each.key for each in self.delegations if each.key and each.is_silent)
 
 
-def replies(database: Database, event: str, now: datetime) -> Replies | None:
-    """How people answered by `now`, or a few seconds before if a `LONG_LIST` did; None while nothing is published."""
-    return _lately.get((database.engine, event), now, partial(_replies, database, event))
-
-
-def _replies(database: Database, event: str) -> Replies | None:
+def replies(database: Database, event: str) -> Replies | None:
+    """How people answered by now; None while nothing is published. Of a long list that takes seconds."""
     with database.reading() as transaction:
         version = agendas.latest(transaction, event)
         return _counted(transaction, version) if version else None
 
 
-_lately = Lately[Replies | None](lambda found: found is not None and found.event.asked >= LONG_LIST)
+def lately(database: Database, event: str, now: datetime) -> AsOf[Replies | None]:
+    """As `replies`, at once: for a long list as it was counted last, while it is counted anew beside.
+
+    Raises:
+        NotYet: a long list is being counted for the first time.
+    """
+    with database.reading() as transaction:
+        is_long = people.is_long_list(transaction, event)
+        state = pulse(transaction), people.unsubscribed(transaction, event)
+    if not is_long:
+        return AsOf(value=replies(database, event), at=now)
+    return _kept.get((database.engine, event), state, now, lambda heard: replies(database, event))
+
+
+_kept: Beside[Replies | None] = Beside()
 
 
 def _counted(transaction: Transaction, version: AgendaVersion) -> Replies:

@@ -124,7 +124,7 @@ class Service:
         self,
         transaction: Transaction,
         event: Event,
-        recipients: Sequence[Recipient],
+        recipients: Sequence[Recipient] | None,
         now: datetime,
         *,
         by: str = "",
@@ -133,7 +133,7 @@ class Service:
     ) -> tuple[AgendaVersion, RosterChange]:
         """`publish` in a transaction of the caller's, who has looked whether somebody else published meanwhile.
 
-        `published_by` is whoever publishes on the desk.
+        `published_by` is whoever publishes on the desk. Where `recipients` are not told, the list stays as it is.
         """
         version, by = agendas.latest(transaction, event.key), by or published_by
         is_renewed, choice = False, wordings.in_force(transaction, event.key)
@@ -153,9 +153,11 @@ class Service:
             occasions.follow_version(transaction, event.key, version.number, texts.digest)
         if key := self.sender.signer.naming_to_keep:
             naming.keep_naming_key(transaction, event.key, key)
-        roster = people.save_roster(
-            transaction, event.key, recipients, now, lambda a: self.sender.signer.handle(event.key, a), by=by
-        )
+        roster = RosterChange()
+        if recipients is not None:
+            roster = people.save_roster(
+                transaction, event.key, recipients, now, lambda a: self.sender.signer.handle(event.key, a), by=by
+            )  # fmt: skip
         listing.follow(transaction, version, now)
         return version, roster
 

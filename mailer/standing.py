@@ -5,17 +5,14 @@ One answer for the page, the terminal and the command line. It counts; it names 
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from threading import Thread
 
 from mailer.agenda.model import UNASKED, AgendaVersion
 from mailer.agenda.rules import EVENT
-from mailer.errors import StoreError
-from mailer.lately import Lately
+from mailer.lately import Beside, Heard, Lately
 from mailer.outbox import agendas, letters, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import FINAL, LetterState
@@ -128,12 +125,13 @@ def _standing(database: Database, event: str, now: datetime, *, in_full: bool) -
         opened = letters.progress(transaction, event)
         foretold = _foretold(database, transaction, version, now, in_full=in_full)
     found = {each.occasion.identity: each for each in opened}
+    titles = {EVENT: version.event.title, **{each.key: each.title for each in version.event.sessions}}
     timetable, counted = foretold.timetable, foretold.counted
     rows: dict[str, list[OccasionStanding]] = {}
     for identity in sorted(timetable.keys() | found.keys(), key=lambda key: (key[2], key)):
         to_come = (foretold.expected or {}).get(identity, 0)
         rows.setdefault(identity[0], []).append(
-            _occasion(version, timetable.get(identity), found.get(identity), to_come)
+            _occasion(titles, timetable.get(identity), found.get(identity), to_come)
         )
     for key in UNASKED.keys() & rows.keys():
         rows[key] = _by_the_hour(version, rows[key])
@@ -162,7 +160,7 @@ def _by_the_hour(version: AgendaVersion, occasions: Sequence[OccasionStanding]) 
     return [
         OccasionStanding(
             anchor=EVENT,
-            anchor_title=_title(version, EVENT),
+            anchor_title=version.event.title,
             due_at=alike[0].due_at,
             useful_until=max(each.useful_until for each in alike),
             stage=min((each.stage for each in alike), key=stages.index),
@@ -174,7 +172,7 @@ def _by_the_hour(version: AgendaVersion, occasions: Sequence[OccasionStanding]) 
 
 
 def _occasion(
-    version: AgendaVersion,
+    titles: Mapping[str, str],
     planned: Occasion | None,
     opened: letters.OccasionProgress | None,
     expected: int,
@@ -184,7 +182,7 @@ def _occasion(
     counts = dict(opened.counts) if opened else {}
     return OccasionStanding(
         anchor=which.anchor,
-        anchor_title=_title(version, which.anchor),
+        anchor_title=titles.get(which.anchor, titles[EVENT]),
         due_at=which.due_at,
         useful_until=which.useful_until,
         stage=_stage(opened, counts),
@@ -197,22 +195,20 @@ def _occasion(
 class _Foretold:
     """What follows from an agenda and a roster: it is the same while they are. `expected` takes long."""
 
-    state: object
     counted: people.RosterCounts
     timetable: Mapping[Identity, Occasion]
     expected: Mapping[Identity, int] | None = None
 
 
-LONG_LIST = 2_000
-"""People. Of a list as long as this the last count is shown until the new one, which takes seconds, is there: what is
-to come, and how many letters it will bring, may then be of the version before.
+LONG_LIST = people.LONG_LIST
+"""Of a list as long as this the last count is shown until the new one, which takes seconds, is there: what is to come,
+and how many letters it will bring, may then be of the version before.
 """
 
 _lately = Lately[Standing | None](lambda found: found is not None and found.recipients >= LONG_LIST)
 """Standings of long lists: counting states takes tens of milliseconds, and a page asks every second."""
 
-_known: dict[tuple[str, str], _Foretold] = {}
-_being_counted: set[tuple[str, str]] = set()
+_known: Beside[_Foretold] = Beside()
 
 
 def _foretold(
@@ -221,16 +217,21 @@ def _foretold(
     """The letters of each occasion to come. A list may be long, and the page looks every second: it is counted and
     judged anew only when the agenda, the list, an answer or an unsubscription has changed.
     """
-    where = (str(transaction.engine.url), version.event.key)
-    state = _state(transaction, version)
-    known = _known.get(where) or _uncounted(transaction, version)
-    is_long, is_old = known.counted.asked >= LONG_LIST, known.expected is None or known.state != state
-    if is_old and (not is_long or (in_full and known.expected is None)):
-        known = _known[where] = _counted(transaction, version, now)
-    elif is_old and where not in _being_counted:
-        _being_counted.add(where)
-        Thread(target=_count_anew, args=(database, where, now), name="counting", daemon=True).start()
-    return known
+    event = version.event.key
+    what, state = (database.engine, event), _state(transaction, version)
+
+    def here(heard: Heard) -> _Foretold:
+        return _counted(transaction, version, now)
+
+    def beside(heard: Heard) -> _Foretold:
+        with database.reading() as own:
+            return _counted(own, agendas.latest(own, event) or version, now)
+
+    if not people.is_long_list(transaction, event, LONG_LIST):
+        return _known.at_once(what, state, now, here).value
+    if found := _known.at_hand(what, state, now, beside):
+        return found.value
+    return _known.at_once(what, state, now, here).value if in_full else _uncounted(transaction, version)
 
 
 def _state(transaction: Transaction, version: AgendaVersion) -> object:
@@ -242,7 +243,6 @@ def _uncounted(transaction: Transaction, version: AgendaVersion) -> _Foretold:
     event = version.event.key
     ahead = due.occasions(version, people.zones(transaction, event))
     return _Foretold(
-        state=_state(transaction, version),
         counted=people.counts(transaction, event),
         timetable={occasion.identity: occasion for occasion in ahead},
     )
@@ -254,20 +254,6 @@ def _counted(transaction: Transaction, version: AgendaVersion, now: datetime) ->
     letters_of = due.expected(version, ahead, people.each_listed(transaction, version.event.key), now)
     expected = {occasion.identity: n for occasion, n in zip(ahead, letters_of, strict=True)}
     return replace(found, expected=expected)
-
-
-def _count_anew(database: Database, where: tuple[str, str], now: datetime) -> None:
-    """Beside the pages. What cannot be read now is asked for again."""
-    try:
-        with suppress(StoreError), database.reading() as transaction:
-            if version := agendas.latest(transaction, where[1]):
-                _known[where] = _counted(transaction, version, now)
-    finally:
-        _being_counted.discard(where)
-
-
-def _title(version: AgendaVersion, anchor: str) -> str:
-    return next((s.title for s in version.event.sessions if s.key == anchor), version.event.title)
 
 
 def _stage(opened: letters.OccasionProgress | None, counts: dict[LetterState, int]) -> Stage:

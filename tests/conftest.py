@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from mailer import outlook, releasing, standing, wallclock
+from mailer import (
+    auditing,
+    delegations,
+    drafting,
+    mailings,
+    outlook,
+    releasing,
+    replies,
+    standing,
+    wallclock,
+)
+from mailer.web.organiser import handing_in
 from tests.databases import database, database_url, postgresql_database, postgresql_server
 
 __all__ = ["database", "database_url", "postgresql_database", "postgresql_server"]
@@ -28,9 +39,19 @@ ROOM = 2 * 1024**3
 def _nothing_counted() -> None:
     """One PostgreSQL database serves all tests, each of which begins with it empty: older counts are void."""
     standing._lately.forget()
-    standing._known.clear()
+    standing._known.forget()
     outlook._lately.forget()
     releasing._known.clear()
+    releasing._worked_out.forget()
+    for counted in (
+        auditing._read,
+        delegations._counted,
+        drafting._foreseen,
+        mailings._counted,
+        replies._kept,
+    ):
+        counted.forget()
+    handing_in._previews.forget()
 
 
 def pytest_configure(config: pytest.Config) -> None:

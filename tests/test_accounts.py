@@ -80,6 +80,7 @@ def test_the_first_account_is_made_by_a_link_that_works_once(accounts: Accounts)
 def test_a_link_grows_old(accounts: Accounts) -> None:
     token = accounts.welcome(Role.VIEWER, NOW, "convenor")
 
+    assert timedelta(days=2) == WELCOME_FOR  # as the page, the terminal and the document say
     assert accounts.welcomed(token, NOW + WELCOME_FOR - timedelta(seconds=1)) is Role.VIEWER
     assert accounts.welcomed(token, NOW + WELCOME_FOR) is None
     with pytest.raises(NotLetIn):

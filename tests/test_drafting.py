@@ -1,6 +1,8 @@
 """The agenda as organisers change it: kept, taken back, told of when somebody was first, published."""
 
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from mailer.agenda import editing
 from mailer.agenda.model import Event
 from mailer.drafting import Drafting, NotToBePublished, Outcome, Overtaken
 from mailer.errors import BadInput, ConvenorError
+from mailer.lately import AsOf, NotYet
 from mailer.outbox import agendas, audit, drafts, people
 from tests.conference import RECIPIENTS
 from tests.web.agendas import CONFERENCE
@@ -21,6 +24,13 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     with open_desk(tmp_path) as desk:
         desk.publish(CONFERENCE)
         yield desk
+
+
+@pytest.fixture(params=[None, 1], ids=["short", "long"])
+def _any_length(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told of a list that is worked out beside the pages is what is told of a short one."""
+    if request.param:
+        monkeypatch.setattr("mailer.outbox.people.LONG_LIST", request.param)
 
 
 def _drafting(desk: Desk, by: str = "Maria") -> Drafting:
@@ -93,13 +103,14 @@ def test_publishing_does_what_was_seen_in_one_transaction(desk: Desk) -> None:
     version = drafting.publish(outcome.draft.seen)
 
     assert (version.number, version.event, version.published_by) == (2, _later(CONFERENCE), "Maria")
-    assert drafting.look().seen == "2.0"
+    assert (drafting.look().seen, drafting.look().behind) == ("2.0", ())
     assert _deeds(desk)[-1] == ("Maria", "published")
     with desk.database.reading() as transaction:
         listed = [member.recipient for member in people.roster(transaction, CONFERENCE.key)]
     assert sorted(each.address for each in listed) == sorted(each.address for each in RECIPIENTS)
 
 
+@pytest.mark.usefixtures("_any_length")
 def test_the_letters_foretold_are_those_that_leave(desk: Desk) -> None:
     desk.work()
     drafting = _drafting(desk)
@@ -118,6 +129,7 @@ def _called_off(event: Event) -> Event:
     return editing.call_off(event, event.title)
 
 
+@pytest.mark.usefixtures("_any_length")
 @pytest.mark.parametrize(
     "change",
     [
@@ -143,6 +155,7 @@ def test_the_letters_of_a_change_of_the_whole_are_those_foretold(
     assert foretold.letters == desk.tray.count() - before == len(RECIPIENTS)
 
 
+@pytest.mark.usefixtures("_any_length")
 def test_what_was_called_off_takes_place_after_all(desk: Desk) -> None:
     desk.work()
     off = _drafting(desk).edit("1.0", _called_off)
@@ -163,6 +176,7 @@ def test_what_was_called_off_takes_place_after_all(desk: Desk) -> None:
     assert foretold == desk.tray.count() - before == len(RECIPIENTS)
 
 
+@pytest.mark.usefixtures("_any_length")
 def test_what_would_still_have_come_is_told_when_it_is_called_off(desk: Desk) -> None:
     desk.work()
     courses = _drafting(desk).outcome(_called_off).courses
@@ -171,6 +185,7 @@ def test_what_would_still_have_come_is_told_when_it_is_called_off(desk: Desk) ->
     assert not any(each.becomes for each in courses)
 
 
+@pytest.mark.usefixtures("_any_length")
 def test_letters_that_no_language_has_are_told(desk: Desk) -> None:
     french = _drafting(desk).outcome(lambda event: editing.change_event(event, {"language": "fr"}))
 
@@ -315,3 +330,76 @@ def test_what_is_done_to_a_draft_stands_in_the_audit(desk: Desk) -> None:
     _drafting(desk, "Jan").undo("1.1")
 
     assert _deeds(desk) == [("Maria", "changed the agenda's draft"), ("Jan", "took back an edit")]
+
+
+@pytest.mark.parametrize("act", ["undo", "carry_over", "give_up"])
+def test_whoever_has_not_seen_the_draft_does_nothing_to_it(desk: Desk, act: str) -> None:
+    _drafting(desk).edit("1.0", _later)
+    desk.publish(CONFERENCE.model_copy(update={"title": "From a file"}))
+    _drafting(desk).edit("2.0", lambda event: editing.change_event(event, {"title": "Rivers"}))
+    before = desk.dump()
+
+    with pytest.raises(Overtaken):
+        getattr(_drafting(desk, "Jan"), act)("2.0")
+
+    assert desk.dump() == before
+
+
+def test_whom_the_invitation_is_from_stays_as_it_was_published(desk: Desk) -> None:
+    """Calendars take no change from anybody else (RFC 5546 2.1.2)."""
+    other = CONFERENCE.organiser.model_copy(update={"address": "other@conference.example"})
+    drafting = _drafting(desk)
+    drafting.edit("1.0", lambda event: event.model_copy(update={"organiser": other}))
+
+    with pytest.raises(NotToBePublished, match="must stay so"):
+        drafting.publish("1.1")
+
+
+def _let_counting_end() -> None:
+    while counting := [thread for thread in threading.enumerate() if thread.name == "counting"]:
+        for thread in counting:
+            thread.join()
+
+
+def _foreseen(desk: Desk, change: Callable[[Event], Event]) -> AsOf[Outcome]:
+    """What is foreseen when nothing is counted beside any more."""
+    with suppress(NotYet):
+        _drafting(desk).foreseen(change)
+    _let_counting_end()
+    return _drafting(desk).foreseen(change)
+
+
+def test_of_a_long_list_a_change_is_foreseen_beside_and_is_not_taken_for_another(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.outbox.people.LONG_LIST", 1)
+    desk.work()
+    with pytest.raises(NotYet):
+        _drafting(desk).foreseen(_called_off)
+    off, as_it_is = _foreseen(desk, _called_off), _foreseen(desk, lambda event: event)
+
+    assert (off.value.draft.calls_off, off.value.difference.consequences.letters) == (True, len(RECIPIENTS))
+    assert (as_it_is.value.draft.calls_off, as_it_is.value.difference.consequences.letters) == (False, 0)
+    assert off.value.difference.consequences == _drafting(desk).outcome(_called_off).difference.consequences
+    with pytest.raises(NotYet):
+        _drafting(desk).foreseen(_later)
+
+
+def test_what_was_foreseen_holds_while_wording_and_hour_do(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.outbox.people.LONG_LIST", 1)
+    assert _foreseen(desk, _called_off).is_present
+
+    texts = desk.office.texts
+    monkeypatch.setattr(
+        "mailer.drafting.wording_in_force", lambda *_: texts.with_texts({"update/en.txt": ""})
+    )
+    assert not _drafting(desk).foreseen(_called_off).is_present
+    _let_counting_end()
+    desk.clock.move(minutes=1)
+    assert _foreseen(desk, _called_off).is_present
+
+    desk.clock.move(minutes=5)
+    assert not _drafting(desk).foreseen(_called_off).is_present
+    _let_counting_end()

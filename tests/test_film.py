@@ -1,6 +1,7 @@
 """The film of an event's life: played once, kept small, and looked at moment by moment."""
 
 import threading
+from functools import partial
 from threading import Event as Signal
 
 import pytest
@@ -124,7 +125,7 @@ def test_lives_are_kept_for_a_while() -> None:
         return ()
 
     for who in (1, 1, *range(2, 22), 1):
-        projector.life(who, lambda who=who: live(who))  # type: ignore[misc]
+        projector.life(who, VERSION.published_at, partial(live, who), is_long=False)
 
     assert asked == [1, *range(2, 22), 1]
 

@@ -32,7 +32,7 @@ def publish(database: Database, event: str) -> None:
 
 
 def counted(database: Database, event: str) -> Replies:
-    found = replies(database, event, NOW)
+    found = replies(database, event)
     assert found
     return found
 
@@ -168,7 +168,7 @@ def test_whatever_happens_the_numbers_add_up_to_whoever_is_asked(
 
 
 def test_nothing_is_counted_before_anything_is_published(database: Database) -> None:
-    assert replies(database, EVENT.key, NOW) is None
+    assert replies(database, EVENT.key) is None
 
 
 def test_a_small_conference_as_it_is_shown(database: Database) -> None:

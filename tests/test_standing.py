@@ -104,7 +104,6 @@ def test_a_withdrawn_occasion_is_shown_as_withdrawn(database: Database) -> None:
 def test_a_long_list_is_counted_anew_beside_the_pages(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailer.standing._known", {})
     monkeypatch.setattr("mailer.standing.LONG_LIST", len(RECIPIENTS) - 1)
     service = Service(database=database, event=EVENT.key, sender=SENDER, texts=TEXTS)
     service.publish(EVENT, RECIPIENTS, PUBLISHED_AT)
@@ -126,7 +125,6 @@ def test_a_long_list_is_counted_anew_beside_the_pages(
 def test_the_first_page_does_not_wait_for_the_count_of_a_long_list(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailer.standing._known", {})
     monkeypatch.setattr("mailer.standing.LONG_LIST", len(RECIPIENTS))
     may_count = threading.Event()
     expected = due.expected

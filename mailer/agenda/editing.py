@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from mailer.agenda import reading, writing
@@ -150,6 +151,12 @@ def doubts(event: Event) -> tuple[Problem, ...]:
     Raises:
         BadInput: it is an agenda that no file could hold.
     """
+    return _doubts(event)
+
+
+@lru_cache(maxsize=4)
+def _doubts(event: Event) -> tuple[Problem, ...]:
+    """The same agenda is looked at again and again; one of hundreds of sessions takes a tenth of a second to read."""
     since = writing.first_day(event)
     tables = writing.document(event, today=since)
     found = reading.of_document(tables, _NOWHERE, today=since).warnings

@@ -201,6 +201,20 @@ the ledger and the answers say it, letter by letter.
 """
 
 
+_indexed: dict[int, tuple[tuple[Session, ...], dict[str, Session]]] = {}
+_MOST_INDEXED = 16
+
+
+def _by_key(sessions: tuple[Session, ...]) -> dict[str, Session]:
+    """Sessions by their key, for each of the last few agendas: it is asked for every occasion of hundreds."""
+    kept = _indexed.get(id(sessions))
+    if kept is None or kept[0] is not sessions:
+        if len(_indexed) >= _MOST_INDEXED:
+            _indexed.clear()
+        kept = _indexed[id(sessions)] = sessions, {each.key: each for each in sessions}
+    return kept[1]
+
+
 class RecipientList(_Frozen):
     """One file of people, relative to the agenda file, and the role of those whose row names none."""
 
@@ -248,7 +262,7 @@ class Event(_Frozen):
 
     def session(self, key: str) -> Session:
         """Raises KeyError for a key the agenda does not hold."""
-        return {session.key: session for session in self.sessions}[key]
+        return _by_key(self.sessions)[key]
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:

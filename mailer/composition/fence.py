@@ -19,6 +19,9 @@ from mailer.errors import Problem
 
 FUNCTIONS = frozenset({"caller"})
 LOOP = frozenset({"first", "last", "index"})
+DEEPEST = 30
+"""So many blocks, expressions and filters may stand inside one another; of ours none has half of them."""
+
 LISTS = {"sessions": "session", "chosen_sessions": "session", "changes": "changes"}
 """Lists of the context, and the placeholder whose fields their items have."""
 
@@ -61,6 +64,8 @@ _PHRASES = re.compile(r"layout/[a-z-]+\.phrases\.txt")
 _EVERY_LANGUAGE = "layout/*.phrases.txt"
 """How an import of `"layout/" ~ language ~ ".phrases.txt"` is written down."""
 
+_TOO_DEEP = f"is nested too deeply: {DEEPEST} blocks, expressions and filters inside one another are the most"
+
 _JINJA = Sandbox({}, {})
 """Only parses."""
 
@@ -71,11 +76,26 @@ def read(texts: Mapping[str, str], path: str) -> list[Problem]:
         tree = _JINJA.parse(texts[path], path)
     except TemplateSyntaxError as error:
         return [Problem(file=path, row=error.lineno, message=str(error.message))]
+    except RecursionError:
+        return [Problem(file=path, message=_TOO_DEEP)]
+    if row := _too_deep(tree):
+        return [Problem(file=path, row=row, message=_TOO_DEEP)]
     if _PHRASES.fullmatch(path):
         return _only_constants(tree, path)
     reader = _Reader(texts, path, tree)
     reader.visit(tree)
     return reader.problems
+
+
+def _too_deep(tree: nodes.Template) -> int:
+    """The line of something that stands inside more than `DEEPEST` others, or 0."""
+    ahead: list[tuple[nodes.Node, int]] = [(tree, 0)]
+    while ahead:
+        node, depth = ahead.pop()
+        if depth > DEEPEST:
+            return node.lineno
+        ahead += [(child, depth + 1) for child in node.iter_child_nodes()]
+    return 0
 
 
 def _only_constants(tree: nodes.Template, path: str) -> list[Problem]:

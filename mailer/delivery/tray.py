@@ -89,12 +89,15 @@ class Tray:
             )
             return int(row.lastrowid or 0)
 
-    def search(self, words: str = "", *, before: int | None = None, limit: int = 50) -> list[CaughtLetter]:
+    def search(
+        self, words: str = "", *, before: int | None = None, limit: int = 50, since: int = 0
+    ) -> list[CaughtLetter]:
         """The newest letters first that hold every one of the words (in address, name, subject or text).
 
-        `before` is the number of the last letter of the page before.
+        `before` is the number of the last letter of the page before; letters below the number `since` are not looked
+        at.
         """
-        clauses, values = ["1"], list[object]()
+        clauses, values = ["id >= ?"], list[object]([since])
         for word in words.casefold().split():
             clauses.append("instr(words, ?)")
             values.append(word)
@@ -118,6 +121,11 @@ class Tray:
                     "SELECT 1 FROM letter WHERE message_id = ? LIMIT 1", (message_id,)
                 ).fetchone()
             )
+
+    def newest(self) -> int:
+        """The number of the letter that came last; 0 while there is none."""
+        with self._open() as database:
+            return int(database.execute("SELECT max(id) FROM letter").fetchone()[0] or 0)
 
     def count(self) -> int:
         with self._open() as database:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import Connection, select
 
@@ -10,6 +11,7 @@ from mailer.agenda.model import AgendaVersion, Approval, Event
 from mailer.errors import StoreError
 from mailer.outbox import attachments, editions, schema
 from mailer.outbox.database import insert
+from mailer.outbox.people import said_of
 
 _versions = schema.agenda_version
 
@@ -18,7 +20,13 @@ def latest(c: Connection, event: str) -> AgendaVersion | None:
     """The version in force, or None while nothing has been published."""
     query = select(_versions.c.document).where(_versions.c.event == event)
     document = c.scalar(query.order_by(_versions.c.number.desc()).limit(1))
-    return None if document is None else AgendaVersion.model_validate_json(document)
+    return None if document is None else _read(document)
+
+
+@lru_cache(maxsize=8)
+def _read(document: str) -> AgendaVersion:
+    """A version never changes, and a page of an agenda with hundreds of sessions asks for it several times."""
+    return AgendaVersion.model_validate_json(document)
 
 
 def versions(
@@ -32,13 +40,25 @@ def versions(
     return [(row.number, row.published_at) for row in rows]
 
 
+def published(
+    c: Connection, event: str, *, before: int | None = None, limit: int = 50
+) -> list[tuple[int, datetime, str]]:
+    """As `versions`, each with whoever published it; nothing where that was done from files."""
+    by = said_of(c, _versions.c.document, "published_by").label("by")
+    query = select(_versions.c.number, _versions.c.published_at, by).where(_versions.c.event == event)
+    if before is not None:
+        query = query.where(_versions.c.number < before)
+    rows = c.execute(query.order_by(_versions.c.number.desc()).limit(limit))
+    return [(row.number, row.published_at, row.by or "") for row in rows]
+
+
 def version(c: Connection, event: str, number: int) -> AgendaVersion:
     """One published version. Raises KeyError for a number that was never published."""
     query = select(_versions.c.document).where(_versions.c.event == event, _versions.c.number == number)
     document = c.scalar(query)
     if document is None:
         raise KeyError((event, number))
-    return AgendaVersion.model_validate_json(document)
+    return _read(document)
 
 
 def was_published(c: Connection, event: Event, *, before: int) -> bool:

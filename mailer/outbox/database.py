@@ -22,6 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
+    DataError,
     DBAPIError,
     InterfaceError,
     InternalError,
@@ -29,7 +30,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from mailer.errors import StoreError
+from mailer.errors import StoreError, Unkeepable
 from mailer.outbox.schema import metadata
 
 Transaction = Connection
@@ -340,13 +341,19 @@ def _upgrade(connection: Connection) -> None:
 
 @contextmanager
 def _told_plainly(address: URL) -> Iterator[None]:
-    """What the drivers say, as one StoreError; mistakes in our own statements stay what they are."""
+    """What the drivers say, as one StoreError, or Unkeepable of a value; mistakes in our own statements stay what they
+    are.
+    """
     try:
         yield
     except PoolTimeout as error:
         raise StoreError(
             f"the database {address.render_as_string(hide_password=True)} cannot be used "
             "(all its connections are in use); try again when one is free"
+        ) from error
+    except DataError as error:
+        raise Unkeepable(
+            "the database cannot hold one of these values: a NUL in a text, a number too large"
         ) from error
     except (OperationalError, InternalError, InterfaceError) as error:
         raise _unusable(address, error) from error

@@ -5,6 +5,7 @@ Every function works in its caller's transaction. The rows go when what they led
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import Connection, delete, func, select, update
 
@@ -56,6 +57,12 @@ def document(c: Connection, event: str, number: int) -> Event:
     found = c.scalar(select(draft.c.document).where(draft.c.event == event, draft.c.number == number))
     if found is None:
         raise KeyError((event, number))
+    return _read(found)
+
+
+@lru_cache(maxsize=4)
+def _read(found: str) -> Event:
+    """What an edit has made of an agenda never changes, and is looked at again and again."""
     return Event.model_validate_json(found)
 
 

@@ -53,7 +53,10 @@ def flagged(c: Connection, event: str) -> set[str]:
 
 def held_letters(c: Connection, event: str) -> dict[str, int]:
     """How many letters wait because their reader's address is flagged, by mailing."""
-    theirs = _recipients(event).join(kept_flag, kept_flag.c.recipient_id == recipient.c.id)
+    ours = select(recipient.c.id).where(
+        recipient.c.id == kept_flag.c.recipient_id, recipient.c.event == event
+    )
+    theirs = select(kept_flag.c.recipient_id).where(ours.exists())
     if c.execute(theirs.limit(1)).first() is None:
         return {}
     of_event = select(occasion.c.id).where(occasion.c.event == event)

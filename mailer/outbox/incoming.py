@@ -235,8 +235,8 @@ def _counted(c: Connection, those: ColumnElement[bool]) -> dict[tuple[str, Incom
 
 
 def _of_event(event: str) -> Any:
-    ours = select(recipient.c.id).where(recipient.c.event == event)
-    return or_(incoming.c.recipient_id.is_(None), incoming.c.recipient_id.in_(ours))
+    ours = select(recipient.c.id).where(recipient.c.id == incoming.c.recipient_id, recipient.c.event == event)
+    return or_(incoming.c.recipient_id.is_(None), ours.exists())
 
 
 def _rows() -> Select[Any]:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     delete,
+    false,
     func,
     or_,
     select,
@@ -54,6 +55,11 @@ from mailer.outbox.schema import (
 )
 from mailer.planning.due import Member
 from mailer.recipients.model import Recipient
+
+LONG_LIST = 2_000
+"""People. What is to be said of everybody on a list as long as this is worked out beside the pages, for it takes
+seconds.
+"""
 
 UNSUBSCRIBED = "unsubscribed"
 LEFT = "no longer on the list"
@@ -188,6 +194,12 @@ def sign_of_list(c: Connection, event: str) -> str:
     count, revisions, joined_at, left_at = c.execute(query.where(recipient.c.event == event)).one()
     moments = (f"{each.timestamp():.6f}" if each else "" for each in (joined_at, left_at))
     return "-".join((str(count), str(revisions or 0), *moments))
+
+
+def is_long_list(c: Connection, event: str, length: int | None = None) -> bool:
+    """Whether so many were ever listed that what is said of everybody takes long. Found at once, however many."""
+    this = select(recipient.c.id).where(recipient.c.event == event).order_by(recipient.c.id)
+    return c.scalar(this.offset((length or LONG_LIST) - 1).limit(1)) is not None
 
 
 def _touch(c: Connection, event: str, at: datetime) -> None:
@@ -333,6 +345,15 @@ def some(c: Connection, event: str, after: int, limit: int = CHUNK) -> list[Memb
     return [_member(row, answers, ()) for row, answers in _with_answers(c, rows)] if rows else []
 
 
+def these(c: Connection, ids: Sequence[int]) -> list[Member]:
+    """As `roster`, those with these ids who are on a list."""
+    if not ids:
+        return []
+    query = _people().where(recipient.c.id.in_(ids), recipient.c.left_at.is_(None)).order_by(recipient.c.id)
+    given = standing_answers(c, ids)
+    return [_member(row, given.get(row.id, {}), ()) for row in c.execute(query)]
+
+
 def members(c: Connection, event: str, mailing: str, anchor: str) -> Iterator[Member]:
     """As `roster`, but one after the other and with what each has of this mailing and anchor already.
 
@@ -342,6 +363,29 @@ def members(c: Connection, event: str, mailing: str, anchor: str) -> Iterator[Me
         had = _had_due_at(c, event, mailing, anchor, rows)
         for row, answers in _with_answers(c, rows):
             yield _member(row, answers, tuple(had.get(row.id, ())))
+
+
+def with_what_they_had(
+    c: Connection, event: str, of: Collection[tuple[str, str]]
+) -> Iterator[tuple[Member, Mapping[tuple[str, str], tuple[datetime, ...]]]]:
+    """As `roster`, one after the other, each with what they have already of these mailings and anchors: when it fell
+    due.
+    """
+    named = or_(false(), *(and_(occasion.c.mailing == m, occasion.c.anchor == a) for m, a in sorted(of)))
+    query = select(occasion.c.id, occasion.c.mailing, occasion.c.anchor, occasion.c.due_at)
+    theirs = {row.id: row for row in c.execute(query.where(occasion.c.event == event, named))}
+    for rows in _listed(c, event):
+        had: dict[int, dict[tuple[str, str], tuple[datetime, ...]]] = {}
+        query = select(letter.c.recipient_id, letter.c.occasion_id).where(
+            letter.c.occasion_id.in_(theirs), letter.c.recipient_id.between(rows[0].id, rows[-1].id),
+            holds_place(), letter.c.state != LetterState.MISSED,
+        )  # fmt: skip
+        for each in c.execute(query):
+            one = theirs[each.occasion_id]
+            of_reader = had.setdefault(each.recipient_id, {})
+            of_reader[one.mailing, one.anchor] = (*of_reader.get((one.mailing, one.anchor), ()), one.due_at)
+        for row, answers in _with_answers(c, rows):
+            yield _member(row, answers, ()), had.get(row.id, {})
 
 
 def _listed(c: Connection, event: str, after: int = 0) -> Iterator[Sequence[Row[Any]]]:
@@ -459,6 +503,12 @@ def zones(c: Connection, event: str) -> set[str | None]:
     """The time zones of those on the list; None stands for the venue's."""
     query = select(recipient.c.timezone).where(recipient.c.event == event, recipient.c.left_at.is_(None))
     return set(c.scalars(query.distinct()))
+
+
+def asked(c: Connection, event: str) -> int:
+    """How many are on the list."""
+    query = select(func.count()).select_from(recipient)
+    return c.scalar(query.where(recipient.c.event == event, recipient.c.left_at.is_(None))) or 0
 
 
 def counts(c: Connection, event: str) -> RosterCounts:

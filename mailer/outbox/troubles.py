@@ -28,8 +28,9 @@ class WrongAddress:
 
 def count_wrong(c: Connection, event: str) -> int:
     """How many addresses on the event's list were reported as wrong, and not shown to be right since."""
-    query = select(func.count()).select_from(flag).join(recipient, recipient.c.id == flag.c.recipient_id)
-    return c.scalar(query.where(recipient.c.event == event, recipient.c.left_at.is_(None))) or 0
+    listed = select(recipient.c.id).where(recipient.c.id == flag.c.recipient_id)
+    listed = listed.where(recipient.c.event == event, recipient.c.left_at.is_(None))
+    return c.scalar(select(func.count()).select_from(flag).where(listed.exists())) or 0
 
 
 def wrong(

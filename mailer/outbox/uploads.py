@@ -16,8 +16,8 @@ from mailer.errors import ConvenorError
 from mailer.outbox.schema import upload
 
 KEPT_FOR = timedelta(hours=2)
-LARGEST = 8 * 2**20
-"""Bytes of one list."""
+LARGEST = 24 * 2**20
+"""Bytes of one list: a hundred thousand people with all that can be said of each."""
 
 MOST = 12
 """Lists that may be kept at once; one person's latest takes the place of their one before."""
@@ -44,9 +44,17 @@ class Unfinished:
 
 
 def keep(
-    c: Connection, token: str, event: str, who: str, *, name: str, raw: bytes, now: datetime, refused: int = 0
+    c: Connection,
+    token: str,
+    event: str,
+    who: str,
+    *,
+    name: str,
+    raw: bytes,
+    now: datetime,
+    refused: int | None = None,
 ) -> None:
-    """Keep a list for its owner alone. `refused` is how many of its rows cannot be taken.
+    """Keep a list for its owner alone. `refused` is how many of its rows cannot be taken, where that is known.
 
     Raises:
         ConvenorError: it is too large, or too many are kept.
@@ -58,7 +66,7 @@ def keep(
     if (c.scalar(select(func.count()).select_from(upload)) or 0) >= MOST:
         raise ConvenorError(f"{MOST} other lists are being looked at: wait until one of them is taken over")
     row = {"digest": _digest(token), "event": event, "who": who, "at": now}
-    c.execute(insert(upload).values(**row, name=name, choices="{}", refused=refused, raw=raw))
+    c.execute(insert(upload).values(**row, name=name, choices="{}", refused=refused or 0, raw=raw))
 
 
 def kept(c: Connection, token: str, event: str, who: str, now: datetime) -> Upload | None:
@@ -72,11 +80,21 @@ def kept(c: Connection, token: str, event: str, who: str, now: datetime) -> Uplo
 
 
 def choose(
-    c: Connection, token: str, event: str, who: str, choices: Mapping[str, Any], *, refused: int = 0
+    c: Connection, token: str, event: str, who: str, choices: Mapping[str, Any], *, refused: int | None = None
 ) -> None:
-    """Remember what was chosen about a list, and how many rows cannot be taken when it is read like that."""
-    text = json.dumps(dict(choices), ensure_ascii=False)
-    c.execute(update(upload).where(*_this(token, event, who)).values(choices=text, refused=refused))
+    """Remember what was chosen about a list, and how many rows cannot be taken when it is read like that; where that is
+    not known yet, the last number stands.
+    """
+    known = {} if refused is None else {"refused": refused}
+    c.execute(update(upload).where(*_this(token, event, who)).values(choices=_said(choices), **known))
+
+
+def note_refused(
+    c: Connection, token: str, event: str, who: str, choices: Mapping[str, Any], refused: int
+) -> None:
+    """Note how many rows cannot be taken of a list that was read with these choices, if they are still what holds."""
+    theirs = (*_this(token, event, who), upload.c.choices == _said(choices))
+    c.execute(update(upload).where(*theirs).values(refused=refused))
 
 
 def unfinished(c: Connection, event: str, now: datetime) -> list[Unfinished]:
@@ -107,3 +125,7 @@ def _this(token: str, event: str, who: str) -> tuple[Any, ...]:
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _said(choices: Mapping[str, Any]) -> str:
+    return json.dumps(dict(choices), ensure_ascii=False)

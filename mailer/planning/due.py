@@ -132,16 +132,23 @@ def expected(
 ) -> list[int]:
     """How many letters each occasion would bring if it fell due with these people and answers, not before `now`.
 
-    The members are seen once, one after the other.
+    The members are seen once, one after the other; of mailings for those who chose a session, each of which has an
+    occasion, only those that they chose or answered are looked at.
     """
     asked = [(each, version.event.mailing(each.mailing), max(now, each.due_at)) for each in planned]
     here: dict[str | None, list[bool]] = {}
     letters = [0] * len(planned)
+    for_all, for_choosers = list[int](), dict[str, list[int]]()
+    for number, (each, mailing, _) in enumerate(asked):
+        is_chosen = audience.is_chosen(audience.parse(mailing.audience))
+        (for_choosers.setdefault(each.anchor, []) if is_chosen else for_all).append(number)
     for member in members:
         zone = member.recipient.timezone
         if zone not in here:
             here[zone] = [_falls_in(version, mailing, each, zone) for each, mailing, _ in asked]
-        for number, (each, mailing, at) in enumerate(asked):
+        theirs = {*member.recipient.sessions, *member.answers} if for_choosers else ()
+        for number in (*for_all, *(number for key in theirs for number in for_choosers.get(key, ()))):
+            each, mailing, at = asked[number]
             if here[zone][number] and _judge_here(mailing, each, member, at).verdict is Verdict.SEND:
                 letters[number] += 1
     return letters

@@ -120,6 +120,19 @@ def matches(audience: Audience, recipient: Recipient, *, answers: Mapping[str, s
             return _holds(statement, recipient, answers, anchor)
 
 
+def is_chosen(audience: Audience) -> bool:
+    """Whether nobody belongs to it who has not chosen, or answered for, the session that the occasion hangs on."""
+    match audience:
+        case Chose(session=None):
+            return True
+        case All(parts=parts):
+            return any(map(is_chosen, parts))
+        case Some(parts=parts):
+            return all(map(is_chosen, parts))
+        case _:
+            return False
+
+
 def may_match(audience: Audience, recipient: Recipient) -> bool:
     """Whether the recipient could belong to it, whatever they answer, choose and prefer: what is theirs to decide (an
     answer, a session, a language) is left open.

@@ -3,6 +3,8 @@
 What the pages show, and to whom, is in organiser/ and delegate/.
 """
 
+from collections.abc import Awaitable, Callable
+
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -10,7 +12,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.routing import Route
 
-from mailer.errors import StoreError
+from mailer.errors import StoreError, Unkeepable
+from mailer.lately import NotYet
 from mailer.outbox import agendas
 from mailer.web import pages
 from mailer.web.api import routes as api
@@ -40,6 +43,7 @@ from mailer.web.organiser import (
     wordings,
 )
 from mailer.web.organiser.door import Door
+from mailer.web.organiser.frame import PAGES, framed
 
 
 def create_app(office: Office) -> FastAPI:
@@ -79,6 +83,8 @@ def create_app(office: Office) -> FastAPI:
     app.add_exception_handler(AnyHTTPException, _tidy)
     app.add_exception_handler(RequestValidationError, _tidy)
     app.add_exception_handler(StoreError, _tidy)
+    app.add_exception_handler(Unkeepable, _tidy)
+    app.add_exception_handler(NotYet, _counting(office))
     app.add_middleware(Door, office=office)
     app.add_middleware(Gate, base_url=office.sender.base_url)
     return app
@@ -98,11 +104,31 @@ def _add_plumbing(app: FastAPI, office: Office) -> None:
         return Response((pages.STATIC / "seal.svg").read_bytes(), media_type="image/svg+xml")
 
 
+def _counting(office: Office) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """A page that asks again by itself until what is being counted is there; machines are told when to come back."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        assert isinstance(error, NotYet)  # noqa: S101 - no other is handled here
+        if request.url.path.startswith(pages.MACHINES):
+            return pages.error(503, request.url.path, {"Retry-After": "2"}, str(error))
+        path = request.url.path
+        query = f"?{request.url.query}" if request.url.query else ""
+        here = next((key for key, begins, _ in PAGES[1:] if path.startswith(begins)), PAGES[0][0])
+        return framed(
+            office, "organiser/not_yet.html", here=here, path=path + query, done=error.done, of=error.of
+        )
+
+    return answer
+
+
 async def _tidy(request: Request, error: Exception) -> Response:
     """Every refusal as a page in plain words, or as JSON under /api; an address nobody made is not found."""
     path, is_for_machines = request.url.path, request.url.path.startswith(pages.MACHINES)
     if isinstance(error, StoreError):
         return pages.error(503, path)
+    if isinstance(error, Unkeepable):  # nothing that is kept has such a name
+        is_form = request.method == "POST" and not path.startswith(PUBLIC)
+        return pages.error(422 if is_form else 404, path, said=str(error))
     if isinstance(error, RequestValidationError):
         return pages.wrong(_problems(error)) if is_for_machines else _form_or_nothing(path, error)
     assert isinstance(error, AnyHTTPException)  # noqa: S101 - no other is handled here

@@ -19,7 +19,7 @@ from mailer.agenda import attachments
 from mailer.web import pages
 
 MAX_BODY_BYTES = 64 * 1024
-MAX_LIST_BYTES = 8 * 2**20 + MAX_BODY_BYTES
+MAX_LIST_BYTES = 24 * 2**20 + MAX_BODY_BYTES
 """A list of people that is handed in, and the form around it."""
 
 MAX_FILES_BYTES = attachments.LARGEST + MAX_BODY_BYTES

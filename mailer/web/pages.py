@@ -75,7 +75,7 @@ _ERRORS: Mapping[int, tuple[str, str]] = {
     405: ("This cannot be done here", "The address is right, but it is not for this."),
     413: (
         "This is too much",
-        "A page takes 64 kB at most, a list of people 8 MB, and the attachments of a mailing 7 MB.",
+        "A page takes 64 kB at most, a list of people 24 MB, and the attachments of a mailing 7 MB.",
     ),
     421: (
         "This is not the right address",

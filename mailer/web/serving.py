@@ -2,11 +2,13 @@
 
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
+from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 
 from mailer.errors import ConvenorError
 from mailer.web.app import create_app
@@ -47,11 +49,19 @@ ENDS_WITHIN = 3
 @contextmanager
 def serve(office: Office, listener: socket.socket) -> Iterator[str]:
     """Answer on `listener` until the block ends; gives the address to open."""
+    with serve_app(create_app(office), listener) as address:
+        yield address
+
+
+@contextmanager
+def serve_app(
+    app: FastAPI, listener: socket.socket, *, around: Callable[..., Any] | None = None
+) -> Iterator[str]:
+    """As `serve`, an application that is there already. `around` stands in front of it, such as one that measures."""
     port = listener.getsockname()[1]
-    app = create_app(office)
     server = uvicorn.Server(
         uvicorn.Config(
-            app,
+            around or app,
             log_level="error",
             lifespan="off",
             server_header=False,

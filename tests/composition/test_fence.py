@@ -64,3 +64,25 @@ def test_phrases_hold_constants_only_and_all_languages_the_same() -> None:
         "invitation/en.txt:1: 'say.when' is not known (in layout/fr.phrases.txt)",
         'layout/ar.phrases.txt:1: holds more than lines of {% set name = "words" %}',
     ]
+
+
+@pytest.mark.parametrize("times", [30, 100, 400, 4000])
+@pytest.mark.parametrize(
+    ("before", "middle", "after"),
+    [
+        ("{% if event.title %}", "x", "{% endif %}"),
+        ("{% if event.title %}", "", ""),
+        ("{% for s in sessions %}", "x", "{% endfor %}"),
+        ("{{ (", "event.title", ") }}"),
+        ("{{ 'a' if not ", "event.title", " }}"),
+        ("{{ ", "event.title", "|isolated }}"),
+        ("{{ 'a' if event.title else (", "'b'", ") }}"),
+    ],
+)
+def test_what_is_nested_too_deeply_is_refused(before: str, middle: str, after: str, times: int) -> None:
+    """Such a template would take the program's stack, or its time."""
+    opening, closing = before.removeprefix("{{ "), after.removesuffix(" }}")
+    repeated = opening * times + middle + closing * times
+    template = f"{{{{ {repeated} }}}}" if before.startswith("{{") else repeated
+
+    assert faults(template) != [] or before == "{{ ("

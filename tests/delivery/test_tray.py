@@ -130,6 +130,16 @@ def test_encoded_words_are_searched_as_they_are_read(tray: Tray) -> None:
     assert [letter.subject for letter in tray.search("strasse ليلى")] == ["STRAßE"]
 
 
+def test_letters_below_a_number_are_not_looked_at(tray: Tray) -> None:
+    for number in range(3):
+        keep(tray, b"To: <a@b.example>\r\nSubject: Letter %d\r\n\r\nThe same words." % number)
+
+    assert [letter.subject for letter in tray.search("same", since=tray.newest() - 1)] == [
+        "Letter 2",
+        "Letter 1",
+    ]
+
+
 def test_a_header_in_utf8_is_read(tray: Tray) -> None:
     keep(tray, "To: <jürgen@x.example>\r\nSubject: Grüße\r\n\r\n.".encode())
     assert [(letter.reader, letter.subject) for letter in tray.search("grüsse")] == [

@@ -62,7 +62,7 @@ def test_somebodys_next_list_takes_the_place_of_the_one_before(database: Databas
 
 
 def test_there_is_a_limit_to_one_and_to_all(database: Database) -> None:
-    with pytest.raises(ConvenorError, match="larger than 8 MB"):
+    with pytest.raises(ConvenorError, match="larger than 24 MB"):
         keep(database, raw=b"x" * (uploads.LARGEST + 1))
     for number in range(uploads.MOST):
         keep(database, f"{number:032}", f"somebody {number}")
@@ -100,3 +100,15 @@ def test_a_new_token_leads_its_owner_back_and_the_old_one_nowhere(database: Data
         assert uploads.go_on(c, "u" * 32, EVENT, "Maria", NOW)
     assert kept(database) is None
     assert kept(database, "u" * 32) is not None
+
+
+def test_rows_refused_are_noted_of_a_list_as_it_was_read(database: Database) -> None:
+    keep(database)
+    with database.writing() as c:
+        uploads.choose(c, TOKEN, EVENT, "Maria", {"role": "expert"})
+        uploads.note_refused(c, TOKEN, EVENT, "Maria", {"role": "expert"}, 3)
+        uploads.note_refused(c, TOKEN, EVENT, "Maria", {}, 5)  # it is read in another way by now
+        uploads.note_refused(c, TOKEN, EVENT, "Ivan", {"role": "expert"}, 7)
+        uploads.choose(c, TOKEN, EVENT, "Maria", {"role": "speaker"})  # how many, is not known yet
+    with database.reading() as c:
+        assert [each.refused for each in uploads.unfinished(c, EVENT, NOW)] == [3]

@@ -19,6 +19,7 @@ from mailer.recipients.audience import (
     Subject,
     check,
     is_about_answers,
+    is_chosen,
     matches,
     parse,
     states,
@@ -287,3 +288,19 @@ def test_de_morgan(a: str, b: str, said: dict[str, str], anchor: str) -> None:
 @given(a=atoms, b=atoms, c=atoms)
 def test_not_binds_closest_then_and_then_or(a: str, b: str, c: str) -> None:
     assert parse(f"not {a} and {b} or {c}") == parse(f"(((not ({a})) and ({b})) or ({c}))")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("chose this session", True),
+        ("chose this session and not answer = declined", True),
+        ("(chose this session and tag = press) or (answered and chose this session)", True),
+        ("chose this session or tag = press", False),
+        ("not chose this session", False),
+        ("chose session-1", False),
+        ("everyone", False),
+    ],
+)
+def test_whether_only_those_who_chose_the_session_can_belong_to_it(text: str, expected: bool) -> None:
+    assert is_chosen(parse(text)) is expected

@@ -2,6 +2,7 @@
 
 import html
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,27 @@ def test_calling_it_off_shows_first_what_everybody_gets(desk: Desk) -> None:
     assert letter.headers["content-security-policy"].startswith("sandbox")
     assert "la conférence n" in letter.text  # the first reader has chosen French
     assert desk.dump() == before
+
+
+def test_whoever_calls_off_before_a_long_list_need_not_wait_and_is_told_all(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.outbox.people.LONG_LIST", 1)
+    browser = desk.browser()
+    assert "Being worked out" in browser.get("/agenda/event/cancel").text
+    while counting := [thread for thread in threading.enumerate() if thread.name == "counting"]:
+        for thread in counting:
+            thread.join()
+    page = browser.get("/agenda/event/cancel").text
+    assert '<span class="big figures">5</span> letters, from 10 minutes after you publish' in page
+    assert "As it was" not in page
+
+    refused = _post(browser, "/agenda/event/cancel", seen="1.0", typed="yes")
+    assert (refused.status_code, 'value="yes"' in refused.text) == (422, True)
+    _post(browser, "/agenda/sessions/opening", seen="1.0", start="09:30")
+    overtaken = _post(browser, "/agenda/event/cancel", seen="1.0", typed=CONFERENCE.title)
+    assert (overtaken.status_code, "Somebody else has changed the agenda" in overtaken.text) == (409, True)
+    assert "hx-get" not in overtaken.text  # nothing is changed under the hands of whoever types
 
 
 def test_it_is_called_off_by_its_title_alone(desk: Desk) -> None:

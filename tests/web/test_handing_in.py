@@ -2,6 +2,7 @@
 
 import html
 import re
+import threading
 from typing import get_args
 
 import pytest
@@ -264,3 +265,29 @@ def test_a_list_in_somebody_elses_hand_is_told_and_stays_theirs(desk: Desk) -> N
     assert "&lt;b&gt;.csv" in page
     assert "Go on with it" not in page
     assert desk.browser().post("/people/import/go-on", headers=OURS).status_code == 404
+
+
+def test_rows_of_a_long_list_are_counted_beside_the_page(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailer.web.organiser.handing_in.READ_AT_ONCE", 0)
+
+    def counted(where: str) -> tuple[str, list[int]]:
+        desk.browser().get(where)
+        while counting := [thread for thread in threading.enumerate() if thread.name == "counting"]:
+            for thread in counting:
+                thread.join()
+        page = desk.browser().get(where).text
+        with desk.database.reading() as c:
+            return page, [each.refused for each in uploads.unfinished(c, EVENT.key, desk.clock())]
+
+    where, at_first = looked_at(desk, f"{HEAD}\n{NEW}\nx,Y,Z,expert\n")
+    assert "Being worked out" in at_first
+    page, refused = counted(where)
+    assert (sums(page), refused) == ([1, 0, 0, 0, 1], [1])
+
+    choices = {"column": ["email", "given_name", "family_name", ""], "role": "", "missing": "nobody"}
+    desk.browser().post(where, data=choices, headers=OURS)
+    desk.clock.move(minutes=1)
+    again, refused = counted(where)
+    assert ("say below what these people are" in again, refused) == (True, [0])
+    told = desk.browser().post(f"{where}/take", data={"seen": sign(page)}, headers=OURS)
+    assert (told.status_code, "read in another way by now" in told.text) == (409, True)

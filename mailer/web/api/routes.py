@@ -17,7 +17,7 @@ from mailer.outbox import agendas, incoming, letters, pauses, people
 from mailer.outbox.letter import LetterState
 from mailer.outbox.roles import Role
 from mailer.web.api import shapes
-from mailer.web.api.shapes import After, Before, Limit, MailingKey, Number, OfMailing, Refusal
+from mailer.web.api.shapes import After, Before, Limit, MailingKey, Number, OfMailing, Refusal, SessionLimit
 from mailer.web.office import Office
 from mailer.web.organiser import door
 
@@ -91,9 +91,9 @@ def _latest(office: Office) -> AgendaVersion:
 
 def _add_agenda(router: APIRouter, office: Office) -> None:
     @router.get("/event")
-    def event() -> shapes.EventShape:
+    def event(after: After = 0, limit: SessionLimit = 100) -> shapes.EventShape:
         """The event and its sessions, by the agenda in force."""
-        return shapes.event_shape(_latest(office))
+        return shapes.event_shape(_latest(office), after, limit)
 
     @router.get("/agenda/versions")
     def versions(limit: Limit = 50, before: Before = None) -> shapes.Versions:
@@ -104,14 +104,14 @@ def _add_agenda(router: APIRouter, office: Office) -> None:
         return shapes.Versions(versions=shown, next=shown[-1].number if len(found) > limit else None)
 
     @router.get("/agenda/versions/{number}")
-    def version(number: Number) -> shapes.EventShape:
+    def version(number: Number, after: After = 0, limit: SessionLimit = 100) -> shapes.EventShape:
         """The event and its sessions, by one version of the agenda."""
         with office.database.reading() as transaction:
             try:
                 found = agendas.version(transaction, office.event, number)
             except KeyError:
                 raise HTTPException(404, f"there is no version {number}") from None
-        return shapes.event_shape(found)
+        return shapes.event_shape(found, after, limit)
 
     @router.get("/mailings")
     def mailings() -> shapes.Mailings:

@@ -20,7 +20,11 @@ MOST = 500
 
 _KEY = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
+SESSIONS = 200
+"""Sessions of one answer: each may say much."""
+
 Limit = Annotated[int, Query(ge=1, le=MOST, description="At most so many rows.")]
+SessionLimit = Annotated[int, Query(ge=1, le=SESSIONS, description="At most so many sessions.")]
 After = Annotated[int, Query(ge=0, le=2**53, description="The `next` of the answer before; 0 begins.")]
 Before = Annotated[int | None, Query(ge=1, le=2**53, description="The `next` of the answer before.")]
 Number = Annotated[int, Path(ge=1, le=2**53)]
@@ -67,7 +71,7 @@ class MailingShape(BaseModel):
 
 
 class EventShape(BaseModel):
-    """The event as one version of its agenda says it."""
+    """The event as one version of its agenda says it. `next` is what to ask `after` for the sessions that follow."""
 
     key: str
     title: str
@@ -83,6 +87,7 @@ class EventShape(BaseModel):
     version: int
     published: AwareDatetime
     sessions: list[SessionShape]
+    next: int | None
 
 
 class VersionShape(BaseModel):
@@ -194,13 +199,15 @@ class ToPause(BaseModel):
     reason: str = Field(default="", max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
 
 
-def event_shape(version: AgendaVersion) -> EventShape:
-    event = version.event
+def event_shape(version: AgendaVersion, after: int, limit: int) -> EventShape:
+    """With `limit` sessions, those behind the first `after` in the order of the agenda."""
+    event, until = version.event, after + limit
     return EventShape(
         key=event.key, title=event.title, summary=event.summary, language=event.language, timezone=event.timezone,
         starts=event.starts_at, ends=event.ends_at, venue=event.venue.name, organiser=event.organiser.name,
         cancelled=event.cancelled, public=event.public, version=version.number, published=version.published_at,
-        sessions=[_session(each) for each in event.sessions],
+        sessions=[_session(each) for each in event.sessions[after:until]],
+        next=until if until < len(event.sessions) else None,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from mailer import wallclock
@@ -16,10 +16,13 @@ from mailer.outbox import people
 from mailer.outbox.preferences import Preference
 from mailer.outbox.schema import Answer
 from mailer.web import moments, pages
-from mailer.web.delegate import calendar, chosen, door, elsewhere, forms, zones
+from mailer.web.delegate import calendar, chosen, door, elsewhere, forms, parted, zones
 from mailer.web.delegate.door import Visitor
 from mailer.web.delegate.forms import Given
 from mailer.web.office import Office
+
+PartNumber = Annotated[int, Query(ge=1, le=10_000)]
+"""Which part of a long agenda is shown."""
 
 
 def routes(office: Office) -> APIRouter:
@@ -38,8 +41,8 @@ def routes(office: Office) -> APIRouter:
     Writing = Annotated[Visitor, Depends(writer)]  # noqa: N806 - a type
 
     @router.get("/r/{token}")
-    def personal_page(came: Came, saved: str = "") -> HTMLResponse:
-        return _shown(office, came, office.clock(), note=saved if saved in _PARTS else "")
+    def personal_page(came: Came, saved: str = "", part: PartNumber = 1) -> HTMLResponse:
+        return _shown(office, came, office.clock(), note=saved if saved in _PARTS else "", part=part)
 
     @router.post("/r/{token}/answer")
     def answer(came: Writing, given: Given) -> Response:
@@ -54,23 +57,23 @@ def routes(office: Office) -> APIRouter:
         return _back_to(came, "answer_kept")
 
     @router.post("/r/{token}/sessions")
-    def sessions(came: Writing, given: Given) -> Response:
-        """Keep which sessions were added and taken off."""
+    def sessions(came: Writing, given: Given, part: PartNumber = 1) -> Response:
+        """Keep which sessions were added and taken off, of those that were shown."""
         now = office.clock()
         offered = {each.key: each for each in came.event.sessions if chosen.is_a_choice(each)}
         toggled = forms.sessions_in(given, offered.keys())
         if toggled is None:
-            return _shown(office, came, now, status=422, problem="sessions_unclear")
+            return _shown(office, came, now, status=422, problem="sessions_unclear", part=part)
         if came.event.cancelled:
-            return _shown(office, came, now, status=409)
+            return _shown(office, came, now, status=409, part=part)
         if any(chosen.has_begun(offered[key], now) for key in toggled.added | toggled.taken_off):
-            return _shown(office, came, now, status=409, problem="session_has_begun")
+            return _shown(office, came, now, status=409, problem="session_has_begun", part=part)
         with office.database.writing() as transaction:
             for key in sorted(toggled.added):
                 door.keep_answer(transaction, came, key, Answer.ACCEPTED, now)
             for key in sorted(toggled.taken_off):
                 door.keep_answer(transaction, came, key, Answer.DECLINED, now)
-        return _back_to(came, "sessions_kept" if toggled else "sessions_as_before")
+        return _back_to(came, "sessions_kept" if toggled else "sessions_as_before", part)
 
     @router.post("/r/{token}/settings")
     def settings(came: Writing, given: Given) -> Response:
@@ -109,9 +112,10 @@ _PARTS = {
 """What may be said of a form on the page that follows it, by phrase; and where on the page."""
 
 
-def _back_to(came: Visitor, note: str) -> RedirectResponse:
+def _back_to(came: Visitor, note: str, part: int = 1) -> RedirectResponse:
     """To the page, so that reloading it sends no form again (303, RFC 9110 15.4.4)."""
-    where = f"{pages.path_of(came.links.page)}?saved={note}#{_PARTS[note]}"
+    further = f"&part={part}" if part > 1 else ""
+    where = f"{pages.path_of(came.links.page)}?saved={note}{further}#{_PARTS[note]}"
     return RedirectResponse(where, 303, headers=dict(pages.PERSONAL))
 
 
@@ -124,6 +128,7 @@ def _shown(
     note: str = "",
     problem: str = "",
     comment: str = "",
+    part: int = 1,
 ) -> HTMLResponse:
     event, speech = came.event, came.speech
     theirs = chosen.chosen(event, came.recipient, came.member.answers)
@@ -131,7 +136,7 @@ def _shown(
         "delegate/personal.html",
         status=status,
         headers=pages.PERSONAL,
-        **agenda_facts(came.version.event, came.recipient.timezone),
+        **agenda_facts(came.version.event, came.recipient.timezone, part),
         came=came,
         say=speech,
         path=pages.path_of(came.links.page),
@@ -148,8 +153,12 @@ def _shown(
     )
 
 
-def agenda_facts(event: Event, timezone: str | None) -> dict[str, Any]:
-    """What every page shows of an event: how its hours are told, and where else its entries can be added."""
+def agenda_facts(event: Event, timezone: str | None, number: int = 1) -> dict[str, Any]:
+    """What every page shows of an event: how its hours are told, one part of a long agenda (the first, where there is
+    none of this number), and where else its entries can be added.
+    """
+    parts = parted.parts(event)
+    part = parts[number - 1] if number <= len(parts) else parts[0]
     own = ZoneInfo(timezone or event.timezone)
     starts, ends = (moment.astimezone(event.zone) for moment in (event.starts_at, event.ends_at))
     differs = starts.astimezone(own).utcoffset() != starts.utcoffset()
@@ -161,8 +170,10 @@ def agenda_facts(event: Event, timezone: str | None) -> dict[str, Any]:
         "is_end_assumed": max(event.sessions, key=lambda each: each.ends_at).end_assumed,
         "services": {
             EVENT: elsewhere.services(event, None),
-            **{each.key: elsewhere.services(event, each) for each in event.sessions},
+            **{each.key: elsewhere.services(event, each) for each in part.sessions},
         },
+        "part": part,
+        "all_parts": parts,
     }
 
 

@@ -10,7 +10,7 @@ from mailer.agenda.rules import EVENT
 from mailer.outbox import agendas
 from mailer.web import moments, pages
 from mailer.web.delegate import calendar, speech
-from mailer.web.delegate.personal import agenda_facts
+from mailer.web.delegate.personal import PartNumber, agenda_facts
 from mailer.web.office import Office
 
 FEED = {"Cache-Control": "no-cache", "Content-Security-Policy": pages.DELEGATE_POLICY}
@@ -34,7 +34,9 @@ def routes(office: Office) -> APIRouter:
         return f"{office.sender.base_url}/e/{version.event.key}"
 
     @router.get("/e/{key}")
-    def public_page(version: Shown, request: Request, language: str = "") -> HTMLResponse:
+    def public_page(
+        version: Shown, request: Request, language: str = "", part: PartNumber = 1
+    ) -> HTMLResponse:
         """In the language that is asked for, by a link or by the browser, or else the agenda's own."""
         event = version.event
         wanted = speech.accepted(request.headers.get("accept-language", ""))
@@ -44,7 +46,8 @@ def routes(office: Office) -> APIRouter:
         return pages.page(
             "delegate/public.html",
             headers=PAGE,
-            **agenda_facts(event, None),
+            **agenda_facts(event, None, part),
+            asked_language=language if language in speech.languages() else "",
             say=say,
             path=pages.path_of(page),
             feed=f"{page}/feed.ics",

@@ -10,6 +10,7 @@ import segno
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from mailer import auditing
 from mailer.accounts import Accounts, NotLetIn, address_of_secret, new_secret
 from mailer.errors import ConvenorError
 from mailer.outbox import audit
@@ -249,13 +250,13 @@ def _add_audit(router: APIRouter, office: Office) -> None:
         door.must(office, Role.ADMINISTRATOR, "see the audit")
         with office.database.reading() as transaction:
             found = audit.deeds(transaction, before=before, limit=AT_ONCE + 1)
-            broken_at = audit.broken_at(transaction) if before is None else None
+        read = auditing.broken_at(office.database, office.clock()) if before is None else None
         return framed(
             office,
             "organiser/account/audit.html",
             deeds=found[:AT_ONCE],
             older=found[AT_ONCE - 1].number if len(found) > AT_ONCE else None,
-            broken_at=broken_at,
+            read=read,
             is_first=before is None,
         )
 

@@ -12,6 +12,7 @@ from mailer import film
 from mailer.agenda.model import AgendaVersion
 from mailer.composition.wording import Wording
 from mailer.film import MOST_PLAYERS, Arrived, Film, Playing, Projector, Torn
+from mailer.lately import NotYet
 from mailer.outbox import agendas, people
 from mailer.outbox.roles import Role
 from mailer.planning.due import Member
@@ -26,6 +27,12 @@ from mailer.web.organiser.letter import text_as_seen_by
 
 MOST_NAMED = 60
 """Readers of one scene that are named; the others are counted."""
+
+MOST_LETTERS = 40
+"""Of one person, shown at a moment."""
+
+FEW_SESSIONS = 60
+"""One person's life is played at once where there are no more; else beside, for it takes seconds."""
 
 At = Annotated[int, Query(ge=0, le=100_000)]
 As = Annotated[int | None, Query(alias="as", ge=1, le=2**53)]
@@ -47,12 +54,16 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class Desk:
-    """What somebody has at a moment: letters, the newest first, and entries by the order in which they came."""
+    """What somebody has at a moment: letters, the newest first, and entries by the order in which they came; nothing
+    while their life `is_playing`. Of many letters the newest are shown, and `more` came before.
+    """
 
     member: Member
-    letters: tuple[Arrived, ...]
-    entries: tuple[CardOfEntry, ...]
-    coming: int
+    letters: tuple[Arrived, ...] = ()
+    entries: tuple[CardOfEntry, ...] = ()
+    coming: int = 0
+    more: int = 0
+    is_playing: bool = False
 
 
 def routes(office: Office) -> APIRouter:
@@ -82,7 +93,7 @@ def _shown(office: Office, projector: Projector, template: str, at: int, person:
         version = agendas.latest(transaction, office.event)
         changed_at = people.changed_at(transaction, office.event)
         players = people.some(transaction, office.event, after=0, limit=MOST_PLAYERS)
-        listed = people.counts(transaction, office.event).asked
+        listed = people.asked(transaction, office.event)
         texts = wording_in_force(transaction, office.event, office.texts)
     if version is None:
         if template == MOMENT:
@@ -149,13 +160,19 @@ def _desk(
     def live() -> tuple[Arrived, ...]:
         return film.life(version, member, sender=office.sender, texts=texts)
 
-    lived = projector.life((office.event, version.number, texts.digest, member.id, member.recipient), live)
-    had = [
-        replace(letter, text=text_as_seen_by(door.visitor(), letter.text))
-        for letter in lived
-        if letter.due_at <= now
+    of = (office.event, version.number, texts.digest, member.id, member.recipient)
+    try:
+        lived = projector.life(of, office.clock(), live, is_long=len(version.event.sessions) > FEW_SESSIONS)
+    except NotYet:
+        return Desk(member=member, is_playing=True)
+    had = [letter for letter in lived if letter.due_at <= now]
+    shown = [
+        replace(letter, text=text_as_seen_by(door.visitor(), letter.text)) for letter in had[-MOST_LETTERS:]
     ]
-    return Desk(member=member, letters=tuple(reversed(had)), entries=held(had), coming=len(lived) - len(had))
+    return Desk(
+        member=member, letters=tuple(reversed(shown)), entries=held(had), coming=len(lived) - len(had),
+        more=max(0, len(had) - MOST_LETTERS),
+    )  # fmt: skip
 
 
 def held(letters: list[Arrived]) -> tuple[CardOfEntry, ...]:

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
@@ -12,7 +12,8 @@ from fastapi import APIRouter, Form, HTTPException, Path, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from mailer.errors import ConvenorError
-from mailer.importing import Missing, Proposal, refused_rows
+from mailer.importing import Digest, Missing, refused_rows
+from mailer.lately import Beside, NotYet
 from mailer.listing import Overtaken, difference
 from mailer.outbox import agendas, people, uploads
 from mailer.outbox.schema import Role as MayDo
@@ -75,6 +76,25 @@ class Choices:
     def sign(self) -> str:
         """Names these choices: the same for the same alone."""
         return hashlib.sha256(repr((self.columns, self.role, self.missing)).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """A list as it was read with what was chosen: what stands against it, or what it would change, and the sign of the
+    list that was compared.
+    """
+
+    look: Look
+    chosen: Choices
+    troubles: tuple[str, ...] = ()
+    proposed: Digest = field(default_factory=Digest)
+    sign: str = ""
+
+
+READ_AT_ONCE = 200_000
+"""Bytes. A list that is larger takes seconds to be read and compared: that is done beside the page."""
+
+_previews: Beside[Preview] = Beside(most=uploads.MOST)
 
 
 def routes(office: Office) -> APIRouter:
@@ -200,9 +220,17 @@ def _troubles(chosen: Choices) -> list[str]:
     return found
 
 
-def _refused(office: Office, name: str, raw: bytes, chosen: Choices) -> int:
-    """How many rows could not be taken; none is known of where the columns are not."""
-    return 0 if _troubles(chosen) else refused_rows(_read(office, name, raw, chosen).problems)
+def _is_short(raw: bytes) -> bool:
+    return len(raw) < READ_AT_ONCE
+
+
+def _refused(office: Office, name: str, raw: bytes, chosen: Choices) -> int | None:
+    """How many rows could not be taken; none is known of where the columns are not. Of a long list it is noted when it
+    has been read for its preview.
+    """
+    if _troubles(chosen):
+        return 0
+    return refused_rows(_read(office, name, raw, chosen).problems) if _is_short(raw) else None
 
 
 def _read(office: Office, name: str, raw: bytes, chosen: Choices) -> Reading:
@@ -211,17 +239,39 @@ def _read(office: Office, name: str, raw: bytes, chosen: Choices) -> Reading:
 
 def _preview(office: Office, token: str, found: Upload, status: int = 200, *, told: str = "") -> HTMLResponse:
     """What was found in the file and, where its columns are known, the difference to what is there."""
+    with office.database.reading() as transaction:
+        sign, version = (
+            people.sign_of_list(transaction, office.event),
+            agendas.latest(transaction, office.event),
+        )
+    state = found.choices, sign, version.number if version else 0
+    what, who = (office.database.engine, office.event, token), door.visitor().name
+    read = (_previews.at_once if _is_short(found.raw) or told else _previews.get)(
+        what, state, office.clock(), lambda heard: _previewed(office, token, who, found)
+    )
+    if not read.is_present:
+        raise NotYet(0, 0)  # what was chosen has changed, or the list has: an older difference is of no use
+    preview = read.value
+    return framed(
+        office, "organiser/people/preview.html", status=status, token=token, name=found.name, look=preview.look,
+        chosen=preview.chosen, troubles=preview.troubles, proposed=preview.proposed, sign=preview.sign, told=told,
+        columns=COLUMNS, roles=ROLES, missing=MISSING, MOST=MOST_SHOWN,
+    )  # fmt: skip
+
+
+def _previewed(office: Office, token: str, who: str, found: Upload) -> Preview:
+    """As it is read now; how many rows of a long one cannot be taken is noted here."""
     seen = look(found.raw, found.name)
     chosen = Choices.of(found.choices, seen)
     troubles = _troubles(chosen)
-    proposed, sign = Proposal(), ""
-    if not troubles:
-        reading = _read(office, found.name, found.raw, chosen)
-        with office.database.reading() as transaction:
-            proposed = difference(transaction, office.event, reading, chosen.missing, chosen.columns)
-            sign = f"{people.sign_of_list(transaction, office.event)} {chosen.sign}"
-    return framed(
-        office, "organiser/people/preview.html", status=status, token=token, name=found.name, look=seen,
-        chosen=chosen, troubles=troubles, proposed=proposed, sign=sign, told=told, columns=COLUMNS,
-        roles=ROLES, missing=MISSING, MOST=MOST_SHOWN,
-    )  # fmt: skip
+    if troubles:
+        return Preview(look=seen, chosen=chosen, troubles=tuple(troubles))
+    reading = _read(office, found.name, found.raw, chosen)
+    with office.database.reading() as transaction:
+        proposed = difference(transaction, office.event, reading, chosen.missing, chosen.columns)
+        sign = f"{people.sign_of_list(transaction, office.event)} {chosen.sign}"
+    if not _is_short(found.raw):
+        refused = refused_rows(reading.problems)
+        with office.database.writing() as transaction:
+            uploads.note_refused(transaction, token, office.event, who, found.choices, refused)
+    return Preview(look=seen, chosen=chosen, proposed=Digest.of(proposed, MOST_SHOWN), sign=sign)

@@ -10,9 +10,10 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from mailer.agenda import rewriting
-from mailer.agenda.model import OF_ITSELF, Event, Mailing, MailingKind
+from mailer.agenda.model import OF_ITSELF, AgendaVersion, Event, Mailing, MailingKind
 from mailer.drafting import Draft, Overtaken
 from mailer.errors import BadInput, Problem
+from mailer.lately import NotYet
 from mailer.mailings import Drafted, as_drafted
 from mailer.outbox.schema import Role
 from mailer.web.office import Office
@@ -27,6 +28,7 @@ from mailer.web.organiser.mailings import (
     hours_of,
     page,
     people_of,
+    uncounted,
 )
 
 KINDS = {
@@ -120,8 +122,17 @@ def _new_page(
         is_overtaken=is_overtaken,
         hours=hours_of(version, mailing, now, is_in_force=False),
         says=KINDS[mailing.kind],
-        **people_of(office, version, mailing, is_trial=True),
+        **_whom(office, version, mailing),
     )
+
+
+def _whom(office: Office, version: AgendaVersion, mailing: Mailing) -> dict[str, Any]:
+    """Whom it would reach; what was typed is shown at once, however long the list."""
+    again = "/mailings/new/people"
+    try:
+        return people_of(office, version, mailing, is_trial=True, again=again)
+    except NotYet as error:
+        return uncounted(mailing, counting=error, is_trial=True, again=again)
 
 
 # ── looking while it is filled ───────────────────────────────────────────────────────────────────────────────
@@ -145,7 +156,15 @@ def _add_looks(router: APIRouter, office: Office) -> None:
         draft, mailing, problems = tried(key, request.query_params)
         problem = "; ".join(each.message for each in problems if each.field == "audience")
         version = as_drafted(draft, office.clock())
-        values = {"problem": problem} if problem else people_of(office, version, mailing, is_trial=True)
+        again = f"{request.url.path}?{request.url.query}"
+        try:
+            values = (
+                {"problem": problem}
+                if problem
+                else people_of(office, version, mailing, is_trial=True, again=again)
+            )
+        except NotYet as error:
+            values = uncounted(mailing, counting=error, is_trial=True, again=again)
         return framed(
             office,
             "organiser/mailings/people.html",

@@ -22,7 +22,8 @@ from mailer.composition.placeholders import direction_of
 from mailer.composition.wording import PARTS
 from mailer.drafting import Draft
 from mailer.errors import ConvenorError, Problem
-from mailer.mailings import Drafted, drafted, every_drafted
+from mailer.lately import NotYet
+from mailer.mailings import Drafted, Reach, drafted, every_drafted
 from mailer.outbox.letter import Happening
 from mailer.outbox.schema import Role
 from mailer.planning import due, shifting
@@ -66,7 +67,7 @@ def found(office: Office, key: str) -> Drafted:
 
 
 def _releasing(office: Office) -> Releasing:
-    return Releasing(database=office.database, event=office.event)
+    return Releasing(database=office.database, event=office.event, waits=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,11 +230,20 @@ def page(
     """One mailing's page. `written` is what somebody has typed, and not kept yet."""
     this, now = office.mailings(), office.clock()
     # first of all: whatever is read later is no older, so that nobody approves what they were not shown
-    sight = None if shown.is_new else _releasing(office).sight(shown.mailing.key, now)
+    releasing = replace(
+        _releasing(office), waits=status != 200
+    )  # what was refused is told, however long it takes
+    sight = None if shown.is_new else releasing.sight(shown.mailing.key, now)
     draft = looked(office)
     shown = found_in(office, draft, shown.mailing.key)
     version, mailing = shown.version, shown.mailing
-    texts, whom = this.texts(), people_of(office, version, mailing, look.after)
+    texts = this.texts()
+    try:
+        whom = people_of(office, version, mailing, look.after)
+    except NotYet as error:
+        if status == 200 and written is None:
+            raise
+        whom = uncounted(mailing, look.after, error)
     reach = whom["reach"]
     look = look if look.to or not reach.first else replace(look, to=reach.first)
     return framed(
@@ -255,6 +265,7 @@ def page(
         hours=hours_of(version, mailing, now, is_in_force=shown.is_as_published),
         languages=wording.languages_of(texts, mailing.kind),
         sight=sight,
+        is_shown=whom["counted"] is not None and this.is_as_edited(whom["counted"]),
         findings=_lint(office, version, mailing, look, reach.languages),
         files=attachments.on(office, mailing.key),
         may_try=office.post is not None,
@@ -277,20 +288,46 @@ def fields(
 
 
 def people_of(
-    office: Office, version: AgendaVersion, mailing: Mailing, after: int = 0, *, is_trial: bool = False
+    office: Office,
+    version: AgendaVersion,
+    mailing: Mailing,
+    after: int = 0,
+    *,
+    is_trial: bool = False,
+    again: str = "",
 ) -> dict[str, Any]:
-    """What the list of those it reaches is made from. On `is_trial`, nobody can go on in it: nothing of it is kept."""
+    """What the list of those it reaches is made from. On `is_trial`, nobody can go on in it: nothing of it is kept.
+    `again` is where it is asked for again, if not at the mailing as it is kept.
+
+    Raises:
+        NotYet: a long list is being counted for the first time.
+    """
     this = office.mailings()
-    members, more = this.audience(version, mailing, after)
-    reach = this.reach(version, mailing)
+    counted = this.reach(version, mailing)
+    members, more = this.audience(counted.value, after)
     return {
-        "problem": "",
-        "reach": reach,
+        **uncounted(mailing, after, is_trial=is_trial, again=again),
+        "counted_in": version.event.zone,
+        "counted": counted,
+        "reach": counted.value,
         "members": members,
         "more": more,
-        "after": after,
-        "is_trial": is_trial,
     }
+
+
+def uncounted(
+    mailing: Mailing,
+    after: int = 0,
+    counting: NotYet | None = None,
+    *,
+    is_trial: bool = False,
+    again: str = "",
+) -> dict[str, Any]:
+    """While nobody knows yet whom it reaches."""
+    return {
+        "problem": "", "counting": counting, "counted": None, "reach": Reach(languages=frozenset()), "members": [],
+        "more": None, "after": after, "is_trial": is_trial, "again": again or f"/mailings/{mailing.key}/people",
+    }  # fmt: skip
 
 
 def hours_of(version: AgendaVersion, mailing: Mailing, now: datetime, *, is_in_force: bool) -> dict[str, Any]:
@@ -341,7 +378,7 @@ def _add_approving(router: APIRouter, office: Office) -> None:
     def approve(key: Key, seen: Short = "") -> Response:
         by = door.must_be_a_person(office, Role.APPROVER, "approve a mailing")
         try:
-            _releasing(office).approve(key, by.name, office.clock(), seen=seen)
+            replace(_releasing(office), waits=True).approve(key, by.name, office.clock(), seen=seen)
         except ConvenorError as error:
             return refused(key, 409, str(error))
         return RedirectResponse(f"/mailings/{key}?said=approved", 303)
@@ -350,7 +387,7 @@ def _add_approving(router: APIRouter, office: Office) -> None:
     def take_back(key: Key) -> Response:
         by = door.must(office, Role.ORGANISER, "take an approval back")
         try:
-            _releasing(office).take_back(key, by.name, office.clock())
+            replace(_releasing(office), waits=True).take_back(key, by.name, office.clock())
         except ConvenorError as error:
             return refused(key, 409, str(error))
         return RedirectResponse(f"/mailings/{key}?said=taken-back", 303)

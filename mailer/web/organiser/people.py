@@ -84,8 +84,8 @@ def _add_looking(router: APIRouter, office: Office) -> None:
         door.must(office, MayDo.VIEWER, "see the people")
         found = board(office.database, office.event, office.clock())
         return framed(
-            office, "organiser/people/board.html", board=found, show=show, Stand=Stand, Circle=Circle,
-            roles=ROLES, q="", role="", state="",
+            office, "organiser/people/board.html", board=found.value, counted_at=found, zone=zone_of(office), show=show,
+            Stand=Stand, Circle=Circle, roles=ROLES, q="", role="", state="",
         )  # fmt: skip
 
     @router.get("/people/list")
@@ -129,8 +129,15 @@ def _add_looking(router: APIRouter, office: Office) -> None:
             ]
         return framed(
             office, "organiser/people/delegation.html", code=code, name=state_name(code, "en"),
-            delegation=found.delegation(code), groups=groups, roles=ROLES, state_name=state_name,
+            delegation=found.value.delegation(code), groups=groups, roles=ROLES, state_name=state_name,
         )  # fmt: skip
+
+
+def zone_of(office: Office) -> tzinfo:
+    """The venue's, of the agenda in force."""
+    with office.database.reading() as transaction:
+        version = agendas.latest(transaction, office.event)
+    return version.event.zone if version else UTC
 
 
 def _rows(transaction: Transaction, found: list[Found]) -> list[tuple[Found, str, bool]]:

@@ -5,9 +5,9 @@ screens (`standing_up`). Labels hang on their marks like flags, so placed that n
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from mailer.agenda.model import Session
 from mailer.standing import MailingStanding, OccasionStanding, Stage, Standing
@@ -120,28 +120,47 @@ def _picture(
     def at(place: float) -> float:
         return round(start + (end - start) * place, 1)
 
-    def block(session: Session) -> Block:
-        starts, ends = at(span.place(session.starts_at)), at(span.place(session.ends_at))
-        return Block(
-            x=starts,
-            width=max(2.0, round(ends - starts - 1.5, 1)),
-            is_break=not session.blocks,
-            title=f"{moments.hour(session.starts_at, event.zone)} {session.title}",
-        )
-
     first, last = span.knots[0][0], span.knots[-1][0]
     return Picture(
         length=length,
         depth=depth,
         line=line,
         labels=labels,
-        blocks=tuple(map(block, event.sessions)),
+        blocks=tuple(_blocks(event.sessions, event.zone, lambda moment: at(span.place(moment)))),
         ticks=tuple(_apart([replace(tick, place=at(tick.place)) for tick in span.ticks()])),
         band=(at(span.band[0]), at(span.band[1])),
         band_words=moments.short_day(event.starts_at, event.zone),
         now=at(span.place(now)) if first <= now <= last else None,
         summary=_summary(standing, now),
     )
+
+
+def _blocks(sessions: Sequence[Session], zone: tzinfo, place: Callable[[datetime], float]) -> Iterator[Block]:
+    """The sessions on the axis; those that run into each other there are drawn as one, however many they are."""
+    together: list[Session] = []
+    begins = ends = 0.0
+
+    def drawn() -> Block:
+        first = together[0]
+        words = first.title if len(together) == 1 else f"{len(together)} sessions"
+        return Block(
+            x=begins,
+            width=max(2.0, round(ends - begins - 1.5, 1)),
+            is_break=not any(each.blocks for each in together),
+            title=f"{moments.hour(first.starts_at, zone)} {words}",
+        )
+
+    for session in sorted(sessions, key=lambda each: each.starts_at):
+        starts, until = place(session.starts_at), place(session.ends_at)
+        if together and starts < max(ends, begins + 2.0):
+            together.append(session)
+            ends = max(ends, until)
+            continue
+        if together:
+            yield drawn()
+        together, begins, ends = [session], starts, until
+    if together:
+        yield drawn()
 
 
 def _apart(ticks: Sequence[Tick]) -> list[Tick]:

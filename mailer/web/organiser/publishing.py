@@ -1,5 +1,6 @@
 """`/agenda/publish`: what publishing the draft would change, which letters it causes and to whom, then the button."""
 
+from bisect import bisect_right
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query
@@ -12,6 +13,7 @@ from mailer.agenda.rules import EVENT
 from mailer.calendars import Consequence
 from mailer.composition.composing import Composed
 from mailer.drafting import NotToBePublished, Outcome, Overtaken
+from mailer.lately import AsOf
 from mailer.outbox.schema import Role
 from mailer.planning.entries import Effect
 from mailer.web import moments
@@ -23,6 +25,9 @@ from mailer.web.organiser.letter import in_a_frame
 
 AT_ONCE = 100
 """Addresses on one page."""
+
+MOST_CHANGES = 100
+"""Of what differs, and of entries it concerns, on one page."""
 
 FEW = 3
 """Addresses shown beside a number."""
@@ -38,9 +43,10 @@ EFFECTS = {
 def routes(office: Office) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
-    def outcome() -> Outcome:
+    def outcome() -> AsOf[Outcome]:
+        """Of a long list as it was worked out last. Raises NotYet."""
         looked(office)
-        return drafting_of(office, door.visitor().name).outcome()
+        return drafting_of(office, door.visitor().name).foreseen()
 
     @router.get("/agenda/publish")
     def page() -> HTMLResponse:
@@ -55,9 +61,9 @@ def routes(office: Office) -> APIRouter:
         try:
             drafting.publish(form.get("seen", ""))
         except Overtaken:
-            return _page(office, drafting.outcome(), status=409, is_overtaken=True)
+            return _page(office, drafting.foreseen(), status=409, is_overtaken=True)
         except NotToBePublished:
-            return _page(office, drafting.outcome(), status=422)
+            return _page(office, drafting.foreseen(), status=422)
         return RedirectResponse("/agenda", 303)
 
     @router.get("/agenda/publish/people")
@@ -66,12 +72,13 @@ def routes(office: Office) -> APIRouter:
     ) -> HTMLResponse:
         """Whose calendars it concerns; `after` is the address to go on from."""
         door.must(office, Role.VIEWER, "see what publishing would do")
-        found = outcome()
+        found = outcome().value
         changes = found.difference.consequences.changes
         one = next((each for each in changes if (each.anchor, each.effect) == (anchor, effect)), None)
         if one is None:
             raise HTTPException(404)
-        rest = [each for each in sorted(one.addresses) if each > after]
+        begins = bisect_right(one.addresses, after)
+        rest = one.addresses[begins : begins + AT_ONCE + 1]
         return framed(
             office,
             "organiser/agenda/people.html",
@@ -88,23 +95,29 @@ def routes(office: Office) -> APIRouter:
     @router.get("/agenda/publish/letter.html")
     def letter() -> HTMLResponse:
         by = door.must(office, Role.VIEWER, "see what publishing would do")
-        return sample_page(outcome().sample, by)
+        return sample_page(outcome().value.sample, by)
 
     return router
 
 
-def _page(office: Office, found: Outcome, *, status: int = 200, is_overtaken: bool = False) -> HTMLResponse:
+def _page(
+    office: Office, foreseen: AsOf[Outcome], *, status: int = 200, is_overtaken: bool = False
+) -> HTMLResponse:
+    found = foreseen.value
     draft, difference = found.draft, found.difference
-    moves_by = draft.clock_moves_by
+    consequences, moves_by = consequences_of(found), draft.clock_moves_by
     at_once = [(draft.event.mailing(key).title, count) for key, count in difference.due_at_once.items()]
     return framed(
         office,
         "organiser/agenda/publish.html",
         status=status,
+        foreseen=foreseen,
         found=found,
         draft=draft,
         changes=changes_of(draft),
-        consequences=consequences_of(found),
+        most=MOST_CHANGES,
+        consequences=consequences[:MOST_CHANGES],
+        further=len(consequences) - MOST_CHANGES,
         moves=moments.apart(moves_by) if moves_by else "",
         first_hour=moments.hour(draft.version.event.starts_at, draft.version.event.zone),
         at_once=at_once,
@@ -117,11 +130,11 @@ def _page(office: Office, found: Outcome, *, status: int = 200, is_overtaken: bo
     )
 
 
-def consequences_of(found: Outcome) -> list[tuple[str, str, Consequence, list[str]]]:
+def consequences_of(found: Outcome) -> list[tuple[str, str, Consequence, tuple[str, ...]]]:
     """For a table: what it is about, what happens to it, the consequence, and a few of those it concerns."""
     events = found.draft.event, found.draft.version.event
     return [
-        (_title(each, *events), EFFECTS[each.effect], each, sorted(each.addresses)[:FEW])
+        (_title(each, *events), EFFECTS[each.effect], each, each.addresses[:FEW])
         for each in found.difference.consequences.changes
     ]
 

@@ -1,17 +1,21 @@
 """`/replies` and `/api/replies`: how people answered, drawn, told, and for machines. It names nobody."""
 
 import datetime
+from typing import Annotated
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import HTMLResponse
 from pydantic import AwareDatetime, BaseModel
 
 from mailer.recipients.model import state_name
-from mailer.replies import CATEGORIES, Group, Replies, Tally, replies
+from mailer.replies import CATEGORIES, Group, Replies, Tally, lately
 from mailer.web.api.routes import REFUSALS, TOKEN
 from mailer.web.office import Office
 from mailer.web.organiser import growth, shares
 from mailer.web.organiser.frame import framed
+
+SESSIONS = 60
+"""On one page."""
 
 
 class TallyStatus(BaseModel):
@@ -74,15 +78,17 @@ def routes(office: Office) -> APIRouter:
     def status() -> RepliesStatus:
         """How people answered."""
         now = office.clock()
-        found = replies(office.database, office.event, now)
-        if found is None:
+        found = lately(office.database, office.event, now)
+        if found.value is None:
             raise HTTPException(404, "nothing is published yet")
-        return replies_of(found, now)
+        return replies_of(found.value, found.at)
 
     @router.get("/replies", include_in_schema=False)
-    def page() -> HTMLResponse:
-        now = office.clock()
-        found = replies(office.database, office.event, now)
+    def page(sessions: Annotated[int, Query(ge=1, le=100_000)] = 1) -> HTMLResponse:
+        """`sessions` is the number of the first session to be shown, from 1."""
+        counted = lately(office.database, office.event, office.clock())
+        found = counted.value
+        rows = found.sessions[sessions - 1 : sessions - 1 + SESSIONS] if found else ()
         drawings = (
             {
                 "wide": growth.drawn(found.days, width=1180, height=240),
@@ -94,8 +100,11 @@ def routes(office: Office) -> APIRouter:
         return framed(
             office,
             "organiser/replies.html",
-            now=now,
+            counted_at=counted,
             found=found,
+            sessions=rows,
+            first=sessions,
+            at_once=SESSIONS,
             shares=shares,
             delegations=delegations(found) if found else [],
             drawings=drawings,

@@ -198,7 +198,7 @@ def _checklist(
     address: str = "",
 ) -> HTMLResponse:
     with office.database.reading() as transaction:
-        listed = people.counts(transaction, office.event).asked
+        listed = people.asked(transaction, office.event)
     every = office.accounts.every()
     facts = Facts(
         organiser=event.organiser,

@@ -60,7 +60,7 @@ class OccasionStatus(Counts):
 
 class MailingStatus(Counts):
     """`due` is the next occasion's that is not over, or the last one's. `ends` is when what is leaving will be
-    through.
+    through. Of many occasions, the interface tells those around now.
     """
 
     mailing: str
@@ -71,6 +71,7 @@ class MailingStatus(Counts):
     paused: bool
     ends: AwareDatetime | None
     occasions: list[OccasionStatus]
+    occasions_in_all: int
 
 
 class Totals(Counts):
@@ -141,13 +142,20 @@ def routes(office: Office) -> APIRouter:
         found = standing(office.database, office.event, now, in_full=False)
         if found is None:
             raise HTTPException(404, "nothing is published yet")
-        return status_of(found, outlook(office.database, office.profile, found, now), now)
+        looks = outlook(office.database, office.profile, found, now)
+        return status_of(found, looks, now, most_occasions=MOST_OCCASIONS)
 
     return router
 
 
-def status_of(found: Standing, looks: Outlook, now: datetime) -> Status:
-    """A standing as machines read it, here and from `convenor status --json`."""
+MOST_OCCASIONS = 50
+"""Of each mailing: a reminder before each of hundreds of sessions has as many."""
+
+_BEFORE_NOW = 10
+
+
+def status_of(found: Standing, looks: Outlook, now: datetime, *, most_occasions: int | None = None) -> Status:
+    """A standing as machines read it, here and, with all occasions, from `convenor status --json`."""
     event = found.version.event
     all_counts: Counter[LetterState] = sum((Counter(m.counts) for m in found.mailings), Counter())
     return Status(
@@ -183,7 +191,7 @@ def status_of(found: Standing, looks: Outlook, now: datetime) -> Status:
         ],
         delayed=Delayed(over_4_hours=looks.put_off[0], over_24_hours=looks.put_off[1]),
         held=looks.held,
-        mailings=[_mailing(mailing, looks) for mailing in found.mailings],
+        mailings=[_mailing(mailing, looks, now, most_occasions) for mailing in found.mailings],
         totals=Totals(
             **_counts(all_counts, sum(mailing.expected for mailing in found.mailings)),
             recipients=found.recipients,
@@ -193,7 +201,12 @@ def status_of(found: Standing, looks: Outlook, now: datetime) -> Status:
     )
 
 
-def _mailing(mailing: MailingStanding, looks: Outlook) -> MailingStatus:
+def _mailing(mailing: MailingStanding, looks: Outlook, now: datetime, most: int | None) -> MailingStatus:
+    told = mailing.occasions
+    if most is not None and len(told) > most:
+        over = sum(each.due_at < now for each in told)
+        first = max(0, min(over - _BEFORE_NOW, len(told) - most))
+        told = told[first : first + most]
     return MailingStatus(
         **_counts(mailing.counts, mailing.expected),
         mailing=mailing.mailing,
@@ -203,7 +216,8 @@ def _mailing(mailing: MailingStanding, looks: Outlook) -> MailingStatus:
         stage=mailing.stage,
         paused=looks.holds(mailing.mailing),
         ends=looks.ends_at.get(mailing.mailing),
-        occasions=[_occasion(occasion) for occasion in mailing.occasions],
+        occasions=[_occasion(occasion) for occasion in told],
+        occasions_in_all=len(mailing.occasions),
     )
 
 

@@ -19,6 +19,9 @@ from mailer.web.organiser.frame import framed
 from mailer.web.organiser.letter import as_file, in_a_frame
 
 PAGE = 30
+LOOKED_THROUGH = 10_000
+"""Letters that one search reads, from the newest back: the next page goes on behind them."""
+
 _HEAD = 64 * 1024
 
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -43,7 +46,9 @@ def routes(office: Office) -> APIRouter:
         """The newest letters that hold every word of `q`; `before` is the number to go on from."""
         if office.tray is None:
             return framed(office, "organiser/no_tray.html", status=404)
-        found = office.tray.search(q, before=before, limit=PAGE + 1)
+        since = max(0, (before or office.tray.newest() + 1) - LOOKED_THROUGH) if q else 0
+        found = office.tray.search(q, before=before, limit=PAGE + 1, since=since)
+        older = found[PAGE - 1].id if len(found) > PAGE else since or None
         titles, zone = published(office)
         return framed(
             office,
@@ -54,7 +59,8 @@ def routes(office: Office) -> APIRouter:
             now=office.clock(),
             total=office.tray.count(),
             rows=[(letter, titles.get(_mailing(office.tray, letter), "")) for letter in found[:PAGE]],
-            older=found[PAGE - 1].id if len(found) > PAGE else None,
+            older=older,
+            is_to_be_continued=len(found) <= PAGE and since > 0,
         )
 
     @router.get("/tray/{number}")

@@ -18,6 +18,9 @@ from mailer.web.organiser.frame import framed
 AT_ONCE = 25
 """Versions on one page."""
 
+CHANGES = 200
+"""On one page."""
+
 Number = Annotated[int, Query(ge=1, le=2**31 - 1)]
 
 
@@ -36,12 +39,12 @@ def routes(office: Office) -> APIRouter:
         door.must(office, Role.VIEWER, "see the versions")
         latest = looked(office).version
         with office.database.reading() as transaction:
-            found = agendas.versions(transaction, office.event, before=before, limit=AT_ONCE + 1)
+            found = agendas.published(transaction, office.event, before=before, limit=AT_ONCE + 1)
         return framed(
             office,
             "organiser/agenda/versions.html",
             latest=latest,
-            rows=[version(number) for number, _ in found[:AT_ONCE]],
+            rows=found[:AT_ONCE],
             older=found[AT_ONCE - 1][0] if len(found) > AT_ONCE else None,
         )
 
@@ -66,15 +69,20 @@ def routes(office: Office) -> APIRouter:
         )
 
     @router.get("/agenda/versions/{new}/since/{old}")
-    def compared(new: int, old: int) -> HTMLResponse:
+    def compared(new: int, old: int, first: Annotated[int, Query(ge=1, le=100_000)] = 1) -> HTMLResponse:
+        """What differs, from the change with the number `first` on."""
         door.must(office, Role.VIEWER, "see the versions")
         before, after = version(old), version(new)
+        changes = differing(before.event, after.event, differences(before.event, after.event))
         return framed(
             office,
             "organiser/agenda/compared.html",
             before=before,
             after=after,
-            changes=differing(before.event, after.event, differences(before.event, after.event)),
+            changes=changes[first - 1 : first - 1 + CHANGES],
+            first=first,
+            total=len(changes),
+            at_once=CHANGES,
         )
 
     return router

@@ -55,7 +55,7 @@ def routes(office: Office) -> APIRouter:
 def _add_languages(router: APIRouter, office: Office) -> None:
     def page(shown: Drafted, *, status: int = 200, said: str = "", refusal: str = "") -> HTMLResponse:
         this, mailing, event = office.mailings(), shown.mailing, shown.version.event
-        texts, reach = this.texts(), this.reach(shown.version, mailing)
+        texts, reach = this.texts(), this.reach(shown.version, mailing).value
         there = wording.languages_of(texts, mailing.kind)
         return framed(
             office,
@@ -145,7 +145,7 @@ def _add_words(router: APIRouter, office: Office) -> None:
             problems=problems,
             overtaken=overtaken,
             placeholders=PLACEHOLDERS,
-            to=to or this.reach(shown.version, mailing).first,
+            to=to or this.reach(shown.version, mailing).value.first,
             shared=[
                 each.mailing.title
                 for each in every_drafted(looked(office), office.clock())
