@@ -52,11 +52,11 @@ def test_a_mailing_shows_what_was_sent_and_what_is_to_come(calm_desk: Desk) -> N
 
 def test_what_is_still_to_be_told_of_a_new_version_says_from_when_on(desk: Desk) -> None:
     assert "told of it from" not in desk.browser().get("/").text
-    desk.move(hours=1)
+    desk.clock.move(hours=1)
     desk.publish(EVENT.model_copy(update={"title": "Another title"}))
     hour = (desk.clock.now + timedelta(minutes=EVENT.quiet_minutes)).astimezone(EVENT.zone)
     assert f"told of it from {hour:%H:%M} on" in words(desk.browser().get("/").text)
-    desk.move(minutes=EVENT.quiet_minutes)
+    desk.clock.move(minutes=EVENT.quiet_minutes)
     assert "told of it from" not in desk.browser().get("/").text
 
 
