@@ -5,15 +5,17 @@ A route with a parameter of which nothing is said here is an error: so no new pa
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from fastapi import FastAPI
 from sqlalchemy import select
 from starlette.routing import Route
 
 from mailer.composition.links import Purpose
+from mailer.outbox import failures
 from mailer.outbox.letter import LetterState
 from mailer.outbox.schema import letter
-from tests.scale.congress import KEY, person
+from tests.scale.congress import ATTACHED, KEY, person
 from tests.scale.stage import UPLOAD, WELCOME, Stage
 
 NEVER_ENDS = frozenset({"/live"})
@@ -28,6 +30,7 @@ DOWNLOADS: Mapping[str, str] = {
     "/outbox/{number}/letter.eml": "a letter as it left",
     "/tray/{number}/letter.eml": "a letter as it came",
     "/inbox/{number}/mail.eml": "a mail as it came",
+    "/mailings/{key}/attachments/{digest}": "a file that goes with letters",
 }
 """Files, and why each is one: as long as what is in it, and measured to its first byte."""
 
@@ -66,7 +69,7 @@ def _paths(route: str, stage: Stage) -> Iterator[str]:
     yield from ways(stage) if ways else ()
 
 
-_NOT_WITHOUT_A_QUERY = frozenset({"/agenda/compare", "/agenda/publish/people"})
+_NOT_WITHOUT_A_QUERY = frozenset({"/agenda/compare", "/agenda/publish/people", "/outbox/retry"})
 
 
 def _of(*paths: str) -> Callable[[Stage], Sequence[str]]:
@@ -83,6 +86,16 @@ def _far(path: str, *queries: str) -> Callable[[Stage], Sequence[str]]:
         f"{path}?{each.format(middle=stage.size.people // 2, last=stage.size.people - 10)}"
         for each in queries
     ]
+
+
+def _failed(stage: Stage) -> list[str]:
+    """Letters of a mailing that failed of one cause, as the outbox leads to them."""
+    with stage.database.reading() as transaction:
+        return [
+            urlencode({"mailing": mailing, "cause": each.cause})
+            for mailing in ("invitation", "agenda")
+            for each in failures.causes(transaction, KEY, mailing)[:1]
+        ]
 
 
 _SEARCHES: Mapping[str, Callable[[Stage], Sequence[str]]] = {
@@ -104,6 +117,7 @@ _SEARCHES: Mapping[str, Callable[[Stage], Sequence[str]]] = {
         "mailing=agenda&state=failed", "mailing=session-reminder", "mailing=agenda&q=ana", "before={middle}",
         "before=60",
     ),
+    "/outbox/retry": lambda stage: [f"/outbox/retry?{each}" for each in _failed(stage)],
     "/outbox/hold": _with_query("/outbox/hold", "mailing=agenda", "mailing=session-reminder"),
     "/inbox": _with_query(
         "/inbox", "show=bounce", "show=unknown", "show=answer", "show=out_of_office", "show=question",
@@ -177,6 +191,8 @@ _WITH_KEYS: Mapping[str, Callable[[Stage], Sequence[str]]] = {
     "/mailings/{key}/hours": _mailings("/hours", "when=1+day+before+each+session+starts"),
     "/mailings/{key}/wording": _mailings("/wording"),
     "/mailings/{key}/wording/{language}": _mailings("/wording/en"),
+    "/mailings/{key}/attachments": _of("/mailings/report/attachments"),
+    "/mailings/{key}/attachments/{digest}": _of(f"/mailings/report/attachments/{ATTACHED.digest}"),
     "/outbox/{number}": _letters(""),
     "/outbox/{number}/letter.html": _letters("/letter.html"),
     "/outbox/{number}/letter.eml": _letters("/letter.eml"),

@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import overload
 
 from benchmarks import crowd
 from mailer.agenda.model import (
     Approval,
+    Attachment,
     CalendarPart,
     Event,
     Mailing,
@@ -88,11 +90,17 @@ def _sessions(size: Size) -> Iterator[Session]:
 
 
 def _mailing(key: str, kind: MailingKind, title: str, audience: str, when: str, until: str,  # noqa: PLR0917 - a table
-             calendar: CalendarPart = CalendarPart.NONE) -> Mailing:  # fmt: skip
+             calendar: CalendarPart = CalendarPart.NONE, files: tuple[Attachment, ...] = ()) -> Mailing:  # fmt: skip
     return Mailing(
-        key=key, kind=kind, title=title, audience=audience, when=when, useful_until=until, calendar=calendar
-    )
+        key=key, kind=kind, title=title, audience=audience, when=when, useful_until=until, calendar=calendar,
+        attachments=files,
+    )  # fmt: skip
 
+
+CONTENT = b"%PDF-1.7\n% What the congress has said.\n"
+ATTACHED = Attachment(
+    file="report.pdf", media_type="application/pdf", size=len(CONTENT), digest=sha256(CONTENT).hexdigest()
+)
 
 _FORTNIGHT = "14 days before the event starts, at 09:00 recipient time, weekdays only"
 MAILINGS = (
@@ -107,7 +115,8 @@ MAILINGS = (
              "chose this session and not answer = declined", "15 minutes before each session starts",
              "each session starts"),
     _mailing("report", MailingKind.REPORT, "The report", "not answer = declined",
-             "14 days after the event ends, at 10:00, weekdays only", "90 days after the event ends"),
+             "14 days after the event ends, at 10:00, weekdays only", "90 days after the event ends",
+             files=(ATTACHED,)),
 )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from mailer.composition.links import Purpose, Signer
 from mailer.delivery.profiles import TRAY
 from mailer.delivery.tray import Tray
 from mailer.drafting import Drafting
-from mailer.outbox import accounts, agendas, audit, claims, drafts, incoming, people, uploads
+from mailer.outbox import accounts, agendas, attachments, audit, claims, drafts, incoming, people, uploads
 from mailer.outbox.claimed import Change, ClaimedLetter, SentEntry
 from mailer.outbox.database import Database, open_database
 from mailer.outbox.letter import Happening
@@ -37,7 +37,7 @@ from mailer.service import Service
 from mailer.settings import ROOT
 from mailer.starting import Setup
 from mailer.web.office import Office
-from tests.scale.congress import KEY, NOW, PUBLISHED_AT, People, Size, event, person
+from tests.scale.congress import ATTACHED, CONTENT, KEY, NOW, PUBLISHED_AT, People, Size, event, person
 
 BASE_URL = "https://congress.example"
 UPLOAD = "a-list-that-was-handed-in"
@@ -144,6 +144,7 @@ def _publish(service: Service, size: Size) -> None:
     agenda, version = event(size), None
     at = PUBLISHED_AT - timedelta(days=size.versions)
     with service.database.writing() as transaction:
+        attachments.keep(transaction, {ATTACHED.digest: CONTENT}, PUBLISHED_AT)
         for number in range(size.versions - 1):
             version = changes.next_version(version, _renamed(agenda, number), at + timedelta(days=number))
             agendas.publish(transaction, version, "Omar Haddad")

@@ -362,3 +362,4 @@ def test_five_hundred_sessions_make_no_large_page(tmp_path: Path, on_one_day: bo
 def test_before_anything_is_published_there_is_no_agenda(tmp_path: Path) -> None:
     with open_desk(tmp_path) as empty:
         assert empty.browser().get("/agenda").status_code == 404
+        assert "Nothing is published yet" in empty.browser().get("/agenda").text

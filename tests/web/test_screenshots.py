@@ -15,6 +15,7 @@ from mailer.outbox import people
 from mailer.recipients.model import Recipient
 from mailer.settings import ROOT
 from mailer.web.serving import reserve, serve
+from tests.journeys.pictures import wait_for_frames
 from tests.web.desk import Desk, open_desk
 
 FOLDER = ROOT / "docs" / "images"
@@ -89,6 +90,7 @@ def _take(chromium: Browser, address: str, file: Path, width: int, scheme: str) 
         viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
     )
     assert page.goto(address, wait_until="networkidle")
+    wait_for_frames(page)
     page.screenshot(path=file, full_page=file.stem not in {"tray", "page-phone"}, scale="css")
     page.close()
 
@@ -111,16 +113,23 @@ def _number(desk: Desk, kind: str, readers: Iterator[str]) -> int:
 
 
 def _play(desk: Desk, until: datetime) -> None:
-    """Invitations sent, two answers of three in, the agenda leaving."""
+    """Invitations sent, two of three answer within a fortnight and are told that it is noted, the agenda leaving."""
     desk.clock.now = datetime.combine(TODAY, datetime.min.time(), UTC) + timedelta(hours=9)
     desk.work()
-    with desk.database.writing() as transaction:
-        for number, member in enumerate(people.roster(transaction, desk.office.event)):
-            if number % 3:
-                answer = ANSWERS[number % len(ANSWERS)]
-                people.record_answer(
-                    transaction, member.id, WHOLE_EVENT, answer, desk.clock(), "page", sequence=0
-                )
+    with desk.database.reading() as transaction:
+        members = list(enumerate(people.roster(transaction, desk.office.event)))
+    for day in range(1, 13):
+        desk.clock.move(days=1)
+        with desk.database.writing() as transaction:
+            for number, member in members:
+                if number % 3 and number % 12 + 1 == day:
+                    answer = ANSWERS[number % len(ANSWERS)]
+                    people.record_answer(
+                        transaction, member.id, WHOLE_EVENT, answer, desk.clock(), "page", sequence=0
+                    )
+        desk.work()
+        desk.clock.move(minutes=5)  # a confirmation waits a little, in case more is changed
+        desk.work()
     desk.clock.now = until - timedelta(hours=6)
     desk.work()
     desk.clock.now = until + timedelta(hours=1)

@@ -31,7 +31,7 @@ def test_it_is_told_in_words() -> None:
     assert shares.spoken(tally) == "1,200 will attend, 3 no answer yet"
     assert list(shares.remarks(tally)) == [
         (2, "of the silent answered an earlier version"),
-        (1, "have an address that is wrong"),
+        (1, "has an address that is wrong"),
     ]
 
 

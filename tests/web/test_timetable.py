@@ -78,6 +78,14 @@ def test_letters_in_doubt_and_refused_need_a_person(desk: Desk) -> None:
     assert "1 Invitation : refused" in told
 
 
+def test_an_event_that_nobody_is_asked_to_leads_to_the_list(desk: Desk, calm_desk: Desk) -> None:
+    to_the_list = '<a href="/people/import">take over a list</a>'
+    assert to_the_list not in calm_desk.browser().get("/").text
+    with desk.database.writing() as transaction:
+        people.save_roster(transaction, EVENT.key, (), desk.clock(), str)
+    assert to_the_list in desk.browser().get("/").text
+
+
 def test_what_is_paused_says_why_since_when_and_what_ends_it(desk: Desk) -> None:
     assert 'class="holds' not in desk.browser().get("/").text
     with desk.database.writing() as transaction:

@@ -69,7 +69,11 @@ def _add_pages(router: APIRouter, office: Office) -> None:
     @router.get("/agenda")
     def page(day: Annotated[int | None, Query(ge=1, le=400)] = None) -> HTMLResponse:
         door.must(office, Role.VIEWER, "see the agenda")
-        return _page(office, looked(office), day)
+        try:
+            draft = looked(office)
+        except HTTPException:
+            return framed(office, "organiser/agenda/none.html", status=404)
+        return _page(office, draft, day)
 
     @router.get("/agenda/sessions/{key}")
     def one(key: str) -> HTMLResponse:

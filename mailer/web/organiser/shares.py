@@ -57,7 +57,10 @@ def remarks(tally: Tally) -> Iterator[tuple[int, str]]:
     told = (
         (tally.earlier, "of the silent answered an earlier version"),
         (tally.unsubscribed, "unsubscribed"),
-        (tally.troubled, "have an address that is wrong"),
+        (
+            tally.troubled,
+            "has an address that is wrong" if tally.troubled == 1 else "have addresses that are wrong",
+        ),
     )
     return ((count, words) for count, words in told if count)
 
