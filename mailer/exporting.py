@@ -5,7 +5,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from mailer.agenda import writing
@@ -32,7 +32,8 @@ class InForce:
     @property
     def heading(self) -> str:
         what = f"version {self.version.number} of {self.version.published_at:%Y-%m-%d %H:%M} UTC"
-        if self.event != self.version.event:
+        lists = self.event.recipient_lists
+        if self.event != self.version.event.model_copy(update={"recipient_lists": lists}):
             return f"A draft on {what}, as it was changed on the desk and not published."
         return f"Published as {what}."
 
@@ -55,12 +56,13 @@ Written = str | bytes
 
 def files(found: InForce, name: str, parts: Parts) -> dict[str, Written]:
     """By path below the folder: `agenda/` holds the agenda under `name`, the lists and what it attaches lie where it
-    says.
+    says. People of an agenda that names no list, taken over on the desk, get one that it then names.
 
     Raises:
         ConvenorError: it names a list that would lie outside the folder, or one path for two files.
     """
     written: dict[str, Written] = {}
+    found = _with_a_list(found, name)
     places = [_inside(each) for each in found.event.recipient_lists]
     if parts.agenda:
         # an example counts its date from the day of its first publication, as its files are read
@@ -74,6 +76,14 @@ def files(found: InForce, name: str, parts: Parts) -> dict[str, Written]:
     if parts.templates:
         written |= {f"templates/{path}": text for path, text in found.texts.texts.items()}
     return written
+
+
+def _with_a_list(found: InForce, name: str) -> InForce:
+    """Nobody may be missing from what is read back: whoever is on no file is taken off when files are applied."""
+    if found.event.recipient_lists or not found.recipients:
+        return found
+    theirs = RecipientList(file=f"../recipients/{PurePosixPath(name).stem}.csv")
+    return replace(found, event=found.event.model_copy(update={"recipient_lists": (theirs,)}))
 
 
 def _put(written: dict[str, Written], path: str, said: Written) -> None:

@@ -130,9 +130,10 @@ def _drift(transaction: Transaction, path: Path, found: Dossier, latest: AgendaV
     """
     name, number = shown(path), latest.number
     if latest.event == found.event:
+        parts = "--lists" if found.event.recipient_lists else "--agenda --lists"
         return (
             f"the lists of {name} are not those in force: `convenor apply {name}` shows the difference, "
-            "`convenor export --lists .` writes those in force to the files"
+            f"`convenor export {parts} .` writes those in force to the files"
         )
     if latest.published_by and agendas.was_published(transaction, found.event, before=number):
         return (

@@ -66,6 +66,17 @@ def test_files_are_read_to_the_identical_event_and_people(tmp_path: Path, count:
     assert (tmp_path / "templates/invitation/en.txt").read_text() == "Dear"
 
 
+def test_people_of_an_agenda_without_a_list_get_one(tmp_path: Path) -> None:
+    found = _in_force(CONFERENCE.model_copy(update={"recipient_lists": ()}))
+    written = exporting.files(found, "mine.toml", Parts())
+    exporting.write(tmp_path, written)
+
+    event, listed = _read(tmp_path)
+    assert listed == {each.address: each for each in found.recipients}
+    assert event.recipient_lists == (RecipientList(file="../recipients/mine.csv"),)
+    assert str(written["agenda/mine.toml"]).startswith("# Published as version 3")
+
+
 def test_a_part_alone_is_written_alone() -> None:
     found = _in_force(CONFERENCE.model_copy(update={"recipient_lists": LISTS}))
     agenda, lists, templates = (

@@ -102,6 +102,19 @@ def test_a_film_that_cannot_be_played_says_why() -> None:
     assert projector.film("one", 1, play) == Torn(why="a letter cannot be composed")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_film_that_breaks_off_says_so_and_nobody_waits_for_it() -> None:
+    projector = Projector()
+
+    def play(_heard: Heard) -> Film:
+        raise ZeroDivisionError
+
+    projector.film("one", 1, play)
+    _wait(projector, 1)
+
+    assert projector.film("one", 1, play) == Torn(why="it broke off; it has been noted")
+
+
 def test_a_film_that_is_overtaken_is_not_shown() -> None:
     projector, go = Projector(), Signal()
 

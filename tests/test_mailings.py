@@ -12,7 +12,7 @@ from mailer.composition.wording import PARTS, Wording
 from mailer.drafting import Draft
 from mailer.errors import BadInput, ConvenorError
 from mailer.mailings import Mailings, Overtaken, as_drafted, drafted, every_drafted, needed
-from mailer.outbox import audit
+from mailer.outbox import audit, people
 from tests.conference import EXPERT, FOCAL_POINT, PUBLISHED_AT, RECIPIENTS, version
 from tests.web.agendas import CONFERENCE
 from tests.web.desk import Desk, open_desk
@@ -186,3 +186,24 @@ def test_nobody_takes_out_what_somebody_else_has_just_reworded(desk: Desk) -> No
 
     with pytest.raises(Overtaken):
         _mailings(desk, "Jan").take_out_language(CONFERENCE, invitation, "ar", texts.digest)
+
+
+def test_whoever_answers_or_leaves_is_counted_anew(desk: Desk) -> None:
+    """A reminder is not for whoever declined, even where its audience has them; nothing is for whoever left."""
+    this, invitation = _mailings(desk), CONFERENCE.mailing("invitation")
+    reminder = CONFERENCE.mailing("reminder").model_copy(update={"audience": "everyone"})
+    with desk.database.reading() as transaction:
+        first, second = [each.id for each in people.roster(transaction, CONFERENCE.key)][:2]
+
+    def counted() -> tuple[int, int]:
+        found = (this.reach(version(CONFERENCE), each).value.people for each in (invitation, reminder))
+        return next(found), next(found)
+
+    assert counted() == (len(RECIPIENTS), len(RECIPIENTS))
+    desk.clock.move(minutes=1)
+    with desk.database.writing() as transaction:
+        people.record_answer(transaction, first, "event", "declined", desk.clock(), "page", sequence=0)
+    assert counted() == (len(RECIPIENTS), len(RECIPIENTS) - 1)
+    with desk.database.writing() as transaction:
+        people.unsubscribe(transaction, second, desk.clock())
+    assert counted() == (len(RECIPIENTS) - 1, len(RECIPIENTS) - 2)

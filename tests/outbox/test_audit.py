@@ -69,6 +69,30 @@ def test_a_row_that_was_altered_by_hand_is_found(database: Database) -> None:
         assert audit.broken_at(c) == 2
 
 
+@pytest.mark.parametrize(
+    "altered",
+    [
+        {"at": PUBLISHED_AT + timedelta(days=1)},
+        {"event": "another"},
+        {"who": "nobody"},
+        {"did": "slept"},
+        {"what": "another"},
+        {"digest": "0" * 64},
+    ],
+)
+@pytest.mark.parametrize("number", [1, 3])
+def test_whatever_of_a_row_was_altered_is_found_the_last_one_as_well(
+    database: Database, number: int, altered: dict[str, object]
+) -> None:
+    _note(database, "came", "saw", "went")
+
+    with _unguarded(database) as c:
+        c.execute(update(rows).where(rows.c.number == number).values(altered))
+
+    with database.reading() as c:
+        assert audit.broken_at(c) == number
+
+
 def test_a_row_that_was_taken_out_or_put_in_is_found(database: Database) -> None:
     _note(database, "came", "saw", "went")
 

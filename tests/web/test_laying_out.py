@@ -184,7 +184,7 @@ def test_a_new_mailing_is_part_of_the_draft_and_leaves_when_published(desk: Desk
     page = desk.browser().get("/mailings/where-we-meet")
     assert page.status_code == 200
     assert "New in the draft, not published yet" in page.text
-    assert "leaves at once when it is published" in page.text
+    assert "it leaves at once to whoever does not have it yet" in page.text
     assert (
         desk.browser().get("/mailings/where-we-meet/letter.html?to=" + PRACTITIONER.address).status_code
         == 200
@@ -272,7 +272,7 @@ def test_its_hours_are_told_before_it_is_kept(desk: Desk) -> None:
     assert "8 Mar 2027, 09:00:00" in browser.get("/mailings/practical/hours", params=asked).text
     assert "8 Mar 2027, 09:00:00" in browser.get("/mailings/new/hours", params=asked).text
     past = browser.get("/mailings/new/hours", params={**asked, "when": "2027-01-01 09:00"}).text
-    assert "leaves at once when it is published" in past
+    assert "it leaves at once to whoever does not have it yet" in past
     late = browser.get("/mailings/new/hours", params={**asked, "when": "1 day after the event ends"}).text
     assert "nobody would get it" in late
     wrong = browser.get("/mailings/new/hours", params={**asked, "when": "someday"})

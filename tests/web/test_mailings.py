@@ -56,6 +56,13 @@ def test_a_mailing_says_whom_it_reaches_and_when(calm_desk: Desk) -> None:
     assert "An hour later: it stays at its hour." in page
 
 
+def test_the_list_says_in_words_whom_each_goes_to(calm_desk: Desk) -> None:
+    page = calm_desk.browser().get("/mailings").text
+
+    assert "Everyone" in page
+    assert " = declined" not in page
+
+
 def test_nothing_is_there_of_a_mailing_that_is_not(calm_desk: Desk) -> None:
     for path in (
         "/mailings/nothing",

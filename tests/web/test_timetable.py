@@ -50,6 +50,16 @@ def test_a_mailing_shows_what_was_sent_and_what_is_to_come(calm_desk: Desk) -> N
     assert "Thu 11 Mar 2027, 10:00 in 59 days 5 expected – –" in report
 
 
+def test_what_is_still_to_be_told_of_a_new_version_says_from_when_on(desk: Desk) -> None:
+    assert "told of it from" not in desk.browser().get("/").text
+    desk.clock.move(hours=1)
+    desk.publish(EVENT.model_copy(update={"title": "Another title"}))
+    hour = (desk.clock.now + timedelta(minutes=EVENT.quiet_minutes)).astimezone(EVENT.zone)
+    assert f"told of it from {hour:%H:%M} on" in words(desk.browser().get("/").text)
+    desk.clock.move(minutes=EVENT.quiet_minutes)
+    assert "told of it from" not in desk.browser().get("/").text
+
+
 def test_session_reminders_are_four_occasions_under_one_heading(calm_desk: Desk) -> None:
     page = calm_desk.browser().get("/").text
     occasions = words(page.partition('id="occasions-session-reminder"')[2].partition("</details>")[0])
@@ -76,6 +86,14 @@ def test_letters_in_doubt_and_refused_need_a_person(desk: Desk) -> None:
     told = words(desk.browser().get("/").text)
     assert "Needs a person 1 Invitation : in doubt: the mail server may or may not have them" in told
     assert "1 Invitation : refused" in told
+
+
+def test_an_event_that_nobody_is_asked_to_leads_to_the_list(desk: Desk, calm_desk: Desk) -> None:
+    to_the_list = '<a href="/people/import">take over a list</a>'
+    assert to_the_list not in calm_desk.browser().get("/").text
+    with desk.database.writing() as transaction:
+        people.save_roster(transaction, EVENT.key, (), desk.clock(), str)
+    assert to_the_list in desk.browser().get("/").text
 
 
 def test_what_is_paused_says_why_since_when_and_what_ends_it(desk: Desk) -> None:

@@ -112,6 +112,12 @@ def unsent(counts: Mapping[LetterState, int]) -> list[tuple[int, str, str]]:
     return [(counts[state], words, tone) for state, words, tone in _UNSENT if counts.get(state)]
 
 
+def told_from(version: AgendaVersion, now: datetime) -> datetime | None:
+    """When those are told whose calendars this version has made wrong, while that is still to come."""
+    told = version.published_at + timedelta(minutes=version.event.quiet_minutes)
+    return told if version.number > 1 and now < told else None
+
+
 def under_way(counts: Mapping[LetterState, int]) -> int:
     return sum(counts.get(state, 0) for state in UNDER_WAY)
 
