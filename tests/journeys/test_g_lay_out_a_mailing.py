@@ -35,7 +35,9 @@ def test_a_mailing_is_begun_translated_published_and_leaves(desk: Desk, page: Pa
     page.locator("#f-when").fill("as soon as published")
     expect(page.locator("#whom-list")).to_contain_text("1 person now")
     expect(page.locator("#whom-list")).to_contain_text(FOCAL_POINT.address)
-    expect(page.locator("#hours-list")).to_contain_text("leaves at once when it is published")
+    expect(page.locator("#hours-list")).to_contain_text(
+        "when it is published, it leaves at once to whoever does not have it yet"
+    )
     picture(page, "mailing-new")
     page.get_by_role("button", name="Keep in the draft").click()
 

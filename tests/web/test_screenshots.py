@@ -101,12 +101,11 @@ def _readers(recipients: tuple[Recipient, ...], language: str) -> Iterator[str]:
 
 
 def _number(desk: Desk, kind: str, readers: Iterator[str]) -> int:
-    """The tray's number of the first such letter."""
-    word = {"invitation": "Invit", "agenda": "Agenda"}[kind]
+    """The tray's number of the first such letter; an invitation is the first that anybody gets."""
     for address in readers:
-        found = desk.tray.search(address, limit=500)
+        found = sorted(desk.tray.search(address, limit=500), key=lambda letter: letter.id)
         for letter in found:
-            if kind == "invitation" or letter.subject.startswith(word):
+            if kind == "invitation" or letter.subject.startswith("Agenda"):
                 return letter.id
     raise LookupError(kind)
 
