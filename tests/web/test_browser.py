@@ -135,9 +135,10 @@ def test_a_letter_is_found_in_the_tray_and_opened(desk: Desk, page: Page) -> Non
     expect(letter.get_by_role("heading", name=EVENT.title)).to_be_visible()
     expect(letter.get_by_text("Dr Ana Novak").first).to_be_visible()
     page.get_by_role("link", name="Phone").click()
-    page.wait_for_function(
-        "Math.abs(document.querySelector('iframe').getBoundingClientRect().width - 390) <= 2"
-    )
+    page.wait_for_url(lambda url: "width=phone" in url)
+    frame = page.locator("iframe").bounding_box()
+    assert frame
+    assert abs(frame["width"] - 390) <= 2
     page.get_by_role("link", name="Calendar", exact=True).click()
     expect(page.get_by_text("Wednesday, 10 March 2027, 08:45–17:00 (Europe/Vienna)")).to_be_visible()
 
