@@ -17,7 +17,7 @@ from mailer.composition.wording import Wording
 from mailer.delivery.profiles import Profile
 from mailer.dossier import Proposal, out_of_time
 from mailer.errors import BadInput, ConvenorError, Problem
-from mailer.lately import AsOf, Beside, Heard
+from mailer.lately import AsOf, Beside, Heard, nobody
 from mailer.outbox import agendas, attachments, audit, drafts, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.drafts import Edit
@@ -193,7 +193,7 @@ class Drafting:
             BadInput, KeyError: as `change`.
         """
         if not self._is_long():
-            return self._outcome(change, _nobody)
+            return self._outcome(change, nobody)
         what, state = self._where(change)
         return _foreseen.at_once(what, state, self.now, partial(self._outcome, change)).value
 
@@ -205,7 +205,7 @@ class Drafting:
             ConvenorError, BadInput, KeyError: as `outcome`.
         """
         if not self._is_long():
-            return AsOf(value=self._outcome(change, _nobody), at=self.now)
+            return AsOf(value=self._outcome(change, nobody), at=self.now)
         what, state = self._where(change)
         return _foreseen.get(what, state, self.now, partial(self._outcome, change))
 
@@ -313,10 +313,6 @@ def _unwritten(draft: Draft, texts: Wording) -> list[Problem]:
         replace(each, field=f"letters of kind {each.file.rstrip('/')}")
         for each in wording.unwritten(texts, kinds, draft.event.language)
     ]
-
-
-def _nobody(done: int, of: int) -> None:
-    """Nobody waits to hear how far it is."""
 
 
 def _named(problem: Problem, event: Event) -> Problem:

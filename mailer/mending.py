@@ -3,7 +3,7 @@
 For the command line and the desk. What is right is decided in planning, by `calendars`; words are composition's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from mailer.calendars import Consequences, Overview
 from mailer.composition.composing import Composed, Sender, compose
 from mailer.composition.wording import Wording
 from mailer.errors import ConvenorError
+from mailer.lately import Heard, nobody
 from mailer.outbox import agendas, ledger, people
 from mailer.outbox.database import Database, Transaction
 from mailer.planning.due import Occasion
@@ -56,7 +57,7 @@ class Mending:
         self,
         draft: AgendaVersion,
         leaving: Sequence[str],
-        heard: Callable[[int, int], None] = lambda done, of: None,
+        heard: Heard = nobody,
     ) -> Consequences:
         """What publishing `draft` would do to calendars, with these addresses off the list; `heard` is told how far one
         is.

@@ -3,7 +3,7 @@
 For the command line, whose proposals come from files, and for the desk, whose come from a draft.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -15,6 +15,7 @@ from mailer.composition.composing import Composed, Sender
 from mailer.delivery.profiles import Profile
 from mailer.dossier import Proposal
 from mailer.errors import Problem
+from mailer.lately import Heard, nobody
 from mailer.mending import Mending
 from mailer.outbox import letters, people
 from mailer.outbox.database import Database, Transaction
@@ -82,7 +83,7 @@ class Publishing:
     sender: Sender = field(repr=False)
     profile: Profile
     now: datetime
-    heard: Callable[[int, int], None] = field(default=lambda done, of: None, repr=False)
+    heard: Heard = field(default=nobody, repr=False)
 
     def difference(self, proposal: Proposal, latest: AgendaVersion | None) -> Difference:
         """What publishing this now would change, and which letters would leave at once because of it."""

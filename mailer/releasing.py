@@ -14,7 +14,7 @@ from mailer.agenda.model import UNASKED, AgendaVersion, Approval, Mailing
 from mailer.approving import Matter
 from mailer.composition.wording import Wording
 from mailer.errors import ConvenorError
-from mailer.lately import Beside, Heard, NotYet
+from mailer.lately import Beside, Heard, NotYet, nobody
 from mailer.outbox import agendas, approvals, audit, editions, occasions, people, wordings
 from mailer.outbox.approvals import Approval as Approved
 from mailer.outbox.database import Database, Transaction
@@ -75,7 +75,7 @@ def wording_in_force(c: Transaction, event: str, otherwise: Wording) -> Wording:
 
 
 def matters(
-    c: Transaction, version: AgendaVersion, texts: Wording, heard: Heard = lambda done, of: None
+    c: Transaction, version: AgendaVersion, texts: Wording, heard: Heard = nobody
 ) -> Mapping[str, Matter]:
     """What each mailing is made of under the present edition; `heard` is told of how many people it is known."""
     event = version.event.key

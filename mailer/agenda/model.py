@@ -7,7 +7,7 @@ used (`rules.parse`, `recipients.audience.parse`): they were checked when the fi
 import re
 import unicodedata
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -294,3 +294,8 @@ class AgendaVersion(_Frozen):
     clocks: Mapping[str, tuple[str, str]] = {}
     tzdata: str = ""
     published_by: str = ""
+
+    @property
+    def told_from(self) -> datetime:
+        """When those are told whose calendars it has made wrong: the quiet minutes are over."""
+        return self.published_at + timedelta(minutes=self.event.quiet_minutes)

@@ -220,7 +220,7 @@ class Entries:
     ) -> Step:
         choice = holder.choices.get(anchor)
         answer = holder.answers.get(anchor, "") if effect is Effect.REWORD else ""
-        cause, due_at = Cause.AGENDA, self.latest.published_at + self._quiet
+        cause, due_at = Cause.AGENDA, self.latest.told_from
         if held and held.cancelled and holder.joined_at > self.latest.published_at:  # they came back
             due_at = _next_second(holder.joined_at) + self._quiet
         if choice and choice.wanted and self._is_because_of(choice, held):
@@ -256,7 +256,7 @@ class Entries:
         if holder.left_at is not None:
             cause, due_at = Cause.LEFT, _next_second(holder.left_at) + self._quiet
         elif significant(self.event, anchor) is None:
-            cause, due_at = Cause.AGENDA, self.latest.published_at + self._quiet
+            cause, due_at = Cause.AGENDA, self.latest.told_from
         else:
             cause, due_at = Cause.CHOICE, _minute_after(holder.choices[anchor].at)
         return Step(told=told, effect=Effect.CANCEL, cause=cause, due_at=due_at, since=since)

@@ -114,8 +114,7 @@ def unsent(counts: Mapping[LetterState, int]) -> list[tuple[int, str, str]]:
 
 def told_from(version: AgendaVersion, now: datetime) -> datetime | None:
     """When those are told whose calendars this version has made wrong, while that is still to come."""
-    told = version.published_at + timedelta(minutes=version.event.quiet_minutes)
-    return told if version.number > 1 and now < told else None
+    return version.told_from if version.number > 1 and now < version.told_from else None
 
 
 def under_way(counts: Mapping[LetterState, int]) -> int:
