@@ -6,10 +6,11 @@ Joins what the outbox keeps with planning and composition, for the desk. What a 
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
+from typing import Generic, TypeVar
 
 from mailer.agenda import changes
 from mailer.agenda.model import OF_ITSELF, UNASKED, AgendaVersion, Event, Mailing
@@ -41,6 +42,11 @@ _TOLD_EVERY = 1_000
 
 MOST_COUNTED = 32
 """Audiences whose count is kept: some are only typed and never kept."""
+
+MOST_SHOWN = 16
+"""Letters that are kept to be shown again."""
+
+T = TypeVar("T")
 
 Post = Callable[[Parcel], tuple[Outcome, str]]
 """Sends one letter that is in no outbox; the outcome, and through what."""
@@ -223,17 +229,11 @@ class Mailings:
         if language:
             reader = reader.model_copy(update={"language": language})
         handle = links[0] if links else None
-        return letter(
-            version,
-            mailing,
-            reader,
-            texts,
-            self.sender,
-            self.now,
-            anchor=anchor,
-            handle=handle,
-            contents=contents,
-        )
+        occasion = _occasion(version, mailing, reader, anchor, self.now)
+        return _shown(
+            _Keyed(id(version), version), mailing, occasion, reader, _Keyed(texts.digest, texts),
+            _Keyed(id(self.sender), self.sender), handle, _Keyed(frozenset(contents), contents),
+        )  # fmt: skip
 
     def send_test(
         self, version: AgendaVersion, mailing: Mailing, address: str, post: Post, *, language: str = ""
@@ -376,10 +376,50 @@ def letter(
         ConvenorError: the letter hangs on a session that is not there.
     """
     occasion = _occasion(version, mailing, reader, anchor, now)
+    return _composed(version, mailing, occasion, reader, texts, sender, handle, contents)
+
+
+def _composed(  # noqa: PLR0917 - all that a letter is made of
+    version: AgendaVersion,
+    mailing: Mailing,
+    occasion: Occasion,
+    reader: Recipient,
+    texts: Wording,
+    sender: Sender,
+    handle: str | None,
+    contents: Contents,
+) -> Composed:
     return compose(
         version=version, mailing=mailing, anchor=occasion.anchor, recipient=reader, due_at=occasion.due_at,
         dated_at=occasion.due_at, texts=texts, sender=sender, handle=handle, contents=contents,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Keyed(Generic[T]):
+    """A value that is the same as another of the same key: its identity, which it keeps from being reused, or its
+    digest.
+    """
+
+    key: Hashable
+    value: T = field(compare=False, repr=False)
+
+
+@lru_cache(maxsize=MOST_SHOWN)
+def _shown(  # noqa: PLR0917 - as `_composed`
+    version: _Keyed[AgendaVersion],
+    mailing: Mailing,
+    occasion: Occasion,
+    reader: Recipient,
+    texts: _Keyed[Wording],
+    sender: _Keyed[Sender],
+    handle: str | None,
+    contents: _Keyed[Contents],
+) -> Composed:
+    """The same letter is shown in a frame, looked over, and shown again; one with hundreds of entries takes long."""
+    return _composed(
+        version.value, mailing, occasion, reader, texts.value, sender.value, handle, contents.value
+    )
 
 
 def letter_to_try(

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mailer.agenda import rewriting
-from mailer.agenda.model import UNASKED, Event, MailingKind
+from mailer.agenda.model import UNASKED, CalendarPart, Event, MailingKind
 from mailer.composition import wording
+from mailer.composition.composing import Composed
 from mailer.composition.wording import PARTS, Wording
 from mailer.drafting import Draft
 from mailer.errors import BadInput, ConvenorError
-from mailer.mailings import Mailings, Overtaken, as_drafted, drafted, every_drafted, needed
+from mailer.mailings import Mailings, Overtaken, as_drafted, drafted, every_drafted, letter, needed
 from mailer.outbox import agendas, audit, people
 from mailer.planning import due
 from tests.conference import EXPERT, FOCAL_POINT, PUBLISHED_AT, RECIPIENTS, version
@@ -139,6 +141,41 @@ def test_of_hundreds_of_sessions_those_count_that_somebody_has_chosen_and_one_th
 
     assert set(found.ids) == judged
     assert {m.recipient.address.partition("@")[0] for m in members if m.id in judged} == reached
+
+
+def test_a_letter_that_is_shown_again_is_the_same_and_another_is_not(desk: Desk) -> None:
+    """It is composed once, and anew for whatever it is made of."""
+    this, texts, in_force = _mailings(desk), desk.service.wording(), version(CONFERENCE)
+    invitation = CONFERENCE.mailing("invitation")
+
+    def shown(**other: Any) -> Composed:
+        made_of = {"version": in_force, "mailing": invitation, "reader": EXPERT, "texts": texts, **other}
+        return this.letter(**made_of)
+
+    first = shown()
+    assert shown() is first
+    assert (
+        first.raw
+        == letter(in_force, invitation, EXPERT, texts, this.sender, this.now, handle=_handle(desk)).raw
+    )
+    moved = CONFERENCE.model_copy(update={"title": "Another title"})
+    parts = {"invitation/ar.subject.txt": "Something else\n"}
+    for other in (
+        {"version": version(moved)},
+        {"mailing": invitation.model_copy(update={"calendar": CalendarPart.NONE})},
+        {"reader": FOCAL_POINT},
+        {"reader": EXPERT.model_copy(update={"title": "Prof."})},
+        {"texts": texts.with_texts(parts)},
+        {"language": "fr"},
+    ):
+        assert shown(**other).raw != first.raw
+
+
+def _handle(desk: Desk) -> str:
+    with desk.database.reading() as transaction:
+        links = people.links_of(transaction, CONFERENCE.key, EXPERT.address)
+    assert links
+    return links[0]
 
 
 def test_keys_of_mailings_that_were_ever_sent_are_remembered(desk: Desk) -> None:
