@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from mailer.agenda import editing
-from mailer.agenda.changes import Change, differences, in_words, on_the_clock_of
+from mailer.agenda.changes import Change, days_moved, differences, in_words, on_the_clock_of
 from mailer.agenda.model import OF_ITSELF, AgendaVersion, Event
 from mailer.composition import wording
 from mailer.composition.composing import NO_FILES, Composed, Contents, Sender
@@ -68,6 +68,11 @@ class Draft:
         """By how much later every session takes place for its hour being told in another time zone."""
         was = self.version.event
         return on_the_clock_of(was, self.event.timezone).starts_at - was.starts_at
+
+    @property
+    def days_moved(self) -> int:
+        """By how many days later the whole conference takes place."""
+        return days_moved(self.version.event, self.event)
 
     def is_known(self, key: str) -> bool:
         """Whether a session was ever published: then it is cancelled and not taken out."""

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -43,6 +43,10 @@ def _drafting(desk: Desk, by: str = "Maria") -> Drafting:
 
 def _later(event: Event) -> Event:
     return editing.change_session(event, "opening", {"start": "09:30"})
+
+
+def _moved(event: Event) -> Event:
+    return editing.move(event, "2027-06-09", today=date(2027, 3, 1))
 
 
 def _deeds(desk: Desk) -> list[tuple[str, str]]:
@@ -114,7 +118,7 @@ def test_publishing_does_what_was_seen_in_one_transaction(desk: Desk) -> None:
 def test_the_letters_foretold_are_those_that_leave(desk: Desk) -> None:
     desk.work()
     drafting = _drafting(desk)
-    drafting.edit("1.0", lambda event: editing.change_event(event, {"date": "2027-03-11"}))
+    drafting.edit("1.0", _moved)
     found = drafting.outcome()
     before = desk.tray.count()
     drafting.publish(found.draft.seen)
@@ -138,6 +142,7 @@ def _called_off(event: Event) -> Event:
             lambda event: editing.change_event(event, {"timezone": "Europe/Lisbon"}), id="another zone"
         ),
         pytest.param(lambda event: editing.change_event(event, {"language": "fr"}), id="another language"),
+        pytest.param(_moved, id="another day"),
     ],
 )
 def test_the_letters_of_a_change_of_the_whole_are_those_foretold(

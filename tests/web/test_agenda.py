@@ -4,6 +4,7 @@ import html
 import re
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -230,9 +231,100 @@ def test_who_calls_it_off_while_somebody_else_edits_is_told(desk: Desk) -> None:
     assert "called off" not in desk.browser().get("/agenda").text
 
 
+def test_the_whole_conference_is_moved_undone_and_published(tmp_path: Path) -> None:
+    fixed = CONFERENCE.mailing("practical").model_copy(
+        update={"when": "2027-03-01 09:00", "useful_until": "2027-03-10 08:00", "title": "Getting <there>"}
+    )
+    mailings = tuple(fixed if each.key == fixed.key else each for each in CONFERENCE.mailings)
+    with open_desk(tmp_path) as desk:
+        desk.publish(CONFERENCE.model_copy(update={"mailings": mailings}))
+        desk.work()
+        browser = desk.browser()
+        form = browser.get("/agenda/event/move").text
+        assert "It takes place on Wednesday, 10 March 2027." in form
+        assert 'value="2027-03-10"' in form
+        said = 'Getting &lt;there&gt;</a>: leaves <bdi class="figures">2027-03-01 09:00</bdi>, useful until'
+        assert re.findall(r'<a href="/mailings/([a-z-]+)"', form.partition("What becomes of")[2]) == [
+            "practical"
+        ]
+        assert said in form
+        assert "4 hang on the hours of the event or its sessions, and move with it." in form
+
+        assert _post(browser, "/agenda/event/move", seen="1.0", first_day="2027-06-09").status_code == 303
+        page = browser.get("/agenda").text
+        assert "Wednesday, 9 June 2027" in page
+        assert "2027-03-10 → 2027-06-09" in page
+        assert 'class="ghost"' not in page
+        assert "<em>was" not in page
+        publish = browser.get("/agenda/publish").text
+        assert "The whole conference takes place 91 days later than before" in publish
+        assert "was Wednesday, 10 March 2027, and is Wednesday, 9 June 2027" in publish
+        assert said in publish
+        assert "sent anew, and asked" in publish
+
+        assert _post(browser, "/agenda/undo", seen="1.1").status_code == 303
+        assert "Wednesday, 10 March 2027" in browser.get("/agenda").text
+        assert _post(browser, "/agenda/event/move", seen="1.0", first_day="2027-06-09").status_code == 303
+        assert _post(browser, "/agenda/publish", seen="1.2").status_code == 303
+        assert "Wednesday, 9 June 2027" in browser.get("/agenda").text
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("2026-01-31", "2026-01-31 is past"),
+        ("2027-02-30", "is not a date"),
+        ("0000-01-01", "is not a date"),
+        ('"><script>alert(1)</script>', "is not a date"),
+        ("", "is not a date"),
+    ],
+)
+def test_to_a_day_that_cannot_be_nothing_is_moved(desk: Desk, typed: str, said: str) -> None:
+    before = desk.dump()
+    refused = _post(desk.browser(), "/agenda/event/move", seen="1.0", first_day=typed)
+
+    assert (refused.status_code, desk.dump()) == (422, before)
+    assert said in refused.text.partition('id="w-first_day">')[2].partition("<")[0]
+    assert '<a href="#f-first_day">' in refused.text
+    assert f'value="{html.escape(typed).replace("&quot;", "&#34;")}"' in refused.text
+    assert "<script>alert" not in refused.text
+    assert "Nothing has been changed" in refused.text
+
+
+def test_the_first_day_may_be_today_by_the_clock_of_the_venue(desk: Desk) -> None:
+    """At half past eleven in the evening of UTC it is tomorrow in Vienna."""
+    now = desk.clock()
+    desk.clock.move(minutes=(23 - now.hour) * 60 + 30 - now.minute)
+    today = desk.clock()
+    refused = _post(desk.browser(), "/agenda/event/move", seen="1.0", first_day=str(today.date()))
+    assert refused.status_code == 422
+    tomorrow = str(today.date() + timedelta(days=1))
+    assert _post(desk.browser(), "/agenda/event/move", seen="1.0", first_day=tomorrow).status_code == 303
+
+
+def test_an_hour_that_clocks_skip_on_the_new_day_is_told(desk: Desk) -> None:
+    _post(desk.browser(), "/agenda/sessions/registration", seen="1.0", start="02:15")
+    refused = _post(desk.browser(), "/agenda/event/move", seen="1.1", first_day="2027-03-28")
+
+    assert refused.status_code == 422
+    assert "session &#39;registration&#39;: start: 02:15 on 2027-03-28 does not exist" in refused.text
+
+
+def test_who_moves_it_while_somebody_else_edits_is_told(desk: Desk) -> None:
+    _post(desk.browser(), "/agenda/sessions/opening", seen="1.0", start="09:30")
+    told = _post(desk.browser(), "/agenda/event/move", seen="1.0", first_day="2027-06-09")
+
+    assert told.status_code == 409
+    assert "Somebody else has changed the agenda while you were looking" in told.text
+    assert 'value="2027-06-09"' in told.text
+    (seen,) = set(re.findall(r'name="seen" value="([^"]+)"', told.text))
+    assert _post(desk.browser(), "/agenda/event/move", seen=seen, first_day="2027-06-09").status_code == 303
+    assert "9 June 2027" in desk.browser().get("/agenda").text
+
+
 def test_publishing_shows_the_difference_and_the_letters_and_does_it(desk: Desk) -> None:
     browser = desk.browser()
-    _post(browser, "/agenda/event", seen="1.0", date="2027-03-11")
+    _post(browser, "/agenda/sessions/registration", seen="1.0", start="08:30")
     page = browser.get("/agenda/publish").text
     assert "sent anew, and asked" in page
     assert "2027-03-10 08:45" in page
@@ -299,8 +391,8 @@ def test_a_number_nobody_saw_is_told(desk: Desk, seen: str) -> None:
 
 CHANGING = [
     "/agenda/sessions/opening", "/agenda/sessions/opening/cancel", "/agenda/sessions/opening/reinstate", "/agenda/new",
-    "/agenda/event", "/agenda/event/cancel", "/agenda/event/reinstate", "/agenda/undo", "/agenda/carry-over",
-    "/agenda/give-up", "/agenda/publish",
+    "/agenda/event", "/agenda/event/cancel", "/agenda/event/move", "/agenda/event/reinstate", "/agenda/undo",
+    "/agenda/carry-over", "/agenda/give-up", "/agenda/publish",
 ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """`/agenda/publish`: what publishing the draft would change, which letters it causes and to whom, then the button."""
 
 from bisect import bisect_right
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query
@@ -10,6 +11,7 @@ from mailer.accounts import Visitor
 from mailer.agenda.changes import title_of
 from mailer.agenda.model import Event
 from mailer.agenda.rules import EVENT
+from mailer.agenda.writing import first_day
 from mailer.calendars import Consequence
 from mailer.composition.composing import Composed
 from mailer.drafting import NotToBePublished, Outcome, Overtaken
@@ -105,7 +107,8 @@ def _page(
 ) -> HTMLResponse:
     found = foreseen.value
     draft, difference = found.draft, found.difference
-    consequences, moves_by = consequences_of(found), draft.clock_moves_by
+    consequences, moves_by, days = consequences_of(found), draft.clock_moves_by, draft.days_moved
+    was = first_day(draft.version.event)
     at_once = [(draft.event.mailing(key).title, count) for key, count in difference.due_at_once.items()]
     return framed(
         office,
@@ -119,6 +122,9 @@ def _page(
         consequences=consequences[:MOST_CHANGES],
         further=len(consequences) - MOST_CHANGES,
         moves=moments.apart(moves_by) if moves_by else "",
+        moved=moments.apart(timedelta(days=days)) if days else "",
+        days=(was, was + timedelta(days=days)),
+        fixed=[each for each in draft.event.mailings if each.stays],
         first_hour=moments.hour(draft.version.event.starts_at, draft.version.event.zone),
         at_once=at_once,
         courses=found.courses,
