@@ -74,6 +74,11 @@ class Draft:
         """By how many days later the whole conference takes place."""
         return days_moved(self.version.event, self.event)
 
+    @property
+    def is_for_an_administrator(self) -> bool:
+        """Whether it would have others see mailings before they leave than those who must now."""
+        return self.event.approval is not self.version.event.approval
+
     def is_known(self, key: str) -> bool:
         """Whether a session was ever published: then it is cancelled and not taken out."""
         return key in self.version.sequences
@@ -89,6 +94,13 @@ class Overtaken(ConvenorError):  # noqa: N818 - it names what happened meanwhile
 
 class NotToBePublished(BadInput):
     """What stands against publishing, all at once."""
+
+
+class ForAnAdministrator(ConvenorError):  # noqa: N818 - it names whose it is
+    """The draft changes who must have seen a mailing before it leaves, and who publishes it may not."""
+
+    def __init__(self) -> None:
+        super().__init__("an administrator alone may change who approves mailings")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,16 +262,19 @@ class Drafting:
             problems=tuple(_named(each, draft.event) for each in problems),
         )
 
-    def publish(self, seen: str) -> AgendaVersion:
+    def publish(self, seen: str, *, is_administrator: bool = False) -> AgendaVersion:
         """Put the draft that was `seen` in force, for the people who are on the list now.
 
         Raises:
+            ForAnAdministrator: it changes who approves mailings.
             Overtaken: somebody has changed or published the agenda meanwhile.
             NotToBePublished: what stands against it.
         """
         outcome = self.outcome()
         if outcome.draft.seen != seen:
             raise Overtaken(outcome.draft)
+        if outcome.draft.is_for_an_administrator and not is_administrator:
+            raise ForAnAdministrator
         if not outcome.is_sound:
             raise NotToBePublished([each for each in outcome.problems if not each.warning])
         service = Service(database=self.database, event=self.event, sender=self.sender, texts=self.texts)

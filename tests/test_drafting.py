@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mailer.agenda import editing
-from mailer.agenda.model import Event
-from mailer.drafting import Drafting, NotToBePublished, Outcome, Overtaken
+from mailer.agenda.model import Approval, Event
+from mailer.drafting import Drafting, ForAnAdministrator, NotToBePublished, Outcome, Overtaken
 from mailer.errors import BadInput, ConvenorError
 from mailer.lately import AsOf, NotYet
 from mailer.outbox import agendas, audit, drafts, people
@@ -208,6 +208,32 @@ def test_by_how_much_another_clock_moves_it_is_told(desk: Desk) -> None:
 
     assert draft.clock_moves_by == timedelta(hours=-4, minutes=-45)
     assert [each.field for each in draft.changes] == ["timezone"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(a, b) for a in Approval for b in Approval if a is not b],
+    ids=lambda each: each.value,
+)
+def test_who_approves_is_changed_by_an_administrator_alone(
+    desk: Desk, before: Approval, after: Approval
+) -> None:
+    """Looser or stricter; whatever was done to the draft in between."""
+    desk.publish(CONFERENCE.model_copy(update={"approval": before}))
+    drafting = _drafting(desk)
+    seen = drafting.edit(drafting.look().seen, lambda event: editing.ask_approval(event, after.value)).seen
+    stood = desk.dump()
+    with pytest.raises(ForAnAdministrator):
+        drafting.publish(seen)
+    assert desk.dump() == stood
+    seen = drafting.edit(seen, lambda event: editing.ask_approval(event, before.value)).seen
+    seen = drafting.undo(seen).seen
+    with pytest.raises(ForAnAdministrator):
+        drafting.publish(seen)
+
+    assert drafting.publish(seen, is_administrator=True).event.approval is after
+    again = drafting.edit(drafting.look().seen, _later)
+    assert drafting.publish(again.seen).event.approval is after
 
 
 def test_publishing_is_refused_when_somebody_was_first(desk: Desk) -> None:

@@ -17,7 +17,7 @@ from mailer import wallclock
 from mailer.agenda import checking, reading, writing
 from mailer.agenda.changes import days_moved, moved_by, on_the_clock_of
 from mailer.agenda.document import SessionTable, VenueTable
-from mailer.agenda.model import Event, Mailing, Session
+from mailer.agenda.model import Approval, Event, Mailing, Session
 from mailer.agenda.places import Places
 from mailer.agenda.rules import EVENT
 from mailer.errors import BadInput, Problem
@@ -166,6 +166,16 @@ def call_off(event: Event, typed: str) -> Event:
 def hold_after_all(event: Event) -> Event:
     """The conference that was called off takes place."""
     return event.model_copy(update={"cancelled": False})
+
+
+def ask_approval(event: Event, policy: str) -> Event:
+    """Who must have seen a mailing before it leaves, by one of the words of `Approval`. Raises BadInput."""
+    try:
+        return event.model_copy(update={"approval": Approval(policy)})
+    except ValueError:
+        *most, last = (f"'{each}'" for each in Approval)
+        message = f"{policy[:60]!r} is none of {', '.join(most)} or {last}"
+        raise BadInput([Problem(file="", field="approval", message=message)]) from None
 
 
 def _spelled(text: str) -> str:

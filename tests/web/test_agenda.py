@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from mailer.outbox import audit
+from mailer.agenda.model import Approval
+from mailer.outbox import agendas, audit
 from mailer.outbox.schema import Role
 from tests.outbox.world import statements
 from tests.web.agendas import CONFERENCE, full
@@ -322,6 +323,72 @@ def test_who_moves_it_while_somebody_else_edits_is_told(desk: Desk) -> None:
     assert "9 June 2027" in desk.browser().get("/agenda").text
 
 
+def test_an_administrator_changes_who_approves_and_publishes_it(desk: Desk) -> None:
+    browser = desk.browser()
+    assert '<option value="none" selected>' in browser.get("/agenda/event").text
+    assert _post(browser, "/agenda/event/approval", seen="1.0", approval="four eyes").status_code == 303
+    assert "none → four eyes" in browser.get("/agenda").text
+    page = browser.get("/agenda/publish").text
+    assert "This changes who must have seen a mailing before it leaves" in page
+    assert _post(browser, "/agenda/publish", seen="1.1").status_code == 303
+    assert '<option value="four eyes" selected>' in browser.get("/agenda/event").text
+
+
+@pytest.mark.parametrize("typed", ["", "two", "FOUR EYES", "<script>alert(1)</script>"])
+def test_another_word_for_who_approves_is_refused_at_its_field(desk: Desk, typed: str) -> None:
+    before = desk.dump()
+    refused = _post(desk.browser(), "/agenda/event/approval", seen="1.0", approval=typed)
+
+    assert (refused.status_code, desk.dump()) == (422, before)
+    assert "is none of &#39;none&#39;" in refused.text.partition('id="w-approval">')[2].partition("</p>")[0]
+    assert "<script>alert" not in refused.text
+
+
+def test_no_organiser_changes_who_approves_by_any_way(tmp_path: Path) -> None:
+    """Four eyes are in force; the draft of an administrator said none, then one, and was left behind."""
+    with open_desk(tmp_path, is_demo=False) as desk:
+        careful = CONFERENCE.model_copy(update={"approval": Approval.FOUR_EYES})
+        desk.publish(careful)
+        admin = _signed_in(desk, Role.ADMINISTRATOR)
+        _post(admin, "/agenda/event/approval", seen="1.0", approval="none")
+        _post(admin, "/agenda/event/approval", seen="1.1", approval="four eyes")
+        assert "Undo" in admin.get("/agenda").text
+        other = _signed_in(desk, Role.APPROVER)
+        assert 'name="approval"' not in other.get("/agenda/event").text
+
+        def refused(path: str, **given: str) -> None:
+            answer = _post(other, path, **given)
+            assert (answer.status_code, "for an administrator" in answer.text) == (403, True), path
+            with desk.database.reading() as transaction:
+                last = audit.deeds(transaction, limit=1)[0]
+                assert (last.did, last.what) == ("was refused", "change who approves mailings")
+                version = agendas.latest(transaction, careful.key)
+            assert version is not None
+            assert version.event.approval is Approval.FOUR_EYES
+
+        refused("/agenda/event/approval", seen="1.2", approval="none")
+        # the same policy by the form of the event, which does not know it
+        _post(other, "/agenda/event", seen="1.2", approval="none")
+        assert "nothing differs" in other.get("/agenda").text
+        # undone to the loosened one
+        assert _post(other, "/agenda/undo", seen="1.2").status_code == 303
+        page = other.get("/agenda/publish").text
+        assert "Only an administrator can publish it" in page
+        assert "<button>Publish" not in page
+        assert 'action="/agenda/publish"' not in page
+        refused("/agenda/publish", seen="1.1")
+        # carried over to a version that came meanwhile
+        desk.publish(careful.model_copy(update={"title": "From a file"}))
+        assert _post(other, "/agenda/carry-over", seen="2.0").status_code == 303
+        (seen,) = set(re.findall(r'name="seen" value="([^"]+)"', other.get("/agenda").text))
+        refused("/agenda/publish", seen=seen)
+        # without it, everything else is theirs
+        assert _post(other, "/agenda/undo", seen=seen).status_code == 303
+        assert _post(other, "/agenda/sessions/opening", seen="2.0", start="09:30").status_code == 303
+        (seen,) = set(re.findall(r'name="seen" value="([^"]+)"', other.get("/agenda").text))
+        assert _post(other, "/agenda/publish", seen=seen).status_code == 303
+
+
 def test_publishing_shows_the_difference_and_the_letters_and_does_it(desk: Desk) -> None:
     browser = desk.browser()
     _post(browser, "/agenda/sessions/registration", seen="1.0", start="08:30")
@@ -391,8 +458,8 @@ def test_a_number_nobody_saw_is_told(desk: Desk, seen: str) -> None:
 
 CHANGING = [
     "/agenda/sessions/opening", "/agenda/sessions/opening/cancel", "/agenda/sessions/opening/reinstate", "/agenda/new",
-    "/agenda/event", "/agenda/event/cancel", "/agenda/event/move", "/agenda/event/reinstate", "/agenda/undo",
-    "/agenda/carry-over", "/agenda/give-up", "/agenda/publish",
+    "/agenda/event", "/agenda/event/approval", "/agenda/event/cancel", "/agenda/event/move", "/agenda/event/reinstate",
+    "/agenda/undo", "/agenda/carry-over", "/agenda/give-up", "/agenda/publish",
 ]  # fmt: skip
 
 

@@ -43,6 +43,7 @@ LOWEST: Mapping[str, Role] = {
     "GET /agenda/versions/{number}": V,
     "POST /agenda/carry-over": O,
     "POST /agenda/event": O,
+    "POST /agenda/event/approval": M,
     "POST /agenda/event/cancel": O,
     "POST /agenda/event/move": O,
     "POST /agenda/event/reinstate": O,

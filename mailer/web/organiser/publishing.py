@@ -14,14 +14,14 @@ from mailer.agenda.rules import EVENT
 from mailer.agenda.writing import first_day
 from mailer.calendars import Consequence
 from mailer.composition.composing import Composed
-from mailer.drafting import NotToBePublished, Outcome, Overtaken
+from mailer.drafting import ForAnAdministrator, NotToBePublished, Outcome, Overtaken
 from mailer.lately import AsOf
 from mailer.outbox.schema import Role
 from mailer.planning.entries import Effect
 from mailer.web import moments
 from mailer.web.office import Office
 from mailer.web.organiser import door
-from mailer.web.organiser.agenda import Posted, changes_of, drafting_of, looked
+from mailer.web.organiser.agenda import APPROVAL, POLICIES, Posted, changes_of, drafting_of, looked
 from mailer.web.organiser.frame import framed
 from mailer.web.organiser.letter import in_a_frame
 
@@ -61,7 +61,10 @@ def routes(office: Office) -> APIRouter:
         looked(office)
         drafting = drafting_of(office, by.name)
         try:
-            drafting.publish(form.get("seen", ""))
+            drafting.publish(form.get("seen", ""), is_administrator=by.may(Role.ADMINISTRATOR))
+        except ForAnAdministrator:
+            door.must(office, Role.ADMINISTRATOR, APPROVAL)
+            raise
         except Overtaken:
             return _page(office, drafting.foreseen(), status=409, is_overtaken=True)
         except NotToBePublished:
@@ -125,6 +128,7 @@ def _page(
         moved=moments.apart(timedelta(days=days)) if days else "",
         days=(was, was + timedelta(days=days)),
         fixed=[each for each in draft.event.mailings if each.stays],
+        policies=POLICIES,
         first_hour=moments.hour(draft.version.event.starts_at, draft.version.event.zone),
         at_once=at_once,
         courses=found.courses,
