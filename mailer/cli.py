@@ -96,8 +96,8 @@ def apply(
 
     with errand(file) as this:
         found, latest = this.read()
-        noted = _refuse(this.problems(found, latest))
-        difference = this.difference(found, latest)
+        foreseen = this.foresee(found, latest)
+        noted, difference = _refuse(foreseen.problems), foreseen.difference
         if json:
             _print_json({"published": yes and difference.anything, "difference": difference})
         else:

@@ -251,14 +251,14 @@ class Drafting:
         publishing = Publishing(
             database=self.database, sender=self.sender, profile=self.profile, now=self.now, heard=heard
         )
-        proposal = Proposal(event=draft.event, recipients=(), texts=texts)
-        difference = publishing.difference_of_agenda(proposal, draft.version)
-        problems = [*_unwritten(draft, texts), *self._problems(publishing, draft, proposal, zones)]
+        proposal = Proposal(event=draft.event, recipients=None, texts=texts)
+        foreseen = publishing.foresee(proposal, draft.version)
+        problems = [*_unwritten(draft, texts), *_out_of_order(draft.event, zones, foreseen.problems)]
         return Outcome(
             draft=draft,
-            difference=difference,
-            courses=tuple(publishing.courses(proposal, draft.version)),
-            sample=publishing.sample(proposal, draft.version, difference),
+            difference=foreseen.difference,
+            courses=foreseen.courses,
+            sample=publishing.sample(proposal, draft.version, foreseen.difference),
             problems=tuple(_named(each, draft.event) for each in problems),
         )
 
@@ -313,15 +313,16 @@ class Drafting:
         for number in {each.based_on for each in draft.behind}:
             drafts.forget(transaction, self.event, based_on=number)
 
-    def _problems(
-        self, publishing: Publishing, draft: Draft, proposal: Proposal, zones: Collection[str | None]
-    ) -> Sequence[Problem]:
-        try:
-            doubts = editing.doubts(draft.event)
-        except BadInput as error:
-            return error.problems
-        late = out_of_time(draft.event, zones)
-        return [*doubts, *late, *publishing.problems_of_agenda(proposal, draft.version)]
+
+def _out_of_order(
+    event: Event, zones: Collection[str | None], foreseen: Sequence[Problem]
+) -> Sequence[Problem]:
+    """What is wrong or doubtful with the agenda itself; with what is `foreseen`, unless it is wrong."""
+    try:
+        doubts = editing.doubts(event)
+    except BadInput as error:
+        return error.problems
+    return [*doubts, *out_of_time(event, zones), *foreseen]
 
 
 def _unwritten(draft: Draft, texts: Wording) -> list[Problem]:
