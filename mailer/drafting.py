@@ -21,9 +21,10 @@ from mailer.lately import AsOf, Beside, Heard, nobody
 from mailer.outbox import agendas, attachments, audit, drafts, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.drafts import Edit
+from mailer.outbox.editions import Hand
 from mailer.outbox.pulse import pulse
 from mailer.publishing import Course, Difference, Publishing
-from mailer.releasing import wording_in_force
+from mailer.releasing import hands_in, wording_in_force
 from mailer.service import Service
 
 
@@ -48,6 +49,11 @@ class Draft:
     def seen(self) -> str:
         """Names this state of the draft: who has another in hand has not seen it."""
         return f"{self.version.number}.{self.number}"
+
+    @property
+    def hands(self) -> frozenset[Hand]:
+        """Who had a hand in it since that version, and in which part."""
+        return self.edits[-1].hands if self.edits else frozenset()
 
     @property
     def changes(self) -> list[Change]:
@@ -163,7 +169,7 @@ class Drafting:
             attachments.keep(transaction, contents, self.now)
             if changed != draft.event:
                 what = in_words(differences(draft.event, changed), draft.event, changed)
-                self._keep(transaction, changed, draft.version.number, what)
+                self._keep(transaction, draft, changed, what)
             return self._draft(transaction)
 
     def undo(self, seen: str) -> Draft:
@@ -187,7 +193,7 @@ class Drafting:
                 carried = editing.carry_over(base, theirs, draft.event)
                 editing.doubts(carried)
                 what = f"what was begun on version {last.based_on}"
-                self._keep(transaction, carried, draft.version.number, what)
+                self._keep(transaction, draft, carried, what, last.hands)
                 self._forget_behind(transaction, draft)
             return self._draft(transaction)
 
@@ -280,7 +286,9 @@ class Drafting:
         service = Service(database=self.database, event=self.event, sender=self.sender, texts=self.texts)
         with self.database.writing() as transaction:
             draft = self._as_seen(transaction, seen)
-            version, _ = service.publish_in(transaction, draft.event, None, self.now, published_by=self.by)
+            version, _ = service.publish_in(
+                transaction, draft.event, None, self.now, published_by=self.by, hands=draft.hands
+            )
             drafts.forget(transaction, self.event, based_on=draft.version.number)
             what = f"agenda version {version.number}"
             audit.note(transaction, self.now, self.by, "published", what, event=self.event)
@@ -305,8 +313,16 @@ class Drafting:
             raise Overtaken(draft)
         return draft
 
-    def _keep(self, transaction: Transaction, event: Event, based_on: int, what: str) -> None:
-        drafts.add(transaction, event, based_on, self.now, self.by, what)
+    def _keep(
+        self,
+        transaction: Transaction,
+        draft: Draft,
+        event: Event,
+        what: str,
+        others: frozenset[Hand] = frozenset(),
+    ) -> None:
+        hands = draft.hands | others | hands_in(draft.event, event, self.by)
+        drafts.add(transaction, event, draft.version.number, self.now, self.by, what, hands=hands)
         audit.note(transaction, self.now, self.by, "changed the agenda's draft", what, event=self.event)
 
     def _forget_behind(self, transaction: Transaction, draft: Draft) -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from mailer.agenda import editing
+from mailer.agenda import editing, rewriting
 from mailer.agenda.model import Approval, Event
 from mailer.drafting import Drafting, ForAnAdministrator, NotToBePublished, Outcome, Overtaken
 from mailer.errors import BadInput, ConvenorError
 from mailer.lately import AsOf, NotYet
 from mailer.outbox import agendas, audit, drafts, people
+from mailer.releasing import Releasing
 from tests.conference import RECIPIENTS
 from tests.web.agendas import CONFERENCE
 from tests.web.desk import Desk, open_desk
@@ -234,6 +235,41 @@ def test_who_approves_is_changed_by_an_administrator_alone(
     assert drafting.publish(seen, is_administrator=True).event.approval is after
     again = drafting.edit(drafting.look().seen, _later)
     assert drafting.publish(again.seen).event.approval is after
+
+
+def _hands(desk: Desk, mailing: str) -> tuple[str, ...]:
+    return Releasing(database=desk.database, event=CONFERENCE.key).sight(mailing, desk.clock()).hands
+
+
+def test_everybody_whose_edit_is_published_had_a_hand_in_it(desk: Desk) -> None:
+    """Whoever publishes, and what was taken back before is nobody's."""
+    desk.publish(CONFERENCE.model_copy(update={"approval": Approval.FOUR_EYES}))
+    before = _hands(desk, "invitation")
+    _drafting(desk, "Maria").edit("2.0", _later)
+    _drafting(desk, "Jan").edit(
+        "2.1", lambda event: rewriting.rewritten(event, "report", {"title": "Thanks"})
+    )
+    _drafting(desk, "Ida").edit("2.2", lambda event: editing.change_event(event, {"title": "Rivers"}))
+    _drafting(desk, "Maria").undo("2.3")
+    _drafting(desk, "Ola").publish("2.2")
+
+    assert sorted({*_hands(desk, "invitation")} - {*before}) == ["Maria", "Ola"]
+    assert sorted({*_hands(desk, "report")} - {*before}) == ["Jan", "Maria", "Ola"]
+
+
+def test_whoever_carries_over_takes_no_hand_off_anybody(desk: Desk) -> None:
+    careful = CONFERENCE.model_copy(update={"approval": Approval.FOUR_EYES})
+    desk.publish(careful)
+    before = _hands(desk, "invitation")
+    _drafting(desk, "Maria").edit("2.0", _later)
+    desk.publish(careful.model_copy(update={"title": "From a file"}))
+    _drafting(desk, "Jan").edit(
+        "3.0", lambda event: editing.change_event(event, {"venue.room": "Small Hall"})
+    )
+    carried = _drafting(desk, "Ida").carry_over("3.2")
+    _drafting(desk, "Ola").publish(carried.seen)
+
+    assert sorted({*_hands(desk, "invitation")} - {*before}) == ["Ida", "Jan", "Maria", "Ola"]
 
 
 def test_publishing_is_refused_when_somebody_was_first(desk: Desk) -> None:

@@ -54,7 +54,7 @@ class SessionKind(StrEnum):
 
 
 class Approval(StrEnum):
-    """Who must have seen a mailing before it leaves: nobody, one person, or another than whoever last changed it."""
+    """Who must have seen a mailing before it leaves: nobody, one person, or one who had no hand in it."""
 
     NONE = "none"
     ONE = "one"
