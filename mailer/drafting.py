@@ -232,6 +232,11 @@ class Drafting:
         what, state = self._where(change)
         return _foreseen.get(what, state, self.now, partial(self._outcome, change))
 
+    def _foreseen_lately(self) -> Outcome | None:
+        what, _ = self._where(_as_it_is)
+        found = _foreseen.last(what)
+        return found.value if found and self.now - found.at < HOLDS_FOR else None
+
     def _is_long(self) -> bool:
         with self.database.reading() as transaction:
             return people.is_long_list(transaction, self.event)
@@ -271,21 +276,24 @@ class Drafting:
     def publish(self, seen: str, *, is_administrator: bool = False) -> AgendaVersion:
         """Put the draft that was `seen` in force, for the people who are on the list now.
 
+        With a long list, it is judged by what was foreseen of it in the last minutes, if anybody has looked: whatever
+        was answered since changes nothing that would stand against it.
+
         Raises:
             ForAnAdministrator: it changes who approves mailings.
             Overtaken: somebody has changed or published the agenda meanwhile.
             NotToBePublished: what stands against it.
         """
-        outcome = self.outcome()
+        outcome = self._foreseen_lately() or self.outcome()
         if outcome.draft.seen != seen:
             raise Overtaken(outcome.draft)
-        if outcome.draft.is_for_an_administrator and not is_administrator:
-            raise ForAnAdministrator
         if not outcome.is_sound:
             raise NotToBePublished([each for each in outcome.problems if not each.warning])
         service = Service(database=self.database, event=self.event, sender=self.sender, texts=self.texts)
         with self.database.writing() as transaction:
             draft = self._as_seen(transaction, seen)
+            if draft.is_for_an_administrator and not is_administrator:
+                raise ForAnAdministrator
             version, _ = service.publish_in(
                 transaction, draft.event, None, self.now, published_by=self.by, hands=draft.hands
             )

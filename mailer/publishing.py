@@ -107,9 +107,10 @@ class Publishing:
         with self.database.reading() as transaction:
             seen = (latest.number if latest else 0, people.changed_at(transaction, event.key))
             listed = people.asked(transaction, event.key)
-            was, becomes, change = self._looked(transaction, proposal, version, latest, listed)
-            rows = planned.planned(transaction, self.profile, version, becomes.expected(), self.now)
-        mending = self._mending(proposal)
+            look = self._looked(transaction, proposal, version, latest, listed)
+            expected = look.becomes.expected()
+            rows = planned.planned(transaction, self.profile, version, expected, self.now)
+        mending, change = self._mending(proposal), look.change
         difference = Difference(
             version=version.number,
             seen=seen,
@@ -117,14 +118,14 @@ class Publishing:
             added=change.added,
             changed=change.changed,
             left=change.left,
-            due_at_once=becomes.due_at_once(),
+            due_at_once=look.becomes.due_at_once(),
             consequences=mending.consequences(
                 version, change.left, lambda done, of: self.heard(listed + done, listed + of)
             ),
         )
         return Foreseen(
             difference=difference,
-            courses=tuple(_courses(was, becomes)) if was else (),
+            courses=tuple(_courses(look)),
             problems=(*of_timetable(version, rows), *not_to_be_changed(proposal, latest)),
         )
 
@@ -140,8 +141,8 @@ class Publishing:
         """
         version = proposal.version(latest, self.now)
         with self.database.reading() as transaction:
-            _, becomes, _ = self._looked(transaction, proposal, version, None, 0)
-            rows = planned.planned(transaction, self.profile, version, becomes.expected(), self.now)
+            expected = self._looked(transaction, proposal, version, None, 0).becomes.expected()
+            rows = planned.planned(transaction, self.profile, version, expected, self.now)
         return of_timetable(version, rows)
 
     def planned(self, proposal: Proposal, version: AgendaVersion) -> list[Planned]:
@@ -169,37 +170,39 @@ class Publishing:
         version: AgendaVersion,
         latest: AgendaVersion | None,
         listed: int,
-    ) -> tuple["_Timetable | None", "_Timetable", RosterChange]:
-        """The timetable as it was, if anything was published, and as it becomes, with everybody counted; and who would
-        join, change and leave. `listed` are so many.
-        """
+    ) -> "_Look":
+        """Everybody looked at once. So many are `listed`."""
         event = version.event.key
         written = {
             each.occasion.identity: each
             for each in letters.progress(transaction, event)
             if not each.occasion.withdrawn_at
         }
-        was = _Timetable(latest, people.zones(transaction, event), written, self.now) if latest else None
-        becomes = _Timetable(version, _zones(transaction, proposal), written, self.now)
+        before = due.occasions(latest, people.zones(transaction, event)) if latest else []
+        after = due.occasions(version, _zones(transaction, proposal))
+        touched = _touched(latest, before, version, after) if latest else ()
+        these = [each for each in before if each.mailing in touched]
+        was = _Timetable(latest or version, these, written, self.now)
+        becomes = _Timetable(version, after, written, self.now)
         added, changed, left = [], [], []
         those = people.members(transaction, event, {identity[:2] for identity in written})
-        for number, (before, after) in enumerate(_beside(those, proposal, self.now)):
+        for number, (listed_as, comes_as) in enumerate(_beside(those, proposal, self.now)):
             if number % TOLD_EVERY == 0:
                 self.heard(number, 2 * listed)
-            if before and was:
-                was.counting.see(before)
-            if after:
-                becomes.counting.see(after)
-            if before is None and after:
-                added.append(after.recipient.address.lower())
-            elif before and after is None:
-                left.append(before.recipient.address.lower())
-            elif before and after and before.recipient != after.recipient:
-                changed.append(before.recipient.address.lower())
+            if listed_as:
+                was.counting.see(listed_as)
+            if comes_as:
+                becomes.counting.see(comes_as)
+            if listed_as is None and comes_as:
+                added.append(comes_as.recipient.address.lower())
+            elif listed_as and comes_as is None:
+                left.append(listed_as.recipient.address.lower())
+            elif listed_as and comes_as and listed_as.recipient != comes_as.recipient:
+                changed.append(listed_as.recipient.address.lower())
         change = RosterChange(
             added=tuple(sorted(added)), changed=tuple(sorted(changed)), left=tuple(sorted(left))
         )
-        return was, becomes, change
+        return _Look(was=was, becomes=becomes, touched=touched, change=change)
 
 
 def _zones(transaction: Transaction, proposal: Proposal) -> set[str | None]:
@@ -224,20 +227,20 @@ def _beside(
 
 
 class _Timetable:
-    """The occasions of one version, and how many letters each would still bring: `counting` is shown who would be
-    listed. `written` are the occasions with letters, by identity.
+    """Occasions of one version, and how many letters each would still bring to those whom `counting` is shown.
+    `written` are the occasions with letters, by identity.
     """
 
     def __init__(
         self,
         version: AgendaVersion,
-        zones: Iterable[str | None],
+        occasions: Sequence[Occasion],
         written: Mapping[tuple[str, str, datetime], OccasionProgress],
         now: datetime,
     ) -> None:
         self.version, self._written, self._now = version, written, now
-        self.occasions = due.occasions(version, zones)
-        self._open = [each for each in self.occasions if not self._is_over(each)]
+        self._occasions = occasions
+        self._open = [each for each in occasions if not self._is_over(each)]
         self.counting = due.Expected(version, self._open, now)
 
     def _is_over(self, occasion: Occasion) -> bool:
@@ -247,7 +250,7 @@ class _Timetable:
     def expected(self) -> dict[Occasion, int]:
         """Letters that are not written down yet, of each occasion in the order of time."""
         counted = dict(zip(self._open, self.counting.letters, strict=True))
-        return {each: counted.get(each, 0) for each in self.occasions}
+        return {each: counted.get(each, 0) for each in self._occasions}
 
     def due_at_once(self) -> dict[str, int]:
         """Letters by mailing that would leave within a minute."""
@@ -277,14 +280,34 @@ class _Timetable:
         return ToCome(letters=sum(counts.values()), hours=len(hours), first_at=min(hours))
 
 
-def _courses(was: _Timetable, becomes: _Timetable) -> Iterator[Course]:
-    """What becomes of the mailings whose hours, people or number of letters would be others, for the agenda is."""
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    """What was counted: of the mailings that are `touched` what they `was` to bring, of all what it `becomes`; and who
+    joins, changes and leaves.
+    """
+
+    was: _Timetable
+    becomes: _Timetable
+    touched: tuple[str, ...]
+    change: RosterChange
+
+
+def _touched(
+    latest: AgendaVersion, before: Sequence[Occasion], version: AgendaVersion, after: Sequence[Occasion]
+) -> tuple[str, ...]:
+    """The mailings whose hours, people or words would be others, for the agenda is."""
+    old, new = ({each.key: each for each in of.event.mailings} for of in (latest, version))
+    moved = {each.mailing for each in {*before} ^ {*after}}
+    return tuple(key for key in dict.fromkeys((*new, *old)) if key in moved or new.get(key) != old.get(key))
+
+
+def _courses(look: _Look) -> Iterator[Course]:
+    """What becomes of the mailings whose hours or number of letters would be others."""
+    was, becomes = look.was, look.becomes
     old, new = ({each.key: each for each in of.version.event.mailings} for of in (was, becomes))
     before, after = was.by_mailing(), becomes.by_mailing()
-    for key in dict.fromkeys((*new, *old)):
+    for key in look.touched:
         those, these = before.get(key, {}), after.get(key, {})
-        if new.get(key) == old.get(key) and those.keys() == these.keys():
-            continue
         stay = {each.identity for each in these}
         withdrawn = sum(was.unsent(each) for each in those if each.identity not in stay)
         comes = becomes.to_come(these)
