@@ -4,11 +4,12 @@ Joins what the outbox keeps with planning and composition, for the desk. What a 
 `agenda.rewriting`'s, what may leave `releasing`'s.
 """
 
+import math
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Generic, TypeVar
 
@@ -52,7 +53,27 @@ Post = Callable[[Parcel], tuple[Outcome, str]]
 """Sends one letter that is in no outbox; the outcome, and through what."""
 
 TESTED = "sent a test letter"
+ASKED = "asked for a test letter"
+MOST_TESTS = 20
+"""Test letters that one account may send within an hour: every mailing of an event in three languages."""
+
+TESTS_ARE_COUNTED_FOR = timedelta(hours=1)
+MARK = "[Test] "
+"""What the subject of a test letter begins with, in every language."""
+
 _THROUGH = " through "
+
+
+class TooManyTests(ConvenorError):  # noqa: N818 - it says what happened
+    """Somebody has sent as many test letters as one may; the next can be sent after `after`."""
+
+    def __init__(self, after: timedelta) -> None:
+        self.after = after
+        minutes = max(1, math.ceil(after / timedelta(minutes=1)))
+        super().__init__(
+            f"{MOST_TESTS} test letters within an hour are the most that one account may send; "
+            f"the next in {minutes} minute{'' if minutes == 1 else 's'}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,6 +262,7 @@ class Mailings:
         """Send a test letter of the mailing, and note it; the outcome, and through what.
 
         Raises:
+            TooManyTests: as many as one may have been sent.
             ConvenorError: it is no address, there is no letter to send, or no way to send it.
         """
         try:
@@ -251,12 +273,30 @@ class Mailings:
             version, mailing, address, self.texts(), self.sender, self.now, language=language,
             contents=self._contents(mailing),
         )  # fmt: skip
+        self._may_test(f"{mailing.key} to {address}")
         outcome, through = post(parcel)
         did = TESTED if outcome.happening is Happening.ACCEPTED else "sent a test letter in vain"
         with self.database.writing() as transaction:
             what = f"{mailing.key} to {address}{_THROUGH}{through}"
             audit.note(transaction, self.now, self.by, did, what, event=self.event)
         return outcome, through
+
+    def _may_test(self, what: str) -> None:
+        """Note that a test letter is asked for, before it leaves. The row comes first, and is counted among the others:
+        whoever asks twice at the same moment is counted twice. Raises TooManyTests.
+        """
+        since = self.now - TESTS_ARE_COUNTED_FOR
+        try:
+            with self.database.writing() as transaction:
+                audit.note(transaction, self.now, self.by, ASKED, what, event=self.event)
+                asked = audit.moments(transaction, self.by, ASKED, since=since)
+                if len(asked) > MOST_TESTS:
+                    raise TooManyTests(asked[-1 - MOST_TESTS] - since)
+        except TooManyTests:
+            with self.database.writing() as transaction:
+                refused = f"send a test letter: {what}, after {MOST_TESTS} within an hour"
+                audit.note(transaction, self.now, self.by, "was refused", refused, event=self.event)
+            raise
 
     def _contents(self, mailing: Mailing) -> Contents:
         """What is in the files that go with its letters."""
@@ -433,12 +473,22 @@ def letter_to_try(
     language: str = "",
     contents: Contents = NO_FILES,
 ) -> Parcel:
-    """The letter to an invented reader at `address`: it is in no outbox and in no count, and its links lead nowhere."""
+    """The letter to an invented reader at `address`: it is in no outbox and in no count, its links lead nowhere, and
+    its subject says that it is a test.
+    """
+    subjects = f"{mailing.kind}/", f".{PARTS[0]}"
+    marked = texts.with_texts(
+        {
+            path: MARK + text
+            for path, text in texts.texts.items()
+            if path.startswith(subjects[0]) and path.endswith(subjects[1])
+        }
+    )
     reader = Recipient(
         address=address, given_name="Test", family_name="Reader", role=Role.FOCAL_POINT,
         language=language or None,
     )  # fmt: skip
-    composed = letter(version, mailing, reader, texts, sender, now, contents=contents)
+    composed = letter(version, mailing, reader, marked, sender, now, contents=contents)
     return Parcel(0, sender.return_path_of(0) or composed.return_path, address, composed.raw)
 
 

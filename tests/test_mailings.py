@@ -1,6 +1,10 @@
 """Mailings as the draft has them, whom they reach, in which languages they are written."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from email import message_from_bytes
+from email.header import decode_header, make_header
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +15,24 @@ from mailer.agenda.model import UNASKED, CalendarPart, Event, MailingKind
 from mailer.composition import wording
 from mailer.composition.composing import Composed
 from mailer.composition.wording import PARTS, Wording
+from mailer.delivery.envelope import Parcel
+from mailer.delivery.outcome import Outcome
 from mailer.drafting import Draft
 from mailer.errors import BadInput, ConvenorError
-from mailer.mailings import Mailings, Overtaken, as_drafted, drafted, every_drafted, letter, needed
+from mailer.mailings import (
+    MOST_TESTS,
+    Mailings,
+    Overtaken,
+    TooManyTests,
+    as_drafted,
+    drafted,
+    every_drafted,
+    letter,
+    letter_to_try,
+    needed,
+)
 from mailer.outbox import agendas, audit, people
+from mailer.outbox.letter import Happening
 from mailer.planning import due
 from tests.conference import EXPERT, FOCAL_POINT, PUBLISHED_AT, RECIPIENTS, version
 from tests.web.agendas import CONFERENCE
@@ -289,3 +307,79 @@ def test_whoever_answers_or_leaves_is_counted_anew(desk: Desk) -> None:
     with desk.database.writing() as transaction:
         people.unsubscribe(transaction, second, desk.clock())
     assert counted() == (len(RECIPIENTS) - 1, len(RECIPIENTS) - 2)
+
+
+# ── trying ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _try(desk: Desk, this: Mailings, sent: list[str]) -> None:
+    def post(parcel: Parcel) -> tuple[Outcome, str]:
+        sent.append(parcel.recipient)
+        return Outcome(happening=Happening.ACCEPTED, reply="250 ok"), "the tray"
+
+    this.send_test(version(CONFERENCE), CONFERENCE.mailings[0], "me@ministry.example", post)
+
+
+def test_one_account_sends_so_many_tests_within_an_hour_and_no_more(desk: Desk) -> None:
+    this, sent = _mailings(desk), list[str]()
+    for minute in range(MOST_TESTS):
+        _try(desk, replace(this, now=this.now + timedelta(minutes=minute)), sent)
+    late = replace(this, now=this.now + timedelta(minutes=59, seconds=30))
+    with pytest.raises(TooManyTests, match=r"the next in 1 minute$") as refused:
+        _try(desk, late, sent)
+
+    assert refused.value.after == timedelta(seconds=30)
+    assert len(sent) == MOST_TESTS
+    with desk.database.reading() as transaction:
+        last = audit.deeds(transaction, limit=1)[0]
+        assert audit.broken_at(transaction) is None
+    assert (last.who, last.did) == ("Maria", "was refused")
+    assert last.what == "send a test letter: invitation to me@ministry.example, after 20 within an hour"
+
+    _try(desk, replace(late, by="Jan"), sent)  # somebody else may
+    _try(desk, replace(this, now=this.now + timedelta(hours=1)), sent)  # the first is forgotten
+    with pytest.raises(TooManyTests):
+        _try(desk, replace(this, now=this.now + timedelta(hours=1, seconds=59)), sent)
+    assert len(sent) == MOST_TESTS + 2
+
+
+def test_a_test_that_cannot_be_sent_is_not_counted_and_one_in_vain_is(desk: Desk) -> None:
+    this = _mailings(desk)
+
+    def refuse(_parcel: Parcel) -> tuple[Outcome, str]:
+        return Outcome(happening=Happening.REFUSED, reply="550 no"), "mail.example"
+
+    for _ in range(MOST_TESTS + 1):
+        with pytest.raises(ConvenorError):
+            this.send_test(version(CONFERENCE), CONFERENCE.mailings[0], "a@x.example, b@y.example", refuse)
+    for _ in range(MOST_TESTS):
+        this.send_test(version(CONFERENCE), CONFERENCE.mailings[0], "me@ministry.example", refuse)
+    with pytest.raises(TooManyTests):
+        this.send_test(version(CONFERENCE), CONFERENCE.mailings[0], "me@ministry.example", refuse)
+
+
+def test_who_asks_twice_at_once_is_counted_twice(desk: Desk) -> None:
+    """The row is there before the letter leaves."""
+    this, sent = _mailings(desk), list[str]()
+    for _ in range(MOST_TESTS - 1):
+        _try(desk, this, sent)
+
+    def meanwhile(_parcel: Parcel) -> tuple[Outcome, str]:
+        with pytest.raises(TooManyTests):
+            _try(desk, this, sent)
+        return Outcome(happening=Happening.ACCEPTED, reply="250 ok"), "the tray"
+
+    this.send_test(version(CONFERENCE), CONFERENCE.mailings[0], "me@ministry.example", meanwhile)
+    assert len(sent) == MOST_TESTS - 1
+
+
+@pytest.mark.parametrize("language", ["ar", "en", "fr"])
+def test_a_test_letter_says_that_it_is_one(desk: Desk, language: str) -> None:
+    this = _mailings(desk)
+    mailing = CONFERENCE.mailings[0]
+    parcel = letter_to_try(
+        version(CONFERENCE), mailing, "me@ministry.example", this.texts(), this.sender, this.now, language=language
+    )  # fmt: skip
+
+    (subject,) = [str(make_header(decode_header(message_from_bytes(parcel.content)["Subject"])))]
+    assert subject.startswith("[Test] ")

@@ -378,25 +378,33 @@ def _first_day(event: EventTable, today: date, report: _Report) -> date | None:
     text = " ".join(event.date.split())
     found = _DAYS_FROM_TODAY.fullmatch(text.lower())
     if found and event.example:
-        day = today + timedelta(days=int(found[1]))
-        wanted = _WEEKDAYS.index(found[2]) if found[2] else day.weekday()
-        return day + timedelta(days=(wanted - day.weekday()) % 7)
-    if _DATE.fullmatch(text):
-        with suppress(ValueError):
-            return _stated(date.fromisoformat(text), event, today, report)
+        first = today + timedelta(days=int(found[1]))
+        wanted = _WEEKDAYS.index(found[2]) if found[2] else first.weekday()
+        return first + timedelta(days=(wanted - first.weekday()) % 7)
     if found:
         report.add("event.date", "a real event states its date, like 2027-03-10; only an example counts days")
-    else:
-        report.add("event.date", f"{_written(text)} is not a date; write it like 2027-03-10")
-    return None
+        return None
+    try:
+        return _stated(day(text), event, today, report)
+    except ValueError as error:
+        report.add("event.date", str(error))
+        return None
 
 
-def _stated(day: date, event: EventTable, today: date, report: _Report) -> date:
+def day(text: str) -> date:
+    """A day as `2027-03-10`. Raises ValueError for anything else."""
+    if _DATE.fullmatch(text):
+        with suppress(ValueError):
+            return date.fromisoformat(text)
+    raise ValueError(f"{_written(text)} is not a date; write it like 2027-03-10")
+
+
+def _stated(stated: date, event: EventTable, today: date, report: _Report) -> date:
     if event.example:
         report.add("event.example", "is for an event without a date of its own: take out this line")
-    if day < today:
-        report.add("event.date", f"{day} is past; hardly a letter would leave", warning=True)
-    return day
+    if stated < today:
+        report.add("event.date", f"{stated} is past; hardly a letter would leave", warning=True)
+    return stated
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -182,8 +182,11 @@ draft = Table(
     Column("by", Text, nullable=False),
     Column("what", Text, nullable=False),
     Column("taken_back_at", Instant),
+    Column("hands", Text, nullable=False, server_default="[]"),
 )
-"""Edits of an agenda that are not published, each with the whole of it: `based_on` is the version it was begun on."""
+"""Edits of an agenda that are not published, each with the whole of it: `based_on` is the version it was begun on,
+`hands` as JSON who has changed which part since.
+"""
 
 wording = Table(
     "wording",

@@ -54,6 +54,7 @@ _TEMPLATES = Environment(
 _TEMPLATES.filters.update(
     hour=moments.hour,
     day=moments.day,
+    in_full=moments.in_full,
     short_day=moments.short_day,
     short=moments.short,
     exact=moments.exact,

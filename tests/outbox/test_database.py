@@ -13,7 +13,7 @@ from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from mailer.errors import StoreError
-from mailer.outbox import agendas, ledger, pauses, people, schema
+from mailer.outbox import agendas, drafts, ledger, pauses, people, schema
 from mailer.outbox import database as database_module
 from mailer.outbox.database import HEAD, MIGRATIONS, VERSION_TABLE, Database, open_database
 from tests.databases import empty_sqlite
@@ -179,6 +179,33 @@ def test_a_database_of_the_first_release_is_brought_along(
         pauses.pause(c, "c", "m", "", sent_at)
         assert (pauses.unsent(c, "c"), how_many(brought_along)) == (1, 1)
         c.execute(schema.entry.delete())
+    brought_along.close()
+
+
+EDITS = """
+INSERT INTO draft VALUES ('c', 1, '{}', 1, '2027-01-11 08:00:00', 'Maria', 'one', NULL);
+INSERT INTO draft VALUES ('c', 2, '{}', 1, '2027-01-11 08:00:00', 'Jan', 'two', '2027-01-11 08:00:00');
+INSERT INTO draft VALUES ('c', 3, '{}', 1, '2027-01-11 08:00:00', 'Ida', 'three', NULL)"""
+"""The second was taken back."""
+
+
+def test_edits_that_were_kept_before_are_told_of_those_who_made_them(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as then:
+        then.setattr(database_module, "HEAD", "0015")
+        old = open_database(database_url)
+    with old.writing() as c:
+        for statement in EDITS.split(";\n"):
+            c.execute(text(statement))
+    old.close()
+
+    brought_along = open_database(database_url)
+    with brought_along.reading() as c:
+        assert [each.hands for each in drafts.edits(c, "c")] == [
+            {("Maria", "agenda")},
+            {("Ida", "agenda"), ("Maria", "agenda")},
+        ]
     brought_along.close()
 
 
