@@ -183,7 +183,7 @@ def test_a_database_of_the_first_release_is_brought_along(
 
 
 def described(c: Connection) -> dict[str, list[str]]:
-    """Columns, keys, checks and indexes of every table, each in words, whatever their order."""
+    """Columns, keys, checks, indexes and triggers of every table, each in words, whatever their order."""
     if c.dialect.name == "sqlite":
         made = c.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
         return {name: sorted(line.strip("\t ,") for line in sql.splitlines()) for name, sql in made}
@@ -195,9 +195,11 @@ def described(c: Connection) -> dict[str, list[str]]:
         look.get_check_constraints,
         look.get_foreign_keys,
     )
-    return {
+    found = {
         table: sorted(str(each) for fact in facts for each in fact(table)) for table in schema.metadata.tables
     }
+    made = c.scalars(text("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"))
+    return found | {"triggers": sorted(made)}
 
 
 def test_head_is_the_newest_migration() -> None:
