@@ -198,8 +198,8 @@ def described(c: Connection) -> dict[str, list[str]]:
     found = {
         table: sorted(str(each) for fact in facts for each in fact(table)) for table in schema.metadata.tables
     }
-    made = c.scalars(text("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"))
-    return found | {"triggers": sorted(made)}
+    triggers = c.scalars(text("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"))
+    return found | {"triggers": sorted(triggers)}
 
 
 def test_head_is_the_newest_migration() -> None:
