@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
+from playwright.sync_api import Browser
 from sqlalchemy import event
 
 from mailer.outbox import audit, claims, letters, people
@@ -465,3 +466,17 @@ def test_all_that_failed_of_one_cause_are_sent_again_after_a_look(waiting: Desk)
 )
 def test_a_cause_that_is_none_is_not_found(calm_desk: Desk, query: str) -> None:
     assert calm_desk.browser().get(f"/outbox/retry{query}").status_code == 404
+
+
+def test_on_a_tablet_what_is_said_of_a_letter_or_a_mailing_stands_beside_it(
+    chromium: Browser, address: str
+) -> None:
+    context = chromium.new_context(viewport={"width": 800, "height": 900})
+    page = context.new_page()
+    page.goto(f"{address}/outbox")
+    tops = "rows => rows.map(row => new Set([...row.children].map(cell => cell.getBoundingClientRect().top)).size)"
+    assert page.locator(".letters tbody tr").evaluate_all(tops) == [1] * len(RECIPIENTS)
+    heights = "rows => rows.map(row => row.getBoundingClientRect().height)"
+    assert max(page.locator(".by-state tbody tr").evaluate_all(heights)) < 60
+    assert page.evaluate("document.documentElement.scrollWidth") == 800
+    context.close()
