@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
+from functools import cached_property, partial
 
 from mailer.agenda.model import UNASKED, AgendaVersion
 from mailer.agenda.rules import EVENT
@@ -48,7 +48,7 @@ class OccasionStanding:
     counts: dict[LetterState, int] = field(default_factory=dict)
     is_in_force: bool = True
 
-    @property
+    @cached_property
     def letters(self) -> int:
         return sum(self.counts.values())
 
@@ -64,25 +64,25 @@ class MailingStanding:
     when: str
     occasions: tuple[OccasionStanding, ...]
 
-    @property
+    @cached_property
     def counts(self) -> dict[LetterState, int]:
         return dict(sum((Counter(occasion.counts) for occasion in self.occasions), Counter()))
 
-    @property
+    @cached_property
     def letters(self) -> int:
         return sum(self.counts.values())
 
-    @property
+    @cached_property
     def expected(self) -> int:
         return sum(occasion.expected for occasion in self.occasions)
 
-    @property
+    @cached_property
     def due_at(self) -> datetime:
         """The next occasion that is not over, or the last one."""
         ahead = [o.due_at for o in self.occasions if o.stage in {Stage.PLANNED, Stage.RUNNING}]
         return ahead[0] if ahead else self.occasions[-1].due_at
 
-    @property
+    @cached_property
     def stage(self) -> Stage:
         stages = [occasion.stage for occasion in self.occasions]
         for stage in (Stage.RUNNING, Stage.PLANNED, Stage.DONE, Stage.MISSED):
@@ -105,7 +105,7 @@ class Standing:
     def count(self, *states: LetterState) -> int:
         return sum(mailing.counts.get(state, 0) for mailing in self.mailings for state in states)
 
-    @property
+    @cached_property
     def letters(self) -> int:
         return sum(mailing.letters for mailing in self.mailings)
 
