@@ -5,7 +5,7 @@ is; one person's life is played when somebody asks for it, with its letters.
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -14,7 +14,7 @@ from functools import cached_property
 from threading import Lock, Thread
 
 from mailer import rehearsal
-from mailer.agenda.model import AgendaVersion
+from mailer.agenda.model import AgendaVersion, Attachment
 from mailer.agenda.rules import EVENT
 from mailer.composition.composing import Sender
 from mailer.composition.wording import Wording
@@ -41,6 +41,7 @@ class Scene:
     subject: str
     readers: tuple[int, ...]
     unsent: tuple[tuple[str, int], ...]
+    files: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,13 +75,16 @@ class Film:
 
 @dataclass(frozen=True, kw_only=True)
 class Arrived:
-    """One letter as its reader has it; `calendar` is the file in it, or nothing."""
+    """One letter as its reader has it; `calendar` is the file in it, or nothing. The `files` that go with it are named,
+    and were left out when it was played.
+    """
 
     due_at: datetime
     mailing: str
     subject: str
     text: str
     calendar: str
+    files: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +134,7 @@ def play(
             subject=each.sample_subject,
             readers=tuple(readers.get((each.mailing, each.anchor, each.due_at), ())),
             unsent=tuple(sorted(each.unsent.items())),
+            files=version.event.mailing(each.mailing).attachments,
         )
         for each in played.occasions
     ]
@@ -148,7 +153,11 @@ def life(version: AgendaVersion, member: Member, *, sender: Sender, texts: Wordi
     )
     titles = {each.mailing: each.title for each in played.occasions}
     return tuple(
-        _arrived(each.due_at, titles[each.mailing], each.subject, each.raw) for each in played.letters
+        replace(
+            _arrived(each.due_at, titles[each.mailing], each.subject, each.raw),
+            files=version.event.mailing(each.mailing).attachments,
+        )
+        for each in played.letters
     )
 
 

@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from mailer.agenda.model import UNASKED, AgendaVersion
 from mailer.agenda.rules import EVENT
 from mailer.lately import Beside, Heard, Lately
-from mailer.outbox import agendas, letters, people
+from mailer.outbox import agendas, letters, occasions, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import FINAL, LetterState
 from mailer.planning import due
@@ -34,7 +34,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class OccasionStanding:
-    """One occasion. `letters` counts those written down; `expected` those there would be today, if it is planned."""
+    """One occasion. `letters` counts those written down; `expected` those there would be today, if it is planned.
+
+    `is_in_force`: the timetable has it; else it is history, for the agenda or the list has changed since.
+    """
 
     anchor: str
     anchor_title: str
@@ -43,6 +46,7 @@ class OccasionStanding:
     stage: Stage
     expected: int
     counts: dict[LetterState, int] = field(default_factory=dict)
+    is_in_force: bool = True
 
     @cached_property
     def letters(self) -> int:
@@ -151,10 +155,10 @@ def _standing(database: Database, event: str, now: datetime, *, in_full: bool) -
     )  # fmt: skip
 
 
-def _by_the_hour(version: AgendaVersion, occasions: Sequence[OccasionStanding]) -> list[OccasionStanding]:
+def _by_the_hour(version: AgendaVersion, those: Sequence[OccasionStanding]) -> list[OccasionStanding]:
     """What leaves by itself has an occasion for each entry and minute: they are shown as one for each hour."""
     hours: dict[datetime, list[OccasionStanding]] = {}
-    for each in occasions:
+    for each in those:
         hours.setdefault(each.due_at.replace(minute=0, second=0, microsecond=0), []).append(each)
     stages = (Stage.RUNNING, Stage.PLANNED, Stage.DONE, Stage.MISSED, Stage.WITHDRAWN)
     return [
@@ -188,6 +192,7 @@ def _occasion(
         stage=_stage(opened, counts),
         expected=0 if opened else expected,
         counts=counts,
+        is_in_force=planned is not None,
     )
 
 
@@ -251,15 +256,50 @@ def _uncounted(transaction: Transaction, version: AgendaVersion) -> _Foretold:
 def _counted(transaction: Transaction, version: AgendaVersion, now: datetime) -> _Foretold:
     found = _uncounted(transaction, version)
     ahead = list(found.timetable.values())
-    letters_of = due.expected(version, ahead, people.each_listed(transaction, version.event.key), now)
-    expected = {occasion.identity: n for occasion, n in zip(ahead, letters_of, strict=True)}
-    return replace(found, expected=expected)
+    once = _not_again(transaction, version, ahead)
+    anew = [each for each in ahead if each.identity not in once]
+    letters_of = due.expected(version, anew, people.each_listed(transaction, version.event.key), now)
+    expected = {occasion.identity: n for occasion, n in zip(anew, letters_of, strict=True)}
+    return replace(found, expected=expected | _expected_once(transaction, version, once, now))
+
+
+def _not_again(
+    transaction: Transaction, version: AgendaVersion, ahead: Sequence[Occasion]
+) -> dict[Identity, Occasion]:
+    """The occasions to come that leave out whoever has letters of another hour: there is one already."""
+    opened = occasions.occasions(transaction, version.event.key)
+    begun, known = {(each.mailing, each.anchor) for each in opened}, {each.identity for each in opened}
+    once = {each.key for each in version.event.mailings if not each.again_when_moved}
+    return {
+        each.identity: each
+        for each in ahead
+        if each.mailing in once and (each.mailing, each.anchor) in begun and each.identity not in known
+    }
+
+
+def _expected_once(
+    transaction: Transaction, version: AgendaVersion, once: Mapping[Identity, Occasion], now: datetime
+) -> dict[Identity, int]:
+    counts = dict.fromkeys(once, 0)
+    if not once:
+        return counts
+    pairs = {(each.mailing, each.anchor) for each in once.values()}
+    for member, had in people.with_what_they_had(transaction, version.event.key, pairs):
+        for identity, each in once.items():
+            one = replace(member, had_due_at=had.get((each.mailing, each.anchor), ()))
+            if due.judge(version, each, one, max(now, each.due_at)).verdict is due.Verdict.SEND:
+                counts[identity] += 1
+    return counts
 
 
 def _stage(opened: letters.OccasionProgress | None, counts: dict[LetterState, int]) -> Stage:
+    """What has left at an hour that was moved stays what was done then; withdrawn is that of which nothing has."""
     if opened is None:
         return Stage.PLANNED
-    if opened.occasion.withdrawn_at:
+    has_left = any(
+        counts.get(state) for state in (LetterState.SENT, LetterState.FAILED, LetterState.IN_DOUBT)
+    )
+    if opened.occasion.withdrawn_at and not has_left:
         return Stage.WITHDRAWN
     if any(state not in FINAL and state is not LetterState.IN_DOUBT for state in counts):
         return Stage.RUNNING

@@ -61,7 +61,7 @@ def test_an_edit_is_kept_and_changes_nothing_that_is_in_force(desk: Desk) -> Non
 
     assert (draft.seen, draft.version.event, draft.event) == ("1.1", CONFERENCE, _later(CONFERENCE))
     assert [each.what for each in draft.edits] == [
-        "Opening session: start 2027-03-10 09:15 -> 2027-03-10 09:30"
+        "Opening session: start 10 March 2027, 09:15 -> 10 March 2027, 09:30"
     ]
     assert _drafting(desk).look() == draft
     assert _deeds(desk) == [("Maria", "changed the agenda's draft")]

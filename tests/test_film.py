@@ -1,6 +1,7 @@
 """The film of an event's life: played once, kept small, and looked at moment by moment."""
 
 import threading
+from dataclasses import replace
 from functools import partial
 from threading import Event as Signal
 
@@ -160,6 +161,8 @@ def test_a_film_is_played_without_the_files_that_letters_carry() -> None:
     version = VERSION.model_copy(update={"event": attach(VERSION.event, "invitation", [file])})
     member = MEMBERS[0]
     texts = wording.load(ROOT / "templates")
-    assert film.life(version, member, sender=SENDER, texts=texts) == film.life(
-        VERSION, member, sender=SENDER, texts=texts
-    )
+    with_them = film.life(version, member, sender=SENDER, texts=texts)
+    without = film.life(VERSION, member, sender=SENDER, texts=texts)
+    assert [replace(each, files=()) for each in with_them] == list(without)
+    assert [(each.name, each.size) for each in with_them[0].files] == [("programme.pdf", 4)]
+    assert not any(each.files for each in with_them[1:])

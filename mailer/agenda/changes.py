@@ -397,7 +397,8 @@ def _shown(value: object, zone: ZoneInfo) -> str:
         case bool():
             return "yes" if value else "no"
         case datetime():
-            return f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
+            there = value.astimezone(zone)
+            return f"{there.day} {there:%B %Y, %H:%M}"
         case tuple():
             return "; ".join(_shown(each, zone) for each in value)
         case Venue():

@@ -716,6 +716,10 @@ _GUARDS = (
         "postgresql",
         "CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_stays()",
     ),
+    (
+        "postgresql",
+        "CREATE TRIGGER audit_is_not_emptied BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_stays()",  # noqa: E501
+    ),
 )
 for _dialect, _guard in _GUARDS:
     listen(audit, "after_create", DDL(_guard).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]

@@ -85,8 +85,8 @@ def test_a_moved_session_says_from_when_to_when() -> None:
             what="session",
             anchor="session-1",
             field="starts_at",
-            before="2027-03-10 10:00",
-            after="2027-03-10 10:05",
+            before="10 March 2027, 10:00",
+            after="10 March 2027, 10:05",
         )
     ]
 

@@ -210,7 +210,7 @@ def test_edits_that_were_kept_before_are_told_of_those_who_made_them(
 
 
 def described(c: Connection) -> dict[str, list[str]]:
-    """Columns, keys, checks and indexes of every table, each in words, whatever their order."""
+    """Columns, keys, checks, indexes and triggers of every table, each in words, whatever their order."""
     if c.dialect.name == "sqlite":
         made = c.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
         return {name: sorted(line.strip("\t ,") for line in sql.splitlines()) for name, sql in made}
@@ -222,9 +222,11 @@ def described(c: Connection) -> dict[str, list[str]]:
         look.get_check_constraints,
         look.get_foreign_keys,
     )
-    return {
+    found = {
         table: sorted(str(each) for fact in facts for each in fact(table)) for table in schema.metadata.tables
     }
+    triggers = c.scalars(text("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"))
+    return found | {"triggers": sorted(triggers)}
 
 
 def test_head_is_the_newest_migration() -> None:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import HTMLResponse
 
 from mailer import film
+from mailer.agenda.attachments import megabytes
 from mailer.agenda.model import AgendaVersion
 from mailer.composition.wording import Wording
 from mailer.film import MOST_PLAYERS, Arrived, Film, Playing, Projector, Torn
@@ -111,6 +112,7 @@ def _shown(office: Office, projector: Projector, template: str, at: int, person:
         "listed": listed,
         "most": MOST_PLAYERS,
         "zone": version.event.zone,
+        "megabytes": megabytes,
     }
     if isinstance(found, Film) and found.moments:
         values |= _moment(office, projector, found, players, at, person, texts=texts)

@@ -30,7 +30,7 @@ from mailer.web.organiser.frame import framed
 from mailer.web.organiser.letter import as_file, in_a_frame
 from mailer.web.organiser.people import listing_of
 from mailer.web.organiser.telling import sentence
-from mailer.web.organiser.tray import View, Width, published
+from mailer.web.organiser.tray import Part, View, Width, file_of, published
 
 PAGE = 50
 
@@ -78,6 +78,7 @@ def routes(office: Office) -> APIRouter:
     _add_holding(router, office)
     _add_resending(router, office)
     _add_letters(router, office, service)
+    _add_files(router, office, service)
     return router
 
 
@@ -252,6 +253,17 @@ def _add_resending(router: APIRouter, office: Office) -> None:
 
 
 # ── one letter ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _add_files(router: APIRouter, office: Office, service: Service) -> None:
+    @router.get("/outbox/{number}/files/{part}")
+    def file(number: Number, part: Part) -> Response:
+        """A file that goes with the letter."""
+        door.must(office, Role.ORGANISER, "take a letter along")
+        opened = _case(office, service, number).opened
+        if opened is None:
+            raise HTTPException(404)
+        return file_of(opened, part)
 
 
 def _add_letters(router: APIRouter, office: Office, service: Service) -> None:

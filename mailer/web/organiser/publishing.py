@@ -35,10 +35,10 @@ FEW = 3
 """Addresses shown beside a number."""
 
 EFFECTS = {
-    Effect.REQUEST: "sent anew, and asked",
+    Effect.REQUEST: "sent anew; an answer is asked for again",
     Effect.CANCEL: "taken back",
-    Effect.REWORD: "reworded, nobody asked",
-    Effect.CHANGE: "sent anew, nobody asked",
+    Effect.REWORD: "only the words are others; no answer is asked for",
+    Effect.CHANGE: "sent anew; no answer is asked for",
 }
 
 
