@@ -254,42 +254,14 @@ def _uncounted(transaction: Transaction, version: AgendaVersion) -> _Foretold:
 
 
 def _counted(transaction: Transaction, version: AgendaVersion, now: datetime) -> _Foretold:
-    found = _uncounted(transaction, version)
-    ahead = list(found.timetable.values())
-    once = _not_again(transaction, version, ahead)
-    anew = [each for each in ahead if each.identity not in once]
-    letters_of = due.expected(version, anew, people.each_listed(transaction, version.event.key), now)
-    expected = {occasion.identity: n for occasion, n in zip(anew, letters_of, strict=True)}
-    return replace(found, expected=expected | _expected_once(transaction, version, once, now))
-
-
-def _not_again(
-    transaction: Transaction, version: AgendaVersion, ahead: Sequence[Occasion]
-) -> dict[Identity, Occasion]:
-    """The occasions to come that leave out whoever has letters of another hour: there is one already."""
-    opened = occasions.occasions(transaction, version.event.key)
-    begun, known = {(each.mailing, each.anchor) for each in opened}, {each.identity for each in opened}
-    once = {each.key for each in version.event.mailings if not each.again_when_moved}
-    return {
-        each.identity: each
-        for each in ahead
-        if each.mailing in once and (each.mailing, each.anchor) in begun and each.identity not in known
-    }
-
-
-def _expected_once(
-    transaction: Transaction, version: AgendaVersion, once: Mapping[Identity, Occasion], now: datetime
-) -> dict[Identity, int]:
-    counts = dict.fromkeys(once, 0)
-    if not once:
-        return counts
-    pairs = {(each.mailing, each.anchor) for each in once.values()}
-    for member, had in people.with_what_they_had(transaction, version.event.key, pairs):
-        for identity, each in once.items():
-            one = replace(member, had_due_at=had.get((each.mailing, each.anchor), ()))
-            if due.judge(version, each, one, max(now, each.due_at)).verdict is due.Verdict.SEND:
-                counts[identity] += 1
-    return counts
+    """Whoever has letters of another hour already is left out, where the mailing says so."""
+    event, found = version.event.key, _uncounted(transaction, version)
+    opened = occasions.occasions(transaction, event)
+    moved = found.timetable.keys() - {each.identity for each in opened}
+    pairs = {identity[:2] for identity in moved} & {each.identity[:2] for each in opened}
+    members = people.members(transaction, event, pairs)
+    letters_of = due.expected(version, list(found.timetable.values()), members, now)
+    return replace(found, expected=dict(zip(found.timetable, letters_of, strict=True)))
 
 
 def _stage(opened: letters.OccasionProgress | None, counts: dict[LetterState, int]) -> Stage:
