@@ -28,11 +28,11 @@ _ROLES = f"roles: {', '.join(Role)}"
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
     """What may be published: an agenda, everybody on its lists, the templates its letters are written from, and what is
-    in the files that it attaches, by SHA-256.
+    in the files that it attaches, by SHA-256. Without `recipients` the list stays as it is.
     """
 
     event: Event
-    recipients: tuple[Recipient, ...]
+    recipients: tuple[Recipient, ...] | None
     texts: Wording
     contents: Contents = field(default_factory=dict, repr=False)
 
@@ -47,6 +47,7 @@ class Proposal:
 class Dossier(Proposal):
     """A sound event as its files say it."""
 
+    recipients: tuple[Recipient, ...]
     path: Path
     warnings: tuple[Problem, ...]
 

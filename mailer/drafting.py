@@ -209,6 +209,11 @@ class Drafting:
         what, state = self._where(change)
         return _foreseen.get(what, state, self.now, partial(self._outcome, change))
 
+    def _foreseen_lately(self) -> Outcome | None:
+        what, _ = self._where(_as_it_is)
+        found = _foreseen.last(what)
+        return found.value if found and self.now - found.at < HOLDS_FOR else None
+
     def _is_long(self) -> bool:
         with self.database.reading() as transaction:
             return people.is_long_list(transaction, self.event)
@@ -234,25 +239,28 @@ class Drafting:
         publishing = Publishing(
             database=self.database, sender=self.sender, profile=self.profile, now=self.now, heard=heard
         )
-        proposal = Proposal(event=draft.event, recipients=(), texts=texts)
-        difference = publishing.difference_of_agenda(proposal, draft.version)
-        problems = [*_unwritten(draft, texts), *self._problems(publishing, draft, proposal, zones)]
+        proposal = Proposal(event=draft.event, recipients=None, texts=texts)
+        foreseen = publishing.foresee(proposal, draft.version)
+        problems = [*_unwritten(draft, texts), *_out_of_order(draft.event, zones, foreseen.problems)]
         return Outcome(
             draft=draft,
-            difference=difference,
-            courses=tuple(publishing.courses(proposal, draft.version)),
-            sample=publishing.sample(proposal, draft.version, difference),
+            difference=foreseen.difference,
+            courses=foreseen.courses,
+            sample=publishing.sample(proposal, draft.version, foreseen.difference),
             problems=tuple(_named(each, draft.event) for each in problems),
         )
 
     def publish(self, seen: str) -> AgendaVersion:
         """Put the draft that was `seen` in force, for the people who are on the list now.
 
+        With a long list, it is judged by what was foreseen of it in the last minutes, if anybody has looked: whatever
+        was answered since changes nothing that would stand against it.
+
         Raises:
             Overtaken: somebody has changed or published the agenda meanwhile.
             NotToBePublished: what stands against it.
         """
-        outcome = self.outcome()
+        outcome = self._foreseen_lately() or self.outcome()
         if outcome.draft.seen != seen:
             raise Overtaken(outcome.draft)
         if not outcome.is_sound:
@@ -293,15 +301,16 @@ class Drafting:
         for number in {each.based_on for each in draft.behind}:
             drafts.forget(transaction, self.event, based_on=number)
 
-    def _problems(
-        self, publishing: Publishing, draft: Draft, proposal: Proposal, zones: Collection[str | None]
-    ) -> Sequence[Problem]:
-        try:
-            doubts = editing.doubts(draft.event)
-        except BadInput as error:
-            return error.problems
-        late = out_of_time(draft.event, zones)
-        return [*doubts, *late, *publishing.problems_of_agenda(proposal, draft.version)]
+
+def _out_of_order(
+    event: Event, zones: Collection[str | None], foreseen: Sequence[Problem]
+) -> Sequence[Problem]:
+    """What is wrong or doubtful with the agenda itself; with what is `foreseen`, unless it is wrong."""
+    try:
+        doubts = editing.doubts(event)
+    except BadInput as error:
+        return error.problems
+    return [*doubts, *out_of_time(event, zones), *foreseen]
 
 
 def _unwritten(draft: Draft, texts: Wording) -> list[Problem]:

@@ -32,7 +32,7 @@ from mailer.outlook import Outlook, outlook
 from mailer.parts import TEMPLATES, send_by_hand, sender_of, utc_now
 from mailer.planned import Planned
 from mailer.planning import due
-from mailer.publishing import Difference, Publishing
+from mailer.publishing import Difference, Foreseen, Publishing
 from mailer.releasing import Releasing, wording_in_force
 from mailer.replies import Replies, replies
 from mailer.service import Service
@@ -129,12 +129,13 @@ class Errand:
         """What publishing would do, at this moment."""
         return Publishing(database=self.database, sender=self.sender, profile=self.profile, now=self.now)
 
-    def difference(self, found: Dossier, latest: AgendaVersion | None) -> Difference:
-        """What publishing the files now would change, and which letters would leave at once because of it."""
-        difference = self.publishing().difference(found, latest)
+    def foresee(self, found: Dossier, latest: AgendaVersion | None) -> Foreseen:
+        """What publishing the files now would do; what stands against it comes with its line."""
+        foreseen = self.publishing().foresee(found, latest)
         with self.database.reading() as transaction:
             in_force = wording_in_force(transaction, found.event.key, found.texts).texts
-        return replace(difference, wording=found.texts.differs(in_force))
+        difference = replace(foreseen.difference, wording=found.texts.differs(in_force))
+        return replace(foreseen, difference=difference, problems=tuple(self._placed(list(foreseen.problems))))
 
     def mending(self, found: Dossier | None = None) -> Mending:
         """The event's calendars, with the words of its files. Raises BadInput when those are wrong."""
@@ -144,10 +145,6 @@ class Errand:
     def sample(self, found: Dossier, latest: AgendaVersion | None, difference: Difference) -> Composed | None:
         """One of the letters about changes that publishing would send."""
         return self.publishing().sample(found, latest, difference)
-
-    def problems(self, found: Dossier, latest: AgendaVersion | None) -> list[Problem]:
-        """What stands against publishing the files, and what is doubtful, each with its line."""
-        return self._placed(self.publishing().problems(found, latest))
 
     def publish(self, found: Dossier, seen: tuple[int, datetime], *, by: str = "") -> AgendaVersion:
         """Put the files in force, if nobody else has published since the difference was shown. `by` is who does it,

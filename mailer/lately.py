@@ -179,6 +179,13 @@ class Beside(Generic[T]):
             self._keep(what, kept)
         return AsOf(value=kept.value, at=kept.at)  # type: ignore[arg-type]
 
+    def last(self, what: Hashable) -> AsOf[T] | None:
+        """What was counted last, of whatever state; None where that was never, or failed. Nothing is counted anew."""
+        kept = self._kept.get(what)
+        if kept is None or kept.error is not None:
+            return None
+        return AsOf(value=kept.value, at=kept.at)  # type: ignore[arg-type]
+
     def forget(self) -> None:
         """Nothing that was counted is shown any more."""
         with self._lock:

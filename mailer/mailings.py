@@ -430,12 +430,12 @@ def _is_reached(mailing: Mailing, anchors: Collection[str], member: Member) -> b
         return False
     asked = audience.parse(mailing.audience)
     answers = member.answers
-    if audience.is_chosen(asked):  # of hundreds of sessions, they have chosen a few
-        anchors = {*member.recipient.sessions, *answers}.intersection(anchors)
+    theirs = {*member.recipient.sessions, *answers}  # of hundreds of sessions; all others are alike to them
+    another = next((anchor for anchor in anchors if anchor not in theirs), None)
     return any(
         audience.matches(asked, member.recipient, answers=answers, anchor=anchor)
         and not (mailing.is_reminder and "declined" in {answers.get(EVENT), answers.get(anchor)})
-        for anchor in anchors
+        for anchor in (*theirs.intersection(anchors), *([] if another is None else [another]))
     )
 
 

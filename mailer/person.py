@@ -119,7 +119,8 @@ def _coming(
         )  # fmt: skip
         member = Member(
             id=found.member.id, recipient=found.member.recipient, joined_at=found.member.joined_at,
-            answers=found.member.answers, unsubscribed=found.member.unsubscribed, had_due_at=due_at,
+            answers=found.member.answers, unsubscribed=found.member.unsubscribed,
+            had={(occasion.mailing, occasion.anchor): due_at},
         )  # fmt: skip
         judgement = due.judge(version, occasion, member, max(now, occasion.due_at))
         if judgement.verdict is Verdict.SEND:

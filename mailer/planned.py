@@ -3,7 +3,7 @@
 Joins planning with what is written down and what the mail server bears; nothing is kept and nothing sent.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,8 +15,7 @@ from mailer.outbox import letters, tallies
 from mailer.outbox.database import Transaction
 from mailer.outbox.letter import UNSENT
 from mailer.outbox.letters import OccasionProgress
-from mailer.planning import due
-from mailer.planning.due import Member, Occasion
+from mailer.planning.due import Occasion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,15 +42,10 @@ def planned(
     transaction: Transaction,
     profile: Profile,
     version: AgendaVersion,
-    members: Iterable[Member],
-    zones: Iterable[str | None],
+    expected: Mapping[Occasion, int],
     now: datetime,
 ) -> list[Planned]:
-    """Every occasion of the timetable for these people, who live in these zones, in the order of time. They are seen
-    once, one after the other.
-    """
-    occasions = due.occasions(version, zones)
-    expected = due.expected(version, occasions, members, now)
+    """Every occasion of the timetable, in the order of time, with the letters that are expected of it."""
     opened = {each.occasion.identity: each for each in letters.progress(transaction, version.event.key)}
     undertakings = [
         Undertaking(
@@ -59,13 +53,13 @@ def planned(
             useful_until=occasion.useful_until,
             letters=_to_be_sent(opened.get(occasion.identity), occasion, count, now),
         )
-        for occasion, count in zip(occasions, expected, strict=True)
+        for occasion, count in expected.items()
     ]
     sent = tallies.sent_lately(transaction, now) if profile.per_day else []
     prospects = feasibility.prospects(profile, undertakings, now, version.event.zone, sent=sent)
     return [
         _row(version, occasion, count, prospect, has_begun=occasion.identity in opened)
-        for occasion, count, prospect in zip(occasions, expected, prospects, strict=True)
+        for (occasion, count), prospect in zip(expected.items(), prospects, strict=True)
     ]
 
 

@@ -3,7 +3,8 @@
 For the command line, whose proposals come from files, and for the desk, whose come from a draft.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -21,11 +22,15 @@ from mailer.outbox import letters, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import UNSENT
 from mailer.outbox.letters import OccasionProgress
+from mailer.outbox.people import RosterChange
 from mailer.planned import Planned
 from mailer.planning import due
 from mailer.planning.due import Member, Occasion
 
 NOTHING = Consequences()
+
+TOLD_EVERY = 200
+"""People after whom one is told how far it is."""
 
 SOON = timedelta(minutes=1)
 """What falls due this soon after publishing leaves at once, in a person's eyes."""
@@ -74,9 +79,20 @@ class Course:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Foreseen:
+    """What publishing would do: what differs, what becomes of mailings, and what stands against it or is doubtful;
+    places are those of an agenda's tables.
+    """
+
+    difference: Difference
+    courses: tuple[Course, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Publishing:
-    """One look at the event at one moment. `profile` is what the mail server bears; `heard` is told how many people are
-    looked at, and of how many.
+    """One look at the event at one moment. `profile` is what the mail server bears; `heard` is told how far it is, of
+    how many steps.
     """
 
     database: Database
@@ -85,85 +101,33 @@ class Publishing:
     now: datetime
     heard: Heard = field(default=nobody, repr=False)
 
-    def difference(self, proposal: Proposal, latest: AgendaVersion | None) -> Difference:
-        """What publishing this now would change, and which letters would leave at once because of it."""
+    def foresee(self, proposal: Proposal, latest: AgendaVersion | None) -> Foreseen:
+        """What publishing this now would do. Those on the list are looked at one after the other."""
         version, event = proposal.version(latest, self.now), proposal.event
         with self.database.reading() as transaction:
-            old = {m.recipient.address.lower(): m.recipient for m in people.roster(transaction, event.key)}
             seen = (latest.number if latest else 0, people.changed_at(transaction, event.key))
-            at_once = self._due_at_once(transaction, proposal, version)
-        new = {recipient.address.lower(): recipient for recipient in proposal.recipients}
-        left = tuple(sorted(old.keys() - new.keys()))
-        return Difference(
+            listed = people.asked(transaction, event.key)
+            look = self._looked(transaction, proposal, version, latest, listed)
+            expected = look.becomes.expected()
+            rows = planned.planned(transaction, self.profile, version, expected, self.now)
+        mending, change = self._mending(proposal), look.change
+        difference = Difference(
             version=version.number,
             seen=seen,
             changes=tuple(differences(latest.event if latest else None, event)),
-            added=tuple(sorted(new.keys() - old.keys())),
-            changed=tuple(sorted(a for a in new.keys() & old.keys() if new[a] != old[a])),
-            left=left,
-            due_at_once=at_once,
-            consequences=self._mending(proposal).consequences(version, left, self.heard),
+            added=change.added,
+            changed=change.changed,
+            left=change.left,
+            due_at_once=look.becomes.due_at_once(),
+            consequences=mending.consequences(
+                version, change.left, lambda done, of: self.heard(listed + done, listed + of)
+            ),
         )
-
-    def difference_of_agenda(self, proposal: Proposal, latest: AgendaVersion) -> Difference:
-        """As `difference`, of the agenda alone: the list stays as it is, and is read one after the other."""
-        version, event = proposal.version(latest, self.now), proposal.event
-        with self.database.reading() as transaction:
-            seen = latest.number, people.changed_at(transaction, event.key)
-            at_once = self._due_at_once_to_the_listed(transaction, version)
-        return Difference(
-            version=version.number,
-            seen=seen,
-            changes=tuple(differences(latest.event, event)),
-            added=(),
-            changed=(),
-            left=(),
-            due_at_once=at_once,
-            consequences=self._mending(proposal).consequences(version, (), self.heard),
+        return Foreseen(
+            difference=difference,
+            courses=tuple(_courses(look)),
+            problems=(*of_timetable(version, rows), *not_to_be_changed(proposal, latest)),
         )
-
-    def courses(self, proposal: Proposal, latest: AgendaVersion) -> list[Course]:
-        """What becomes of the mailings whose hours, people or number of letters would be others."""
-        version = proposal.version(latest, self.now)
-        with self.database.reading() as transaction:
-            zones = people.zones(transaction, version.event.key)
-        before, after = _by_mailing(latest, zones), _by_mailing(version, zones)
-        old, new = ({each.key: each for each in of.event.mailings} for of in (latest, version))
-        touched = [
-            key
-            for key in dict.fromkeys((*new, *old))
-            if new.get(key) != old.get(key) or before.get(key) != after.get(key)
-        ]
-        found = []
-        with self.database.reading() as transaction:
-            counting = _Counting(
-                transaction=transaction,
-                now=self.now,
-                listed=people.roster(transaction, version.event.key) if touched else [],
-                opened={
-                    each.occasion.identity: each
-                    for each in letters.progress(transaction, version.event.key)
-                    if not each.occasion.withdrawn_at
-                },
-            )
-            for key in touched:
-                stay = {each.identity for each in after.get(key, [])}
-                withdrawn = sum(
-                    counting.unsent(each) for each in before.get(key, []) if each.identity not in stay
-                )
-                becomes = counting.to_come(version, after.get(key, []))
-                if becomes and not new[key].again_when_moved:  # whose letter is withdrawn has none
-                    becomes = replace(becomes, letters=becomes.letters + withdrawn)
-                course = Course(
-                    mailing=key,
-                    title=(new.get(key) or old[key]).title,
-                    was=counting.to_come(latest, before.get(key, [])),
-                    becomes=becomes,
-                    withdrawn=withdrawn,
-                )
-                if course.was != course.becomes:
-                    found.append(course)
-        return found
 
     def sample(
         self, proposal: Proposal, latest: AgendaVersion | None, difference: Difference
@@ -171,134 +135,193 @@ class Publishing:
         """One of the letters about changes that publishing would send."""
         return self._mending(proposal).sample(proposal.version(latest, self.now), difference.consequences)
 
-    def problems(self, proposal: Proposal, latest: AgendaVersion | None) -> list[Problem]:
-        """What stands against publishing, and what is doubtful; places are those of an agenda's tables."""
-        return [*self.too_late(proposal, latest), *not_to_be_changed(proposal, latest)]
-
-    def problems_of_agenda(self, proposal: Proposal, latest: AgendaVersion) -> list[Problem]:
-        """As `problems`, of the agenda alone."""
-        version, event = proposal.version(latest, self.now), proposal.event.key
-        with self.database.reading() as transaction:
-            listed, zones = people.each_listed(transaction, event), people.zones(transaction, event)
-            rows = planned.planned(transaction, self.profile, version, listed, zones, self.now)
-        return [*of_timetable(version, rows), *not_to_be_changed(proposal, latest)]
-
     def too_late(self, proposal: Proposal, latest: AgendaVersion | None) -> list[Problem]:
         """Mailings that the mail server cannot take in time: refused where its limits say so, doubtful where that
         is a guess or they have begun already.
         """
         version = proposal.version(latest, self.now)
-        return of_timetable(version, self.planned(proposal, version))
+        with self.database.reading() as transaction:
+            expected = self._looked(transaction, proposal, version, None, 0).becomes.expected()
+            rows = planned.planned(transaction, self.profile, version, expected, self.now)
+        return of_timetable(version, rows)
 
     def planned(self, proposal: Proposal, version: AgendaVersion) -> list[Planned]:
-        """Every occasion of the timetable in the order of time."""
-        members = self._members(proposal)
-        zones = {member.recipient.timezone for member in members}
+        """Every occasion of the timetable in the order of time, with all the letters that it has or would have."""
         with self.database.reading() as transaction:
-            return planned.planned(transaction, self.profile, version, members, zones, self.now)
+            members = self._proposed(transaction, proposal)
+            occasions = due.occasions(version, _zones(transaction, proposal))
+            expected = due.expected(version, occasions, members, self.now)
+            counted = dict(zip(occasions, expected, strict=True))
+            return planned.planned(transaction, self.profile, version, counted, self.now)
 
     def _mending(self, proposal: Proposal) -> Mending:
         return Mending(database=self.database, sender=self.sender, texts=proposal.texts, now=self.now)
 
-    def _members(self, proposal: Proposal) -> list[Member]:
-        """The lists' people with what the database knows of them; those who are new join when published."""
-        with self.database.reading() as transaction:
-            known = {m.recipient.address: m for m in people.roster(transaction, proposal.event.key)}
-        return [
-            known.get(r.address) or Member(id=0, recipient=r, joined_at=self.now) for r in proposal.recipients
-        ]
+    def _proposed(self, transaction: Transaction, proposal: Proposal) -> Iterator[Member]:
+        """Those who would be listed, as if nobody had any letter yet."""
+        for _, member in _beside(people.each_listed(transaction, proposal.event.key), proposal, self.now):
+            if member:
+                yield member
 
-    def _due_at_once(
-        self, transaction: Transaction, proposal: Proposal, version: AgendaVersion
-    ) -> dict[str, int]:
-        """Letters by mailing that would leave within a minute of publishing: nobody has them yet."""
-        listed = {recipient.address.lower(): recipient for recipient in proposal.recipients}
-        counts: dict[str, int] = {}
-        for occasion in due.occasions(version, {recipient.timezone for recipient in proposal.recipients}):
-            if occasion.due_at > self.now + SOON:
-                continue
-            known = people.members(transaction, version.event.key, occasion.mailing, occasion.anchor)
-            stay = {
-                key: replace(member, recipient=listed[key])
-                for member in known
-                if (key := member.recipient.address.lower()) in listed
-            }
-            come = [
-                Member(id=0, recipient=recipient, joined_at=self.now)
-                for key, recipient in listed.items()
-                if key not in stay
-            ]
-            (letters,) = due.expected(version, [occasion], [*stay.values(), *come], self.now)
-            if letters:
-                counts[occasion.mailing] = counts.get(occasion.mailing, 0) + letters
-        return counts
-
-    def _due_at_once_to_the_listed(self, transaction: Transaction, version: AgendaVersion) -> dict[str, int]:
-        """As `_due_at_once`, for those who are listed: they are seen once."""
+    def _looked(
+        self,
+        transaction: Transaction,
+        proposal: Proposal,
+        version: AgendaVersion,
+        latest: AgendaVersion | None,
+        listed: int,
+    ) -> "_Look":
+        """Everybody looked at once. So many are `listed`."""
         event = version.event.key
-        soon = [
-            each
-            for each in due.occasions(version, people.zones(transaction, event))
-            if each.due_at <= self.now + SOON
-        ]
-        counts: dict[str, int] = {}
-        for member, had in people.with_what_they_had(
-            transaction, event, {(o.mailing, o.anchor) for o in soon}
-        ):
-            for each in soon:
-                one = replace(member, had_due_at=had.get((each.mailing, each.anchor), ()))
-                if due.judge(version, each, one, max(self.now, each.due_at)).verdict is due.Verdict.SEND:
-                    counts[each.mailing] = counts.get(each.mailing, 0) + 1
-        return counts
+        written = {
+            each.occasion.identity: each
+            for each in letters.progress(transaction, event)
+            if not each.occasion.withdrawn_at
+        }
+        before = due.occasions(latest, people.zones(transaction, event)) if latest else []
+        after = due.occasions(version, _zones(transaction, proposal))
+        touched = _touched(latest, before, version, after) if latest else ()
+        these = [each for each in before if each.mailing in touched]
+        was = _Timetable(latest or version, these, written, self.now)
+        becomes = _Timetable(version, after, written, self.now)
+        added, changed, left = [], [], []
+        those = people.members(transaction, event, {identity[:2] for identity in written})
+        for number, (listed_as, comes_as) in enumerate(_beside(those, proposal, self.now)):
+            if number % TOLD_EVERY == 0:
+                self.heard(number, 2 * listed)
+            if listed_as:
+                was.counting.see(listed_as)
+            if comes_as:
+                becomes.counting.see(comes_as)
+            if listed_as is None and comes_as:
+                added.append(comes_as.recipient.address.lower())
+            elif listed_as and comes_as is None:
+                left.append(listed_as.recipient.address.lower())
+            elif listed_as and comes_as and listed_as.recipient != comes_as.recipient:
+                changed.append(listed_as.recipient.address.lower())
+        change = RosterChange(
+            added=tuple(sorted(added)), changed=tuple(sorted(changed)), left=tuple(sorted(left))
+        )
+        return _Look(was=was, becomes=becomes, touched=touched, change=change)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Counting:
-    """Counts letters to come, for those who are listed. `opened` are the occasions with letters, by identity."""
+def _zones(transaction: Transaction, proposal: Proposal) -> set[str | None]:
+    """The time zones of those who would be listed."""
+    if proposal.recipients is None:
+        return people.zones(transaction, proposal.event.key)
+    return {recipient.timezone for recipient in proposal.recipients}
 
-    transaction: Transaction
-    now: datetime
-    listed: Sequence[Member]
-    opened: Mapping[tuple[str, str, datetime], OccasionProgress]
+
+def _beside(
+    listed: Iterable[Member], proposal: Proposal, now: datetime
+) -> Iterator[tuple[Member | None, Member | None]]:
+    """Everybody as they are listed, and as they would be; None where they are not, or would not be."""
+    if proposal.recipients is None:
+        yield from ((member, member) for member in listed)
+        return
+    wanted = {recipient.address.lower(): recipient for recipient in proposal.recipients}
+    for member in listed:
+        said = wanted.pop(member.recipient.address.lower(), None)
+        yield member, replace(member, recipient=said) if said else None
+    yield from ((None, Member(id=0, recipient=said, joined_at=now)) for said in wanted.values())
+
+
+class _Timetable:
+    """Occasions of one version, and how many letters each would still bring to those whom `counting` is shown.
+    `written` are the occasions with letters, by identity.
+    """
+
+    def __init__(
+        self,
+        version: AgendaVersion,
+        occasions: Sequence[Occasion],
+        written: Mapping[tuple[str, str, datetime], OccasionProgress],
+        now: datetime,
+    ) -> None:
+        self.version, self._written, self._now = version, written, now
+        self._occasions = occasions
+        self._open = [each for each in occasions if not self._is_over(each)]
+        self.counting = due.Expected(version, self._open, now)
+
+    def _is_over(self, occasion: Occasion) -> bool:
+        """Whether nobody gets a letter of it any more who has none: so it is with reminders."""
+        return occasion.identity in self._written and self.version.event.mailing(occasion.mailing).is_reminder
+
+    def expected(self) -> dict[Occasion, int]:
+        """Letters that are not written down yet, of each occasion in the order of time."""
+        counted = dict(zip(self._open, self.counting.letters, strict=True))
+        return {each: counted.get(each, 0) for each in self._occasions}
+
+    def due_at_once(self) -> dict[str, int]:
+        """Letters by mailing that would leave within a minute."""
+        counts = Counter[str]()
+        for each, letters_of in self.expected().items():
+            counts[each.mailing] += letters_of if each.due_at <= self._now + SOON else 0
+        return {mailing: count for mailing, count in counts.items() if count}
+
+    def by_mailing(self) -> dict[str, dict[Occasion, int]]:
+        found: dict[str, dict[Occasion, int]] = {}
+        for each, letters_of in self.expected().items():
+            found.setdefault(each.mailing, {})[each] = letters_of
+        return found
 
     def unsent(self, occasion: Occasion) -> int:
-        found = self.opened.get(occasion.identity)
+        """Letters that are written down and wait."""
+        found = self._written.get(occasion.identity)
         return sum(found.counts.get(state, 0) for state in UNSENT) if found else 0
 
-    def to_come(self, version: AgendaVersion, occasions: Sequence[Occasion]) -> ToCome | None:
+    def to_come(self, expected: Mapping[Occasion, int]) -> ToCome | None:
         """Of one mailing; None where nothing of it is to come."""
-        anchors: dict[str, list[Occasion]] = {}
-        for each in occasions:
-            anchors.setdefault(each.anchor, []).append(each)
-        counts = {
-            each: count + self.unsent(each)
-            for anchor, those in anchors.items()
-            for each, count in self._expected(version, anchor, those)
-        }
-        ahead = [each for each, count in counts.items() if count or each.due_at > self.now]
+        counts = {each: count + self.unsent(each) for each, count in expected.items()}
+        ahead = [each for each, count in counts.items() if count or each.due_at > self._now]
         if not ahead:
             return None
         hours = {each.due_at for each in ahead}
         return ToCome(letters=sum(counts.values()), hours=len(hours), first_at=min(hours))
 
-    def _expected(
-        self, version: AgendaVersion, anchor: str, occasions: Sequence[Occasion]
-    ) -> Iterator[tuple[Occasion, int]]:
-        """Letters that are not written down yet: for those who have none of this mailing and anchor."""
-        mailing, event = version.event.mailing(occasions[0].mailing), version.event.key
-        had_some = any((key, of) == (mailing.key, anchor) for key, of, _ in self.opened)
-        members = people.members(self.transaction, event, mailing.key, anchor) if had_some else self.listed
-        those = [each for each in occasions if not (mailing.is_reminder and each.identity in self.opened)]
-        expected = due.expected(version, those, members, self.now)
-        yield from ((each, 0) for each in occasions if each not in those)
-        yield from zip(those, expected, strict=True)
+
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    """What was counted: of the mailings that are `touched` what they `was` to bring, of all what it `becomes`; and who
+    joins, changes and leaves.
+    """
+
+    was: _Timetable
+    becomes: _Timetable
+    touched: tuple[str, ...]
+    change: RosterChange
 
 
-def _by_mailing(version: AgendaVersion, zones: set[str | None]) -> dict[str, list[Occasion]]:
-    found: dict[str, list[Occasion]] = {}
-    for each in due.occasions(version, zones):
-        found.setdefault(each.mailing, []).append(each)
-    return found
+def _touched(
+    latest: AgendaVersion, before: Sequence[Occasion], version: AgendaVersion, after: Sequence[Occasion]
+) -> tuple[str, ...]:
+    """The mailings whose hours, people or words would be others, for the agenda is."""
+    old, new = ({each.key: each for each in of.event.mailings} for of in (latest, version))
+    moved = {each.mailing for each in {*before} ^ {*after}}
+    return tuple(key for key in dict.fromkeys((*new, *old)) if key in moved or new.get(key) != old.get(key))
+
+
+def _courses(look: _Look) -> Iterator[Course]:
+    """What becomes of the mailings whose hours or number of letters would be others."""
+    was, becomes = look.was, look.becomes
+    old, new = ({each.key: each for each in of.version.event.mailings} for of in (was, becomes))
+    before, after = was.by_mailing(), becomes.by_mailing()
+    for key in look.touched:
+        those, these = before.get(key, {}), after.get(key, {})
+        stay = {each.identity for each in these}
+        withdrawn = sum(was.unsent(each) for each in those if each.identity not in stay)
+        comes = becomes.to_come(these)
+        if comes and not new[key].again_when_moved:  # whose letter is withdrawn has none
+            comes = replace(comes, letters=comes.letters + withdrawn)
+        course = Course(
+            mailing=key,
+            title=(new.get(key) or old[key]).title,
+            was=was.to_come(those),
+            becomes=comes,
+            withdrawn=withdrawn,
+        )
+        if course.was != course.becomes:
+            yield course
 
 
 def of_timetable(version: AgendaVersion, rows: Sequence[Planned]) -> list[Problem]:

@@ -34,7 +34,7 @@ from mailer.outbox.letters import LetterRow
 from mailer.outbox.occasions import STATE_OF, NewLetter
 from mailer.outbox.people import RosterChange
 from mailer.planning import due
-from mailer.planning.due import Occasion, Verdict
+from mailer.planning.due import Judge, Occasion, Verdict
 from mailer.recipients.model import Recipient
 from mailer.settling import Settled, settle_doubts
 from mailer.witnesses import THE_TRAY, TrayWitness, Witness
@@ -259,10 +259,9 @@ class Service:
         sound = {m.key for m in version.event.mailings if due.stands(version.event, m)}
         for stored in occasions.with_unsent(transaction, self.event):
             if stored.mailing in sound:
-                members = people.members(transaction, self.event, stored.mailing, stored.anchor)
-                unasked = [
-                    m.id for m in members if not due.is_asked(version, stored.mailing, stored.anchor, m)
-                ]
+                here = Judge(version, stored.planned)
+                waiting = people.with_unsent(transaction, self.event, stored.id)
+                unasked = [member.id for member in waiting if not here.is_for(member)]
                 occasions.withdraw_letters(transaction, stored.id, unasked, "no longer in the audience", now)
 
     def _expand(
@@ -277,14 +276,19 @@ class Service:
     ) -> None:
         """The letters of one occasion, all or none of them. What was not released while it was useful is missed."""
         occasion_id = occasions.open_occasion(transaction, version.event.key, occasion, now)
-        members = people.members(transaction, version.event.key, occasion.mailing, occasion.anchor)
+        here, this = Judge(version, occasion), (occasion.mailing, occasion.anchor)
+        members = (
+            people.choosers(transaction, version.event.key, occasion.anchor, {this})
+            if here.is_for_choosers
+            else people.members(transaction, version.event.key, {this})
+        )
         version_of = calendars.versions_in(transaction, version.event.key, self._versions)
         upkeep = calendars.upkeep_of_mailing(transaction, version, version_of, occasion, now)
         dated_at = due.dated_at(occasion, now)
 
         def judged() -> Iterator[NewLetter]:
             for member in members:
-                judgement = due.judge(version, occasion, member, now)
+                judgement = here.judge(member, now)
                 if judgement.verdict is not Verdict.SKIP:
                     is_missed = judgement.verdict is Verdict.MISS
                     yield NewLetter(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
+from functools import cached_property, partial
 
 from mailer.agenda.model import UNASKED, AgendaVersion
 from mailer.agenda.rules import EVENT
@@ -48,7 +48,7 @@ class OccasionStanding:
     counts: dict[LetterState, int] = field(default_factory=dict)
     is_in_force: bool = True
 
-    @property
+    @cached_property
     def letters(self) -> int:
         return sum(self.counts.values())
 
@@ -64,25 +64,25 @@ class MailingStanding:
     when: str
     occasions: tuple[OccasionStanding, ...]
 
-    @property
+    @cached_property
     def counts(self) -> dict[LetterState, int]:
         return dict(sum((Counter(occasion.counts) for occasion in self.occasions), Counter()))
 
-    @property
+    @cached_property
     def letters(self) -> int:
         return sum(self.counts.values())
 
-    @property
+    @cached_property
     def expected(self) -> int:
         return sum(occasion.expected for occasion in self.occasions)
 
-    @property
+    @cached_property
     def due_at(self) -> datetime:
         """The next occasion that is not over, or the last one."""
         ahead = [o.due_at for o in self.occasions if o.stage in {Stage.PLANNED, Stage.RUNNING}]
         return ahead[0] if ahead else self.occasions[-1].due_at
 
-    @property
+    @cached_property
     def stage(self) -> Stage:
         stages = [occasion.stage for occasion in self.occasions]
         for stage in (Stage.RUNNING, Stage.PLANNED, Stage.DONE, Stage.MISSED):
@@ -105,7 +105,7 @@ class Standing:
     def count(self, *states: LetterState) -> int:
         return sum(mailing.counts.get(state, 0) for mailing in self.mailings for state in states)
 
-    @property
+    @cached_property
     def letters(self) -> int:
         return sum(mailing.letters for mailing in self.mailings)
 
@@ -256,40 +256,23 @@ def _uncounted(transaction: Transaction, version: AgendaVersion) -> _Foretold:
 def _counted(transaction: Transaction, version: AgendaVersion, now: datetime) -> _Foretold:
     found = _uncounted(transaction, version)
     ahead = list(found.timetable.values())
-    once = _not_again(transaction, version, ahead)
-    anew = [each for each in ahead if each.identity not in once]
-    letters_of = due.expected(version, anew, people.each_listed(transaction, version.event.key), now)
-    expected = {occasion.identity: n for occasion, n in zip(anew, letters_of, strict=True)}
-    return replace(found, expected=expected | _expected_once(transaction, version, once, now))
+    begun = _begun(transaction, version, ahead)
+    event = version.event.key
+    members = people.members(transaction, event, begun) if begun else people.each_listed(transaction, event)
+    letters_of = due.expected(version, ahead, members, now)
+    expected = {occasion.identity: n for occasion, n in zip(ahead, letters_of, strict=True)}
+    return replace(found, expected=expected)
 
 
-def _not_again(
+def _begun(
     transaction: Transaction, version: AgendaVersion, ahead: Sequence[Occasion]
-) -> dict[Identity, Occasion]:
-    """The occasions to come that leave out whoever has letters of another hour: there is one already."""
+) -> set[tuple[str, str]]:
+    """The mailings and anchors to come of which some may have had a letter at another hour, and get no second one."""
     opened = occasions.occasions(transaction, version.event.key)
     begun, known = {(each.mailing, each.anchor) for each in opened}, {each.identity for each in opened}
     once = {each.key for each in version.event.mailings if not each.again_when_moved}
-    return {
-        each.identity: each
-        for each in ahead
-        if each.mailing in once and (each.mailing, each.anchor) in begun and each.identity not in known
-    }
-
-
-def _expected_once(
-    transaction: Transaction, version: AgendaVersion, once: Mapping[Identity, Occasion], now: datetime
-) -> dict[Identity, int]:
-    counts = dict.fromkeys(once, 0)
-    if not once:
-        return counts
-    pairs = {(each.mailing, each.anchor) for each in once.values()}
-    for member, had in people.with_what_they_had(transaction, version.event.key, pairs):
-        for identity, each in once.items():
-            one = replace(member, had_due_at=had.get((each.mailing, each.anchor), ()))
-            if due.judge(version, each, one, max(now, each.due_at)).verdict is due.Verdict.SEND:
-                counts[identity] += 1
-    return counts
+    coming = {(o.mailing, o.anchor) for o in ahead if o.mailing in once and o.identity not in known}
+    return begun & coming
 
 
 def _stage(opened: letters.OccasionProgress | None, counts: dict[LetterState, int]) -> Stage:

@@ -21,7 +21,7 @@ from mailer.composition.dkim import DkimKey, dns_record
 from mailer.delivery.relay import Relay
 from mailer.dossier import Dossier
 from mailer.errors import BadInput, ConvenorError, Problem
-from mailer.publishing import Difference
+from mailer.publishing import Foreseen
 
 _THE_DAY, _THE_MAILINGS = "# ── the day", "# ── the mailings"
 """Where those parts of the example's file begin."""
@@ -41,9 +41,7 @@ class Hands(Protocol):
 
     def read(self) -> tuple[Dossier, AgendaVersion | None]: ...
 
-    def problems(self, found: Dossier, latest: AgendaVersion | None, /) -> list[Problem]: ...
-
-    def difference(self, found: Dossier, latest: AgendaVersion | None, /) -> Difference: ...
+    def foresee(self, found: Dossier, latest: AgendaVersion | None, /) -> Foreseen: ...
 
     def publish(self, found: Dossier, seen: tuple[int, datetime], /, *, by: str) -> AgendaVersion: ...
 
@@ -249,13 +247,14 @@ def first(hands: Hands) -> First | None:
     found, latest = hands.read()
     if latest is not None:
         return None
-    difference = hands.difference(found, None)
+    foreseen = hands.foresee(found, None)
+    difference = foreseen.difference
     at_once = ((each.title, difference.due_at_once.get(each.key, 0)) for each in found.event.mailings)
     return First(
         found=found,
         seen=difference.seen,
         at_once=tuple((title, letters) for title, letters in at_once if letters),
-        problems=(*found.warnings, *hands.problems(found, None)),
+        problems=(*found.warnings, *foreseen.problems),
     )
 
 

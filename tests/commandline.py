@@ -31,7 +31,7 @@ def published() -> Iterator[tuple[Errand, Dossier, AgendaVersion]]:
     """The example is published, and more is to be done by the same errand."""
     with errand(None) as this:
         found, latest = this.read()
-        yield this, found, this.publish(found, this.difference(found, latest).seen)
+        yield this, found, this.publish(found, this.foresee(found, latest).difference.seen)
 
 
 def printed_by(app: Typer, *arguments: str) -> str:

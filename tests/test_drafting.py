@@ -14,6 +14,7 @@ from mailer.drafting import Drafting, NotToBePublished, Outcome, Overtaken
 from mailer.errors import BadInput, ConvenorError
 from mailer.lately import AsOf, NotYet
 from mailer.outbox import agendas, audit, drafts, people
+from mailer.publishing import Publishing
 from tests.conference import RECIPIENTS
 from tests.web.agendas import CONFERENCE
 from tests.web.desk import Desk, open_desk
@@ -383,6 +384,33 @@ def test_of_a_long_list_a_change_is_foreseen_beside_and_is_not_taken_for_another
     assert off.value.difference.consequences == _drafting(desk).outcome(_called_off).difference.consequences
     with pytest.raises(NotYet):
         _drafting(desk).foreseen(_later)
+
+
+def test_what_was_foreseen_of_a_long_list_is_not_worked_out_again_to_publish_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.outbox.people.LONG_LIST", 1)
+    seen = _drafting(desk).edit("1.0", _later).seen
+    _foreseen(desk, lambda event: event)
+    with desk.database.writing() as transaction:
+        member = next(iter(people.roster(transaction, CONFERENCE.key)))
+        people.record_answer(transaction, member.id, "event", "accepted", desk.clock(), "page", sequence=0)
+    monkeypatch.setattr(Publishing, "foresee", None)
+    with pytest.raises(TypeError):
+        _drafting(desk).outcome()
+
+    desk.clock.move(minutes=4)
+    assert _drafting(desk).publish(seen).number == 2
+
+
+def test_what_was_foreseen_long_ago_is_worked_out_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailer.outbox.people.LONG_LIST", 1)
+    seen = _drafting(desk).edit("1.0", _later).seen
+    _foreseen(desk, lambda event: event)
+    desk.clock.move(minutes=5)
+    monkeypatch.setattr(Publishing, "foresee", None)
+    with pytest.raises(TypeError):
+        _drafting(desk).publish(seen)
 
 
 def test_what_was_foreseen_holds_while_wording_and_hour_do(

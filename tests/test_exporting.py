@@ -147,7 +147,7 @@ def this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Errand]:
         (tmp_path / "recipients" / name).write_bytes((ROOT / "recipients" / name).read_bytes())
     with errand(file) as this:
         found, latest = this.read()
-        this.publish(found, this.difference(found, latest).seen)
+        this.publish(found, this.foresee(found, latest).difference.seen)
         yield this
 
 
@@ -178,7 +178,7 @@ def test_it_is_said_which_is_newer_and_the_files_can_follow(this: Errand, tmp_pa
     exporting.write(tmp_path, exporting.files(this.in_force(), this.file.name, Parts(templates=False)))
     assert _notes(this) == ()
     found, latest = this.read()
-    assert not this.difference(found, latest).anything
+    assert not this.foresee(found, latest).difference.anything
 
     this.file.write_text(this.file.read_text().replace('title = "Lunch break"', 'title = "Lunch"'))
     (note,) = _notes(this)
@@ -267,7 +267,7 @@ def test_a_file_is_applied_changed_on_the_desk_and_exported_without_drift(
     )
     this.file.write_text(first)
     found, latest = this.read()
-    this.publish(found, this.difference(found, latest).seen)
+    this.publish(found, this.foresee(found, latest).difference.seen)
     assert _notes(this) == ()
 
     programme.write_bytes(b"%PDF second")
@@ -284,7 +284,7 @@ def test_a_file_is_applied_changed_on_the_desk_and_exported_without_drift(
     found, latest = this.read()
     assert latest
     assert latest.event == found.event
-    assert not this.difference(found, latest).anything
+    assert not this.foresee(found, latest).difference.anything
     again = exporting.files(this.in_force(), this.file.name, Parts(templates=False))
     assert exporting.in_the_way(tmp_path, again) == []
 
@@ -297,7 +297,7 @@ def test_a_running_service_sees_that_a_file_has_changed(this: Errand, tmp_path: 
         text.replace('kind = "invitation"\n', 'kind = "invitation"\nattachments = ["plan.pdf"]\n')
     )
     found, latest = this.read()
-    this.publish(found, this.difference(found, latest).seen)
+    this.publish(found, this.foresee(found, latest).difference.seen)
     opened = open_event(this.file, this.settings, this.database, this.now)
     notes = Notes(this.file, this.settings, this.database, opened)
     assert notes(this.now) == ()

@@ -194,6 +194,14 @@ def test_why_it_cannot_be_counted_is_told_to_whoever_asks(beside: Beside[int]) -
     assert beside.get("people", 2, NOW + timedelta(minutes=1), nobody_counts).value == 100
 
 
+def test_what_was_counted_last_is_told_whatever_has_changed_and_not_counted(beside: Beside[int]) -> None:
+    assert beside.last("letters") is None
+    beside.at_once("letters", "then", NOW, lambda _: 100)
+
+    assert beside.last("letters") == AsOf(value=100, at=NOW)
+    assert beside.last("answers") is None
+
+
 def test_only_the_last_things_that_were_asked_for_are_kept(beside: Beside[int]) -> None:
     for what in ("one", "two", "three"):
         once(beside, what)

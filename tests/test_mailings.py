@@ -12,7 +12,8 @@ from mailer.composition.wording import PARTS, Wording
 from mailer.drafting import Draft
 from mailer.errors import BadInput, ConvenorError
 from mailer.mailings import Mailings, Overtaken, as_drafted, drafted, every_drafted, needed
-from mailer.outbox import audit, people
+from mailer.outbox import agendas, audit, people
+from mailer.planning import due
 from tests.conference import EXPERT, FOCAL_POINT, PUBLISHED_AT, RECIPIENTS, version
 from tests.web.agendas import CONFERENCE
 from tests.web.desk import Desk, open_desk
@@ -94,6 +95,50 @@ def test_an_audience_is_counted_for_the_agenda_that_is_shown(desk: Desk) -> None
     assert [each.recipient.address for each in this.audience(fewer)[0]] == [
         each.address for each in RECIPIENTS if "session-2" in each.sessions
     ]
+
+
+@pytest.mark.parametrize(
+    ("audience", "kind", "reached"),
+    [
+        ("everyone", "practical", {"one", "all", "none"}),
+        ("chose this session", "practical", {"one"}),
+        ("not chose this session", "practical", {"one", "all", "none"}),
+        ("chose this session or answer = declined", "practical", {"one"}),
+        ("everyone", "session-reminder", {"one", "none"}),
+        ("not chose this session", "session-reminder", {"one", "none"}),
+    ],
+)
+def test_of_hundreds_of_sessions_those_count_that_somebody_has_chosen_and_one_that_they_have_not(
+    desk: Desk, audience: str, kind: str, reached: set[str]
+) -> None:
+    """What `due` would judge session by session. `all` have chosen each, and declined each since."""
+    event = rewriting.rewritten(CONFERENCE, "session-reminder", {"audience": audience, "kind": kind})
+    keys = list(due.anchors(event, event.mailing("session-reminder").rule))
+    by_name = {
+        name: EXPERT.model_copy(update={"address": f"{name}@uni.example", "sessions": tuple(chosen)})
+        for name, chosen in {"one": keys[:1], "all": keys, "none": []}.items()
+    }
+    service = desk.service
+    service.publish(event, list(by_name.values()), desk.clock())
+    with desk.database.writing() as transaction:
+        (eager,) = [m.id for m in people.roster(transaction, event.key) if m.recipient == by_name["all"]]
+        for key in keys:
+            people.record_answer(transaction, eager, key, "declined", desk.clock(), "page", sequence=0)
+        members = people.roster(transaction, event.key)
+        in_force = agendas.latest(transaction, event.key)
+    assert in_force
+
+    mailing = event.mailing("session-reminder")
+    found = _mailings(desk).reach(in_force, mailing).value
+    judged = {
+        member.id
+        for member in members
+        for each in due.occasions(in_force, {None})
+        if each.mailing == mailing.key and due.Judge(in_force, each).is_for(member)
+    }
+
+    assert set(found.ids) == judged
+    assert {m.recipient.address.partition("@")[0] for m in members if m.id in judged} == reached
 
 
 def test_keys_of_mailings_that_were_ever_sent_are_remembered(desk: Desk) -> None:

@@ -27,7 +27,7 @@ def _chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_files_have_not_changed_by_it() -> None:
     with errand(None) as this:
-        assert not this.difference(*this.read()).anything
+        assert not this.foresee(*this.read()).difference.anything
         assert open_event(EXAMPLE, this.settings, this.database, this.now).notes == ()
 
 

@@ -36,7 +36,8 @@ def _courses(desk: Desk, event: Event) -> list[Course]:
     publishing = Publishing(
         database=office.database, sender=office.sender, profile=office.profile, now=desk.clock()
     )
-    return publishing.courses(Proposal(event=event, recipients=RECIPIENTS, texts=office.texts), latest)
+    proposal = Proposal(event=event, recipients=RECIPIENTS, texts=office.texts)
+    return list(publishing.foresee(proposal, latest).courses)
 
 
 def test_what_stays_as_it_is_is_not_told(desk: Desk) -> None:

@@ -54,7 +54,7 @@ class Both:
 
     def apply(self) -> tuple[str, ...]:
         found, latest = self.this.read()
-        difference = self.this.difference(found, latest)
+        difference = self.this.foresee(found, latest).difference
         self.this.publish(found, difference.seen)
         return difference.wording
 

@@ -251,8 +251,24 @@ def read_again(tables: writing.Document, place: str, since: date) -> Event:
     try:
         return reading.of_document(tables, _NOWHERE, today=since).event
     except BadInput as error:
-        refused = [each for each in error.problems if not each.warning]
-        raise BadInput([_of_the_form(each, place, tables) for each in refused]) from None
+        raise _in_the_form(error, place, tables) from None
+
+
+def with_mailings(event: Event, tables: list[writing.Document], place: str) -> Event:
+    """The event with the mailings that changed tables say. `place`: where the change stands, such as `mailing[2]`.
+
+    Raises:
+        BadInput: as `read_again`.
+    """
+    try:
+        return reading.with_mailings(event, tables, _NOWHERE)
+    except BadInput as error:
+        raise _in_the_form(error, place, {"mailing": tables}) from None
+
+
+def _in_the_form(error: BadInput, place: str, tables: writing.Document) -> BadInput:
+    refused = (each for each in error.problems if not each.warning)
+    return BadInput([_of_the_form(each, place, tables) for each in refused])
 
 
 def _of_the_form(problem: Problem, place: str, tables: writing.Document) -> Problem:

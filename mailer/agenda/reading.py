@@ -101,6 +101,16 @@ def of_document(
     return Reading(event=event, warnings=report.by_line, places=places)
 
 
+def with_mailings(event: Event, tables: Sequence[Mapping[str, Any]], places: Places) -> Event:
+    """An event with the mailings that these tables say, looked at beside all else it holds. Raises BadInput."""
+    report = _Report(places=places)
+    kinds = {each.key: each.kind.value for each in (*event.sessions, *event.called_off)}
+    people = {normpath(each.file) for each in event.recipient_lists}
+    mailings = _mailings({"mailing": tables}, report, kinds, event.zone, people, _nowhere)
+    report.refuse()
+    return event.model_copy(update={"mailings": mailings})
+
+
 def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:
@@ -147,7 +157,6 @@ def _event(document: Mapping[str, Any], report: _Report, today: date, find: Find
         report.add(name, f"is not a table of an agenda file{nearest(name, TABLES)}")
     event = _table(EventTable, document.get("event"), "event", report)
     sessions = list(_list(SessionTable, document, "session", report))
-    mailings = list(_list(MailingTable, document, "mailing", report))
     lists = list(_list(RecipientsTable, document, "recipients", report))
     if not document.get("session"):
         report.add("session", "the agenda holds no session")
@@ -163,15 +172,10 @@ def _event(document: Mapping[str, Any], report: _Report, today: date, find: Find
         report.add("session", "every session is cancelled: write cancelled = true under [event] instead")
     for path, problem in checking.overlaps([(path, each) for path, each in timed if not is_off[path]]):
         report.add(path, problem, warning=True)
-    for path, problem in (
-        *checking.of_keys(sessions),
-        *checking.of_mailings(mailings, _kinds(document), zone),
-    ):
+    for path, problem in checking.of_keys(sessions):
         report.add(path, problem)
     people = {normpath(table.file) for _, table in lists}
-    attached = {path: tuple(_attached(table, path, find, people, report)) for path, table in mailings}
-    for path, problem in attachments.problems_among(attached):
-        report.add(f"{path}.attachments", problem)
+    mailings = _mailings(document, report, _kinds(document), zone, people, find)
     report.refuse()
     assert event is not None  # noqa: S101 - one that is missing has been refused
     return Event(
@@ -183,10 +187,7 @@ def _event(document: Mapping[str, Any], report: _Report, today: date, find: Find
         venue=Venue(**event.venue.model_dump()),
         organiser=Organiser(name=event.organiser.name, address=_mailbox(event.organiser.address)),
         sessions=_in_order(each for path, each in timed if not is_off[path]),
-        mailings=tuple(
-            Mailing(**table.model_dump(exclude={"attachments"}), attachments=attached[path])
-            for path, table in mailings
-        ),
+        mailings=mailings,
         recipient_lists=tuple(RecipientList(**table.model_dump()) for _, table in lists),
         example=event.example,
         cancelled=event.cancelled,
@@ -194,6 +195,27 @@ def _event(document: Mapping[str, Any], report: _Report, today: date, find: Find
         approval=event.approval,
         public=event.public,
         called_off=_in_order(each for path, each in timed if is_off[path]),
+    )
+
+
+def _mailings(
+    document: Mapping[str, Any],
+    report: _Report,
+    kinds: Mapping[str, str],
+    zone: ZoneInfo | None,
+    people: Container[str],
+    find: Find,
+) -> tuple[Mailing, ...]:
+    """Those whose tables are understood. `kinds` are those of sessions by key, `people` the files of lists."""
+    tables = list(_list(MailingTable, document, "mailing", report))
+    for path, problem in checking.of_mailings(tables, kinds, zone):
+        report.add(path, problem)
+    attached = {path: tuple(_attached(table, path, find, people, report)) for path, table in tables}
+    for path, problem in attachments.problems_among(attached):
+        report.add(f"{path}.attachments", problem)
+    return tuple(
+        Mailing(**table.model_dump(exclude={"attachments"}), attachments=attached[path])
+        for path, table in tables
     )
 
 

@@ -16,7 +16,7 @@ from mailer.agenda.upkeep import Upkeep
 from mailer.outbox.claimed import SentEntry
 from mailer.outbox.database import as_stored, insert, many
 from mailer.outbox.letter import FINAL, UNSENT, LetterState
-from mailer.outbox.moving import chunks
+from mailer.outbox.moving import CHUNK, chunks
 from mailer.outbox.occasions import STATE_OF, NewLetter
 from mailer.outbox.people import standing_answers
 from mailer.outbox.schema import Answer, answer, entry, in_states, letter, occasion, recipient
@@ -254,27 +254,21 @@ def uneven(c: Connection, event: str, sequences: Mapping[str, int]) -> set[int]:
 
 
 def under_way(c: Connection, event: str, ids: Iterable[int]) -> list[UnderWay]:
-    """Letters to these people that may still change what they hold, or may have without anybody knowing."""
-    may_matter = or_(in_states(UNDER_WAY), _may_have_arrived())
-    unsettled = select(letter.c.occasion_id).where(may_matter).distinct()
-    occasions = list(
-        c.scalars(select(occasion.c.id).where(occasion.c.event == event, occasion.c.id.in_(unsettled)))
-    )
-    if not occasions:
-        return []
+    """Letters to these people that may still change what they hold, or may have without anybody knowing.
+
+    Of an event there are few such letters but while a mailing leaves: of many people, all are read and theirs kept.
+    """
+    whose = frozenset(ids)
+    wanted = [letter.c.recipient_id.in_(whose)] if len(whose) <= CHUNK else []
     query = (
         select(
             letter.c.recipient_id, letter.c.state, letter.c.version, occasion.c.mailing, occasion.c.anchor,
             letter.c.upkeep,
         )
         .join(occasion, occasion.c.id == letter.c.occasion_id)
-        .where(letter.c.occasion_id.in_(occasions), may_matter)
+        .where(occasion.c.event == event, or_(in_states(UNDER_WAY), _may_have_arrived()), *wanted)
     )  # fmt: skip
-    return [
-        UnderWay(*row)
-        for chunk in chunks(ids)
-        for row in c.execute(query.where(letter.c.recipient_id.in_(chunk)))
-    ]
+    return [UnderWay(*row) for row in c.execute(query) if row.recipient_id in whose]
 
 
 def ended_at(c: Connection, event: str, of: Occasion) -> dict[int, str]:

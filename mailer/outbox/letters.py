@@ -119,20 +119,36 @@ def newest(
     )
     named = and_(of_event, occasion.c.mailing == mailing) if mailing is not None else of_event
     wanted.append(occasion_id.in_(select(occasion.c.id).where(named)))
-    ways = [wanted]
-    if readers is not None:
-        theirs = letter.c.recipient_id.in_(readers)
-        ways = [[*wanted, theirs, holds_place()], [*wanted, theirs, *_in_state(LetterState.WITHDRAWN)]]
-    # of those that somebody holds there are few: they are sorted, not walked to
-    in_order = letter.c.id + 0 if state in OWNED else letter.c.id
-    ids = {
-        each
-        for way in ways
-        for each in c.scalars(select(letter.c.id).where(*way).order_by(in_order.desc()).limit(limit))
-    }
+    if state is LetterState.WAITING and readers is None:
+        ids = _last_that_wait(c, named, before, limit)
+    else:
+        ways = [wanted]
+        if readers is not None:
+            theirs = letter.c.recipient_id.in_(readers)
+            ways = [[*wanted, theirs, holds_place()], [*wanted, theirs, *_in_state(LetterState.WITHDRAWN)]]
+        # of those that somebody holds there are few: they are sorted, not walked to
+        in_order = letter.c.id + 0 if state in OWNED else letter.c.id
+        found = (select(letter.c.id).where(*way).order_by(in_order.desc()).limit(limit) for way in ways)
+        ids = {each for query in found for each in c.scalars(query)}
     chosen = sorted(ids, reverse=True)[:limit]
     query = with_readers().where(letter.c.id.in_(chosen)).order_by(letter.c.id.desc())
     return [letter_row(row) for row in c.execute(query)] if chosen else []
+
+
+def _last_that_wait(c: Connection, named: ColumnElement[bool], before: int | None, limit: int) -> set[int]:
+    """The last letters that wait of each of these occasions: all may, or none of a million, so that neither walking
+    back nor sorting finds them at once.
+    """
+    here = letter.alias("here")
+    wanted = [
+        here.c.occasion_id == occasion.c.id,
+        here.c.state == LetterState.WAITING,
+        here.c.settled_at.is_(None),
+    ]
+    wanted += [here.c.id < before] if before is not None else []
+    last = select(here.c.id).where(*wanted).order_by(here.c.id.desc()).limit(limit).correlate(occasion)
+    query = select(letter.c.id).select_from(occasion).join(letter, letter.c.id.in_(last)).where(named)
+    return set(c.scalars(query.order_by(letter.c.id.desc()).limit(limit)))
 
 
 def _in_state(state: LetterState | None) -> list[ColumnElement[bool]]:

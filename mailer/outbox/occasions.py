@@ -46,6 +46,13 @@ class StoredOccasion:
     def identity(self) -> tuple[str, str, datetime]:
         return self.mailing, self.anchor, self.due_at
 
+    @property
+    def planned(self) -> Occasion:
+        """As planning knows it."""
+        return Occasion(
+            due_at=self.due_at, mailing=self.mailing, anchor=self.anchor, useful_until=self.useful_until
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class NewLetter:

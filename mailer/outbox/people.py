@@ -20,10 +20,10 @@ from sqlalchemy import (
     bindparam,
     cast,
     delete,
-    false,
     func,
     or_,
     select,
+    true,
     update,
 )
 
@@ -60,6 +60,8 @@ LONG_LIST = 2_000
 """People. What is to be said of everybody on a list as long as this is worked out beside the pages, for it takes
 seconds.
 """
+
+ANYBODY = true()
 
 UNSUBSCRIBED = "unsubscribed"
 LEFT = "no longer on the list"
@@ -335,14 +337,14 @@ def each_listed(c: Connection, event: str, after: int = 0) -> Iterator[Member]:
     """As `roster`, one after the other: a list may be longer than memory. Those whose id is above `after`."""
     for rows in _listed(c, event, after):
         for row, answers in _with_answers(c, rows):
-            yield _member(row, answers, ())
+            yield _member(row, answers)
 
 
 def some(c: Connection, event: str, after: int, limit: int = CHUNK) -> list[Member]:
     """As `roster`, those behind the one with the id `after`."""
     query = _people().where(recipient.c.event == event, recipient.c.left_at.is_(None), recipient.c.id > after)
     rows = c.execute(query.order_by(recipient.c.id).limit(limit)).all()
-    return [_member(row, answers, ()) for row, answers in _with_answers(c, rows)] if rows else []
+    return [_member(row, answers) for row, answers in _with_answers(c, rows)] if rows else []
 
 
 def these(c: Connection, ids: Sequence[int]) -> list[Member]:
@@ -351,45 +353,72 @@ def these(c: Connection, ids: Sequence[int]) -> list[Member]:
         return []
     query = _people().where(recipient.c.id.in_(ids), recipient.c.left_at.is_(None)).order_by(recipient.c.id)
     given = standing_answers(c, ids)
-    return [_member(row, given.get(row.id, {}), ()) for row in c.execute(query)]
+    return [_member(row, given.get(row.id, {})) for row in c.execute(query)]
 
 
-def members(c: Connection, event: str, mailing: str, anchor: str) -> Iterator[Member]:
-    """As `roster`, but one after the other and with what each has of this mailing and anchor already.
+def members(c: Connection, event: str, of: Collection[tuple[str, str]]) -> Iterator[Member]:
+    """As `roster`, but one after the other and with what each has already of these mailings and anchors.
 
     A thousand are read at a time, in three statements; what the caller writes in between is no obstacle.
     """
-    for rows in _listed(c, event):
-        had = _had_due_at(c, event, mailing, anchor, rows)
+    return _members(c, event, of, ANYBODY)
+
+
+def choosers(c: Connection, event: str, session: str, of: Collection[tuple[str, str]]) -> Iterator[Member]:
+    """As `members`, those who may have chosen this session, or have answered for it."""
+    chosen = recipient_revision.c.document.contains(f'"{session}"', autoescape=True)
+    have_answered = select(answered.c.recipient_id).where(answered.c.anchor == session)
+    return _members(c, event, of, or_(chosen, recipient.c.id.in_(have_answered)))
+
+
+def with_unsent(c: Connection, event: str, occasion_id: int) -> Iterator[Member]:
+    """As `members`, those whose letters of this occasion wait to be sent; what they have is not told."""
+    unsent = select(letter.c.recipient_id).where(letter.c.occasion_id == occasion_id, in_states(UNSENT))
+    return _members(c, event, (), recipient.c.id.in_(unsent))
+
+
+def _members(
+    c: Connection, event: str, of: Collection[tuple[str, str]], wanted: ColumnElement[bool]
+) -> Iterator[Member]:
+    named = select(occasion).where(
+        occasion.c.event == event, occasion.c.mailing.in_({each for each, _ in of})
+    )
+    theirs = {row.id: row for row in c.execute(named) if (row.mailing, row.anchor) in of} if of else {}
+    for rows in _listed(c, event, wanted=wanted):
+        had = _had(c, theirs, rows) if theirs else {}
         for row, answers in _with_answers(c, rows):
-            yield _member(row, answers, tuple(had.get(row.id, ())))
+            yield _member(row, answers, had.get(row.id))
 
 
-def with_what_they_had(
-    c: Connection, event: str, of: Collection[tuple[str, str]]
-) -> Iterator[tuple[Member, Mapping[tuple[str, str], tuple[datetime, ...]]]]:
-    """As `roster`, one after the other, each with what they have already of these mailings and anchors: when it fell
-    due.
+def _had(
+    c: Connection, theirs: Mapping[int, Row[Any]], rows: Sequence[Row[Any]]
+) -> dict[int, dict[tuple[str, str], tuple[datetime, ...]]]:
+    """When those letters of these occasions fell due that these people have."""
+    had: dict[int, dict[tuple[str, str], tuple[datetime, ...]]] = {}
+    query = select(letter.c.recipient_id, letter.c.occasion_id).where(
+        letter.c.occasion_id.in_(theirs), _among(letter.c.recipient_id, rows), holds_place(),
+        letter.c.state != LetterState.MISSED,
+    )  # fmt: skip
+    for each in c.execute(query.order_by(letter.c.occasion_id)):
+        one, of_reader = theirs[each.occasion_id], had.setdefault(each.recipient_id, {})
+        this = one.mailing, one.anchor
+        of_reader[this] = (*of_reader.get(this, ()), one.due_at)
+    return had
+
+
+def _among(column: ColumnElement[int], rows: Sequence[Row[Any]]) -> ColumnElement[bool]:
+    """Whether it is the id of one of these people, who are in the order of their ids; of somebody between them, it may
+    be where they are close together.
     """
-    named = or_(false(), *(and_(occasion.c.mailing == m, occasion.c.anchor == a) for m, a in sorted(of)))
-    query = select(occasion.c.id, occasion.c.mailing, occasion.c.anchor, occasion.c.due_at)
-    theirs = {row.id: row for row in c.execute(query.where(occasion.c.event == event, named))}
-    for rows in _listed(c, event):
-        had: dict[int, dict[tuple[str, str], tuple[datetime, ...]]] = {}
-        query = select(letter.c.recipient_id, letter.c.occasion_id).where(
-            letter.c.occasion_id.in_(theirs), letter.c.recipient_id.between(rows[0].id, rows[-1].id),
-            holds_place(), letter.c.state != LetterState.MISSED,
-        )  # fmt: skip
-        for each in c.execute(query):
-            one = theirs[each.occasion_id]
-            of_reader = had.setdefault(each.recipient_id, {})
-            of_reader[one.mailing, one.anchor] = (*of_reader.get((one.mailing, one.anchor), ()), one.due_at)
-        for row, answers in _with_answers(c, rows):
-            yield _member(row, answers, ()), had.get(row.id, {})
+    first, last = rows[0].id, rows[-1].id
+    is_close = last - first < 2 * len(rows)
+    return column.between(first, last) if is_close else column.in_([row.id for row in rows])
 
 
-def _listed(c: Connection, event: str, after: int = 0) -> Iterator[Sequence[Row[Any]]]:
-    query = _people().where(recipient.c.event == event, recipient.c.left_at.is_(None))
+def _listed(
+    c: Connection, event: str, after: int = 0, wanted: ColumnElement[bool] = ANYBODY
+) -> Iterator[Sequence[Row[Any]]]:
+    query = _people().where(recipient.c.event == event, recipient.c.left_at.is_(None), wanted)
     query, last = query.order_by(recipient.c.id).limit(CHUNK), after
     while rows := c.execute(query.where(recipient.c.id > last)).all():
         yield rows
@@ -397,7 +426,7 @@ def _listed(c: Connection, event: str, after: int = 0) -> Iterator[Sequence[Row[
 
 
 def _with_answers(c: Connection, rows: Sequence[Row[Any]]) -> Iterator[tuple[Row[Any], dict[str, str]]]:
-    given = _standing(c, answered.c.recipient_id.between(rows[0].id, rows[-1].id))
+    given = _standing(c, _among(answered.c.recipient_id, rows))
     return ((row, given.get(row.id, {})) for row in rows)
 
 
@@ -435,42 +464,30 @@ def still_holds(answer: Answer, anchor: str, sequence: int, asked: int | None) -
     return sequence >= (asked or 0) or answer is Answer.DECLINED or anchor != EVENT
 
 
-def _had_due_at(
-    c: Connection, event: str, mailing: str, anchor: str, rows: Sequence[Row[Any]]
-) -> dict[int, list[datetime]]:
-    had: dict[int, list[datetime]] = {}
-    query = (
-        select(letter.c.recipient_id, occasion.c.due_at)
-        .join(occasion, occasion.c.id == letter.c.occasion_id)
-        .where(occasion.c.event == event, occasion.c.mailing == mailing, occasion.c.anchor == anchor)
-        .where(letter.c.recipient_id.between(rows[0].id, rows[-1].id), holds_place())
-        .where(letter.c.state != LetterState.MISSED)
-    )
-    for each in c.execute(query.order_by(occasion.c.due_at)):
-        had.setdefault(each.recipient_id, []).append(each.due_at)
-    return had
-
-
-def _member(row: Row[Any], answers: dict[str, str], had: tuple[datetime, ...]) -> Member:
+def _member(
+    row: Row[Any],
+    answers: dict[str, str],
+    had: Mapping[tuple[str, str], tuple[datetime, ...]] | None = None,
+) -> Member:
     return Member(
         id=row.id,
         recipient=Recipient.model_validate_json(row.document),
         joined_at=row.joined_at,
         answers=answers,
         unsubscribed=row.unsubscribed_at is not None,
-        had_due_at=had,
+        had=had or {},
     )
 
 
 def member_by_handle(c: Connection, handle: str) -> tuple[str, Member] | None:
-    """The event and the person a link names, without `had_due_at`; None for nobody, or somebody who left."""
+    """The event and the person a link names, without what they have; None for nobody, or somebody who left."""
     row = c.execute(
         _people().where(recipient.c.handle == handle, recipient.c.left_at.is_(None))
     ).one_or_none()
     if row is None:
         return None
     ((_, answers),) = _with_answers(c, [row])
-    return row.event, _member(row, answers, ())
+    return row.event, _member(row, answers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -486,7 +503,7 @@ class Listed:
 
 
 def somebody(c: Connection, event: str, recipient_id: int) -> Listed | None:
-    """One person of this event, on the list or not, without `had_due_at`."""
+    """One person of this event, on the list or not, without what they have."""
     revoked_at = select(func.max(revocation.c.at)).where(revocation.c.recipient_id == recipient_id)
     query = _people().add_columns(revoked_at.scalar_subquery().label("revoked_at"))
     row = c.execute(query.where(recipient.c.event == event, recipient.c.id == recipient_id)).one_or_none()
@@ -494,7 +511,7 @@ def somebody(c: Connection, event: str, recipient_id: int) -> Listed | None:
         return None
     ((_, answers),) = _with_answers(c, [row])
     return Listed(
-        member=_member(row, answers, ()), handle=row.handle, revision=row.revision, left_at=row.left_at,
+        member=_member(row, answers), handle=row.handle, revision=row.revision, left_at=row.left_at,
         unsubscribed_at=row.unsubscribed_at, revoked_at=row.revoked_at,
     )  # fmt: skip
 

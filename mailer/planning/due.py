@@ -4,7 +4,7 @@ Pure: no clock, no database, no letters. The service asks `occasions` for the ti
 is due, and has `judge` say, person by person, what becomes of them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -37,8 +37,8 @@ class Occasion:
 class Member:
     """A recipient with what planning must know: when they joined, what they answered, what they already have.
 
-    `answers` maps an anchor (`event` or session key) to the last answer; `had_due_at` are the due times of the
-    letters of the mailing and anchor at hand that they already have (not those withdrawn or missed).
+    `answers` maps an anchor (`event` or session key) to the last answer; `had` maps a mailing and an anchor to the due
+    times of the letters of it that they already have (not those withdrawn or missed): of those at hand.
     """
 
     id: int
@@ -46,7 +46,7 @@ class Member:
     joined_at: datetime
     answers: dict[str, str] = field(default_factory=dict)
     unsubscribed: bool = False
-    had_due_at: tuple[datetime, ...] = ()
+    had: Mapping[tuple[str, str], Sequence[datetime]] = field(default_factory=dict)
 
 
 class Verdict(StrEnum):
@@ -115,78 +115,101 @@ def _starts_at(event: Event, anchor: str) -> datetime:
     return event.starts_at if anchor == EVENT else event.session(anchor).starts_at
 
 
-def judge(version: AgendaVersion, opened: Occasion, member: Member, now: datetime) -> Judgement:
-    """What becomes of one member at an occasion that is due at `now`.
+class Judge:
+    """Judges one person after the other at one occasion: the hours of each time zone are worked out once."""
 
-    Whoever joined after a reminder's moment is not reminded; every other mailing still reaches late joiners
-    while it is useful. Whoever already had it for another hour gets it again only if the mailing says so.
+    def __init__(self, version: AgendaVersion, opened: Occasion) -> None:
+        self.opened, self.mailing = opened, version.event.mailing(opened.mailing)
+        self._version = version
+        self._wanted = audience.parse(self.mailing.audience)
+        self._in_zone: dict[str | None, bool] = {}
+
+    @property
+    def is_for_choosers(self) -> bool:
+        """Whether nobody is meant who has not chosen, or answered for, the session it hangs on."""
+        return audience.is_chosen(self._wanted)
+
+    def judge(self, member: Member, now: datetime) -> Judgement:
+        """What becomes of this member at the occasion, which is due at `now`.
+
+        Whoever joined after a reminder's moment is not reminded; every other mailing still reaches late joiners
+        while it is useful. Whoever already had it for another hour gets it again only if the mailing says so.
+        """
+        if not self.falls_in(member.recipient.timezone):
+            return Judgement(verdict=Verdict.SKIP, reason="falls at another hour in their zone")
+        opened, mailing = self.opened, self.mailing
+        if not self.is_for(member):
+            return Judgement(verdict=Verdict.SKIP, reason="is not in the audience")
+        had = member.had.get((opened.mailing, opened.anchor), ())
+        if opened.due_at in had or (had and not mailing.again_when_moved):
+            return Judgement(verdict=Verdict.SKIP, reason="already has it")
+        if mailing.is_reminder and member.joined_at > opened.due_at:
+            return Judgement(verdict=Verdict.SKIP, reason="joined after its moment")
+        if member.joined_at >= opened.useful_until:
+            return Judgement(verdict=Verdict.SKIP, reason="joined when it was no longer useful")
+        return judge_letter(opened, now, unsubscribed=member.unsubscribed)
+
+    def falls_in(self, zone: str | None) -> bool:
+        """Whether this occasion is the one for readers in `zone`."""
+        if zone not in self._in_zone:
+            rule, anchor = self.mailing.rule, self.opened.anchor
+            self._in_zone[zone] = (
+                not timing.depends_on_reader(rule)
+                or timing.instant(rule, self._version, anchor, zone) == self.opened.due_at
+            )
+        return self._in_zone[zone]
+
+    def is_for(self, member: Member) -> bool:
+        """Whether this member is in the audience, as they have answered; nobody is reminded of what they declined."""
+        anchor, answers = self.opened.anchor, member.answers
+        if self.mailing.is_reminder and "declined" in {answers.get(EVENT), answers.get(anchor)}:
+            return False
+        return audience.matches(self._wanted, member.recipient, answers=answers, anchor=anchor)
+
+
+def judge(version: AgendaVersion, opened: Occasion, member: Member, now: datetime) -> Judgement:
+    """As `Judge.judge`, of one member."""
+    return Judge(version, opened).judge(member, now)
+
+
+class Expected:
+    """Counts, member by member, how many letters each of these occasions would bring if it fell due with the people
+    and answers that were seen, not before `now`.
+
+    Of mailings for those who chose a session, each of which has an occasion, only those that somebody chose or
+    answered are looked at.
     """
-    mailing = version.event.mailing(opened.mailing)
-    if not _falls_in(version, mailing, opened, member.recipient.timezone):
-        return Judgement(verdict=Verdict.SKIP, reason="falls at another hour in their zone")
-    return _judge_here(mailing, opened, member, now)
+
+    def __init__(self, version: AgendaVersion, planned: Sequence[Occasion], now: datetime) -> None:
+        self._judges = [Judge(version, each) for each in planned]
+        self._at = [max(now, each.due_at) for each in planned]
+        self._for_all = list[int]()
+        self._for_choosers: dict[str, list[int]] = {}
+        self._in_zone: dict[str | None, list[int]] = {}
+        self.letters = [0] * len(planned)
+        for number, each in enumerate(self._judges):
+            chosen = self._for_choosers.setdefault(each.opened.anchor, []) if each.is_for_choosers else None
+            (self._for_all if chosen is None else chosen).append(number)
+
+    def see(self, member: Member) -> None:
+        zone = member.recipient.timezone
+        if zone not in self._in_zone:
+            self._in_zone[zone] = [each for each in self._for_all if self._judges[each].falls_in(zone)]
+        chosen = {*member.recipient.sessions, *member.answers} if self._for_choosers else ()
+        theirs = [number for key in chosen for number in self._for_choosers.get(key, ())]
+        for number in (*self._in_zone[zone], *theirs):
+            if self._judges[number].judge(member, self._at[number]).verdict is Verdict.SEND:
+                self.letters[number] += 1
 
 
 def expected(
     version: AgendaVersion, planned: Sequence[Occasion], members: Iterable[Member], now: datetime
 ) -> list[int]:
-    """How many letters each occasion would bring if it fell due with these people and answers, not before `now`.
-
-    The members are seen once, one after the other; of mailings for those who chose a session, each of which has an
-    occasion, only those that they chose or answered are looked at.
-    """
-    asked = [(each, version.event.mailing(each.mailing), max(now, each.due_at)) for each in planned]
-    here: dict[str | None, list[bool]] = {}
-    letters = [0] * len(planned)
-    for_all, for_choosers = list[int](), dict[str, list[int]]()
-    for number, (each, mailing, _) in enumerate(asked):
-        is_chosen = audience.is_chosen(audience.parse(mailing.audience))
-        (for_choosers.setdefault(each.anchor, []) if is_chosen else for_all).append(number)
+    """As `Expected`, of all these members; they are seen once, one after the other."""
+    counting = Expected(version, planned, now)
     for member in members:
-        zone = member.recipient.timezone
-        if zone not in here:
-            here[zone] = [_falls_in(version, mailing, each, zone) for each, mailing, _ in asked]
-        theirs = {*member.recipient.sessions, *member.answers} if for_choosers else ()
-        for number in (*for_all, *(number for key in theirs for number in for_choosers.get(key, ()))):
-            each, mailing, at = asked[number]
-            if here[zone][number] and _judge_here(mailing, each, member, at).verdict is Verdict.SEND:
-                letters[number] += 1
-    return letters
-
-
-def is_asked(version: AgendaVersion, mailing: str, anchor: str, member: Member) -> bool:
-    """Whether the mailing is for this member, as the agenda and their answers are now: they are in its audience, and
-    nobody is reminded of what they declined.
-    """
-    return _is_for(version.event.mailing(mailing), anchor, member)
-
-
-def _is_for(mailing: Mailing, anchor: str, member: Member) -> bool:
-    if mailing.is_reminder and "declined" in {member.answers.get(EVENT), member.answers.get(anchor)}:
-        return False
-    wanted = audience.parse(mailing.audience)
-    return audience.matches(wanted, member.recipient, answers=member.answers, anchor=anchor)
-
-
-def _falls_in(version: AgendaVersion, mailing: Mailing, opened: Occasion, zone: str | None) -> bool:
-    """Whether this occasion is the one for readers in `zone`."""
-    rule = mailing.rule
-    return (
-        not timing.depends_on_reader(rule)
-        or timing.instant(rule, version, opened.anchor, zone) == opened.due_at
-    )
-
-
-def _judge_here(mailing: Mailing, opened: Occasion, member: Member, now: datetime) -> Judgement:
-    if not _is_for(mailing, opened.anchor, member):
-        return Judgement(verdict=Verdict.SKIP, reason="is not in the audience")
-    if opened.due_at in member.had_due_at or (member.had_due_at and not mailing.again_when_moved):
-        return Judgement(verdict=Verdict.SKIP, reason="already has it")
-    if mailing.is_reminder and member.joined_at > opened.due_at:
-        return Judgement(verdict=Verdict.SKIP, reason="joined after its moment")
-    if member.joined_at >= opened.useful_until:
-        return Judgement(verdict=Verdict.SKIP, reason="joined when it was no longer useful")
-    return judge_letter(opened, now, unsubscribed=member.unsubscribed)
+        counting.see(member)
+    return counting.letters
 
 
 def judge_letter(opened: Occasion, now: datetime, *, unsubscribed: bool) -> Judgement:

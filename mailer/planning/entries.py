@@ -17,6 +17,8 @@ from mailer.agenda.upkeep import Cause, Told, Upkeep
 from mailer.planning.due import Occasion
 
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
+_Facts = tuple[object, ...]
+
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 ACCEPTED, DECLINED = "accepted", "declined"
@@ -93,6 +95,14 @@ class Entries:
 
     latest: AgendaVersion
     earlier: Mapping[int, AgendaVersion]
+    _said: dict[tuple[int, str], tuple[_Facts | None, _Facts | None]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    _ends: dict[int, dict[str, datetime]] = field(default_factory=dict, repr=False, compare=False)
+    _places: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._places.update({session.key: place for place, session in enumerate(self.event.sessions)})
 
     @property
     def event(self) -> Event:
@@ -100,8 +110,8 @@ class Entries:
 
     def are_right(self, anchor: str, version: int, *, cancelled: bool) -> bool:
         """Whether all entries last told of from `version` say what is in force, whoever holds them and wants them."""
-        if cancelled or significant(self.event, anchor) is None:
-            return cancelled and significant(self.event, anchor) is None
+        if cancelled or not self._takes_place(anchor):
+            return cancelled and not self._takes_place(anchor)
         return self._says(version, anchor) == self._says(self.latest.number, anchor)
 
     def with_doubts(self, holder: Holder, doubted: Iterable[Mapping[str, Held]]) -> Holder:
@@ -194,11 +204,11 @@ class Entries:
         if held is None:
             effect = Effect.REQUEST if anchor in holder.choices else Effect.CHANGE
             return self._telling(holder, anchor, held, effect)
-        after = significant(self.event, anchor)
+        after = self._significant(self.latest.number, anchor)
         before = None if held.cancelled else self._significant(held.version, anchor)
         if before != after:
             return self._telling(holder, anchor, held, Effect.REQUEST if held.asked else Effect.CHANGE)
-        if held.in_doubt or self._worded(held.version, anchor) != worded(self.event, anchor):
+        if held.in_doubt or self._worded(held.version, anchor) != self._worded(self.latest.number, anchor):
             if held.asked and holder.answers.get(anchor) == DECLINED:
                 return None
             effect = Effect.REWORD if held.asked else Effect.CHANGE
@@ -210,7 +220,7 @@ class Entries:
 
     def _is_wanted(self, holder: Holder, anchor: str, held: Held | None) -> bool:
         """Whether the entry should be in this person's calendar."""
-        if holder.left_at is not None or significant(self.event, anchor) is None:
+        if holder.left_at is not None or not self._takes_place(anchor):
             return False
         choice = holder.choices.get(anchor)
         return choice is None or choice.wanted or (held is not None and not (held.asked or held.cancelled))
@@ -255,7 +265,7 @@ class Entries:
         )
         if holder.left_at is not None:
             cause, due_at = Cause.LEFT, _next_second(holder.left_at) + self._quiet
-        elif significant(self.event, anchor) is None:
+        elif not self._takes_place(anchor):
             cause, due_at = Cause.AGENDA, self.latest.told_from
         else:
             cause, due_at = Cause.CHOICE, _minute_after(holder.choices[anchor].at)
@@ -330,14 +340,10 @@ class Entries:
 
     def _useful_until(self, anchor: str, told: Iterable[Told]) -> datetime:
         """The later end of what was told before and of what is told now."""
-        ends = [self.event.ends_at] if anchor == EVENT else []
-        for each in told:
-            for version in (self.latest, self.earlier.get(each.version)):
-                if version and each.anchor == EVENT:
-                    ends.append(version.event.ends_at)
-                elif version:
-                    ends += [s.ends_at for s in version.event.sessions if s.key == each.anchor]
-        return max(ends, default=self.event.ends_at)
+        now = self.latest.number
+        ends = [self._end(now, EVENT)] if anchor == EVENT else []
+        ends += [self._end(version, each.anchor) for each in told for version in (now, each.version)]
+        return max(filter(None, ends), default=None) or self.event.ends_at
 
     # ── what an agenda says ──────────────────────────────────────────────────────────────────────────────────
 
@@ -347,8 +353,8 @@ class Entries:
 
     def place(self, anchor: str) -> tuple[int, str]:
         """To sort by: the event first, then its sessions in their order, then those that are none any more."""
-        places = {EVENT: -1} | {session.key: place for place, session in enumerate(self.event.sessions)}
-        return places.get(anchor, len(places)), anchor
+        after_all = len(self._places)
+        return -1 if anchor == EVENT else self._places.get(anchor, after_all), anchor
 
     def _since(self, held: Held) -> int:
         """The version that a calendar was last told of; the one in force where a damaged row names none there was."""
@@ -360,16 +366,34 @@ class Entries:
             (each for each in range(number, 0, -1) if self._significant(each, anchor) is not None), number
         )
 
-    def _says(self, version: int, anchor: str) -> tuple[object, object]:
-        return self._significant(version, anchor), self._worded(version, anchor)
+    def _says(self, version: int, anchor: str) -> tuple[_Facts | None, _Facts | None]:
+        """What matters of an entry, and its words: worked out once, for everybody holds it."""
+        this = version, anchor
+        if this not in self._said:
+            known = self._known_as(version)
+            matters = significant(known.event, anchor) if known else None
+            self._said[this] = matters, worded(known.event, anchor) if known and matters else None
+        return self._said[this]
 
-    def _significant(self, version: int, anchor: str) -> tuple[object, ...] | None:
-        known = self.earlier.get(version)
-        return significant(known.event, anchor) if known else None
+    def _significant(self, version: int, anchor: str) -> _Facts | None:
+        return self._says(version, anchor)[0]
 
-    def _worded(self, version: int, anchor: str) -> tuple[object, ...] | None:
-        known = self.earlier.get(version)
-        return worded(known.event, anchor) if known and self._significant(version, anchor) else None
+    def _worded(self, version: int, anchor: str) -> _Facts | None:
+        return self._says(version, anchor)[1]
+
+    def _end(self, version: int, anchor: str) -> datetime | None:
+        """When what an entry is about ends; None where the version does not hold it."""
+        if version not in self._ends:
+            known = self._known_as(version)
+            ends = {session.key: session.ends_at for session in known.event.sessions} if known else {}
+            self._ends[version] = {EVENT: known.event.ends_at, **ends} if known else {}
+        return self._ends[version].get(anchor)
+
+    def _known_as(self, version: int) -> AgendaVersion | None:
+        return self.latest if version == self.latest.number else self.earlier.get(version)
+
+    def _takes_place(self, anchor: str) -> bool:
+        return self._significant(self.latest.number, anchor) is not None
 
 
 def _carried(event: Event, part: CalendarPart, anchor: str) -> tuple[str, ...]:

@@ -111,6 +111,8 @@ def test_letters_in_each_state_are_found_by_mailing_and_reader(
         ({"state": S.SENT}, "SCAN letter"),
         ({"state": S.FAILED}, "ix_letter_apart (state=?"),
         ({"state": S.IN_DOUBT, "before": 9}, "ix_letter_apart (state=? AND id<?"),
+        ({"state": S.WAITING}, "ix_letter_progress (occasion_id=? AND state=? AND settled_at=?"),
+        ({"state": S.WAITING, "before": 9}, "ix_letter_progress (occasion_id=? AND state=? AND settled_at=?"),
         ({"state": S.LEAVING}, "ix_letter_owned"),
         ({"mailing": "invitation", "state": S.SENT}, "ix_letter_progress (occasion_id=? AND state=?"),
         ({"readers": [1, 2]}, "uq_letter_once (occasion_id=? AND recipient_id=?"),

@@ -37,6 +37,9 @@ from tests.outbox.world import (
 
 S, H = LetterState, Happening
 
+THIS = REMINDER.mailing, REMINDER.anchor
+CHOOSER = person(0).model_copy(update={"sessions": ("opening", "session-2")})
+
 
 def save(database: Database, *listed: Recipient, at: timedelta = timedelta()) -> RosterChange:
     with database.writing() as c:
@@ -115,7 +118,7 @@ def test_who_comes_back_joined_anew_and_can_still_be_written_to(database: Databa
     change = save(database, person(0, title="Dr"), at=timedelta(hours=1))
     assert change == RosterChange(added=(person(0).address,))
     with database.writing() as c:
-        (after,) = people.members(c, EVENT, REMINDER.mailing, REMINDER.anchor)
+        (after,) = people.members(c, EVENT, {THIS})
         assert after == Member(id=before.id, recipient=person(0, title="Dr"), joined_at=later(hours=1))
         assert occasions.add_letters(c, occasion_id, [new_letter(after.id)]) == 1
     (claimed,) = claim(database)
@@ -149,11 +152,11 @@ def test_members_come_with_their_answers_and_what_they_have(database: Database) 
         people.record_answer(c, two, "event", "accepted", NOW, "page", sequence=0)
         people.record_answer(c, two, "session-1", "declined", NOW, "page", sequence=0)
         people.unsubscribe(c, three, NOW)
-        found = list(people.members(c, EVENT, REMINDER.mailing, REMINDER.anchor))
+        found = list(people.members(c, EVENT, {THIS}))
     answers = {"event": "accepted", "session-1": "declined"}
     assert found == [
-        Member(id=one, recipient=person(0), joined_at=NOW, had_due_at=(earlier.due_at, DUE)),
-        Member(id=two, recipient=person(1), joined_at=NOW, answers=answers, had_due_at=(earlier.due_at,)),
+        Member(id=one, recipient=person(0), joined_at=NOW, had={THIS: (earlier.due_at, DUE)}),
+        Member(id=two, recipient=person(1), joined_at=NOW, answers=answers, had={THIS: (earlier.due_at,)}),
         Member(id=three, recipient=person(2), joined_at=NOW, unsubscribed=True),
     ]
 
@@ -162,12 +165,50 @@ def test_members_are_read_in_chunks_while_letters_are_written(database: Database
     with database.writing() as c:
         ids = list_people(c, 2500)
         occasion_id = write_letters(c, [])
-        found = people.members(c, EVENT, REMINDER.mailing, REMINDER.anchor)
+        found = people.members(c, EVENT, {THIS})
         assert occasions.add_letters(c, occasion_id, (new_letter(member.id) for member in found)) == 2500
-    assert statements(database, lambda c: list(people.members(c, EVENT, "m", "event"))) <= 12
+    assert statements(database, lambda c: list(people.members(c, EVENT, {("m", "event")}))) <= 12
     with database.reading() as c:
-        stream = people.members(c, EVENT, REMINDER.mailing, REMINDER.anchor)
-        assert [(each.id, each.had_due_at) for each in stream] == [(each, (DUE,)) for each in ids]
+        stream = people.members(c, EVENT, {THIS})
+        assert [(each.id, each.had) for each in stream] == [(each, {THIS: (DUE,)}) for each in ids]
+
+
+def test_those_who_may_have_chosen_a_session_are_few(database: Database) -> None:
+    """By the list, or by an answer; a key that begins alike is another session's."""
+    save(database, CHOOSER, person(1).model_copy(update={"sessions": ("session-22",)}), person(2), person(3))
+    with database.writing() as c:
+        ids = [member.id for member in people.roster(c, EVENT)]
+        people.record_answer(c, ids[2], "session-2", "accepted", NOW, "page", sequence=0)
+        people.record_answer(c, ids[3], "event", "accepted", NOW, "page", sequence=0)
+        write_letters(c, [ids[0]])
+        found = list(people.choosers(c, EVENT, "session-2", {THIS}))
+    assert found == [
+        Member(id=ids[0], recipient=CHOOSER, joined_at=NOW, had={THIS: (DUE,)}),
+        Member(id=ids[2], recipient=person(2), joined_at=NOW, answers={"session-2": "accepted"}),
+    ]
+
+
+def test_those_with_unsent_letters_are_few(database: Database) -> None:
+    with database.writing() as c:
+        ids = list_people(c, 4)
+        occasion_id = write_letters(c, ids[:3])
+    first, *_ = claim(database, 1)
+    tell(database, told(first, H.INTENDED), told(first, H.ACCEPTED))
+    with database.reading() as c:
+        found = [member.id for member in people.with_unsent(c, EVENT, occasion_id)]
+    assert found == [each for each in ids[:3] if person(ids.index(each)).address != first.address]
+
+
+def test_people_far_apart_have_what_is_theirs(database: Database) -> None:
+    with database.writing() as c:
+        ids = list_people(c, 40)
+        write_letters(c, ids)
+        for each in (ids[0], ids[20], ids[39]):
+            people.record_answer(c, each, "session-2", "declined", NOW, "page", sequence=0)
+        found = list(people.choosers(c, EVENT, "session-2", {THIS}))
+    assert [(each.id, each.answers, each.had) for each in found] == [
+        (each, {"session-2": "declined"}, {THIS: (DUE,)}) for each in (ids[0], ids[20], ids[39])
+    ]
 
 
 def test_saving_a_list_of_a_thousand_takes_a_handful_of_statements(database: Database) -> None:

@@ -43,6 +43,10 @@ def member(
     return Member(id=1, recipient=recipient, joined_at=joined_at, **facts)  # type: ignore[arg-type]
 
 
+def has(opened: Occasion, *due_at: datetime) -> dict[tuple[str, str], tuple[datetime, ...]]:
+    return {(opened.mailing, opened.anchor): due_at}
+
+
 def verdict(
     opened: Occasion, one: Member, now: datetime | None = None, version: AgendaVersion = VERSION
 ) -> tuple[Verdict, str]:
@@ -190,7 +194,7 @@ def test_who_declined_or_did_not_choose_is_not_reminded(
 def test_who_unsubscribed_is_suppressed_and_who_was_not_asked_is_not_even_that() -> None:
     assert verdict(SOON, member(PRACTITIONER, unsubscribed=True)) == (Verdict.SUPPRESS, "unsubscribed")
     assert verdict(SOON, member(EXPERT, unsubscribed=True)) == NOT_ASKED
-    assert verdict(SOON, member(PRACTITIONER, unsubscribed=True, had_due_at=(SOON.due_at,))) == HAS_IT
+    assert verdict(SOON, member(PRACTITIONER, unsubscribed=True, had=has(SOON, SOON.due_at))) == HAS_IT
 
 
 @pytest.mark.parametrize(
@@ -244,10 +248,11 @@ def test_what_falls_due_too_late_for_a_far_reader_is_missed_and_says_so() -> Non
 
 
 def test_who_has_it_gets_it_again_for_another_hour_only_if_the_mailing_says_so() -> None:
-    had = member(PRACTITIONER, had_due_at=(SOON.due_at - HOUR,))
+    had = member(PRACTITIONER, had=has(SOON, SOON.due_at - HOUR))
     assert verdict(SOON, had) == SEND
-    assert verdict(SOON, member(PRACTITIONER, had_due_at=(SOON.due_at - HOUR, SOON.due_at))) == HAS_IT
-    assert verdict(PRACTICAL, member(had_due_at=(PRACTICAL.due_at - DAY,))) == HAS_IT
+    assert verdict(SOON, member(PRACTITIONER, had=has(SOON, SOON.due_at - HOUR, SOON.due_at))) == HAS_IT
+    assert verdict(PRACTICAL, member(had=has(PRACTICAL, PRACTICAL.due_at - DAY))) == HAS_IT
+    assert verdict(PRACTICAL, member(had=has(SOON, PRACTICAL.due_at))) == SEND
 
 
 # ── when ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -356,5 +361,5 @@ def test_every_kind_of_mailing_is_either_a_reminder_or_reaches_late_joiners() ->
 def test_a_clock_that_jumps_back_opens_nothing_twice_and_nothing_early() -> None:
     day_before = PRACTICAL.due_at - DAY
     assert not due.is_to_be_opened(VERSION, PRACTICAL, day_before, PRACTICAL.due_at, day_before)
-    assert verdict(PRACTICAL, member(had_due_at=(PRACTICAL.due_at,))) == HAS_IT
+    assert verdict(PRACTICAL, member(had=has(PRACTICAL, PRACTICAL.due_at))) == HAS_IT
     assert datetime(2027, 3, 9, 16, tzinfo=UTC) == PRACTICAL.due_at

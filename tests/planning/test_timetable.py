@@ -161,7 +161,7 @@ class World:
         assert occasion.due_at <= self.now
         self.opened_at[occasion.identity] = self.now
         for member in self.members.values():
-            known = replace(member, had_due_at=self.had(member, occasion))
+            known = replace(member, had={occasion.identity[:2]: self.had(member, occasion)})
             verdict = due.judge(self.version, occasion, known, self.now).verdict
             if verdict is not Verdict.SKIP:
                 self.rows.append(Row(member.id, occasion, verdict, self.now))
