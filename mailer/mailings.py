@@ -7,11 +7,10 @@ Joins what the outbox keeps with planning and composition, for the desk. What a 
 import math
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
-from typing import Generic, TypeVar
 
 from mailer.agenda import changes
 from mailer.agenda.model import OF_ITSELF, UNASKED, AgendaVersion, Event, Mailing
@@ -23,6 +22,7 @@ from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
 from mailer.drafting import Draft
 from mailer.errors import BadInput, ConvenorError
+from mailer.keyed import Keyed, itself
 from mailer.lately import AsOf, Beside, Heard
 from mailer.outbox import agendas, attachments, audit, editions, occasions, people
 from mailer.outbox.database import Database, Transaction
@@ -46,8 +46,6 @@ MOST_COUNTED = 32
 
 MOST_SHOWN = 16
 """Letters that are kept to be shown again."""
-
-T = TypeVar("T")
 
 Post = Callable[[Parcel], tuple[Outcome, str]]
 """Sends one letter that is in no outbox; the outcome, and through what."""
@@ -252,8 +250,8 @@ class Mailings:
         handle = links[0] if links else None
         occasion = _occasion(version, mailing, reader, anchor, self.now)
         return _shown(
-            _Keyed(id(version), version), mailing, occasion, reader, _Keyed(texts.digest, texts),
-            _Keyed(id(self.sender), self.sender), handle, _Keyed(frozenset(contents), contents),
+            itself(version), mailing, occasion, reader, Keyed(texts.digest, texts), itself(self.sender), handle,
+            Keyed(frozenset(contents), contents),
         )  # fmt: skip
 
     def send_test(
@@ -435,26 +433,16 @@ def _composed(  # noqa: PLR0917 - all that a letter is made of
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Keyed(Generic[T]):
-    """A value that is the same as another of the same key: its identity, which it keeps from being reused, or its
-    digest.
-    """
-
-    key: Hashable
-    value: T = field(compare=False, repr=False)
-
-
 @lru_cache(maxsize=MOST_SHOWN)
 def _shown(  # noqa: PLR0917 - as `_composed`
-    version: _Keyed[AgendaVersion],
+    version: Keyed[AgendaVersion],
     mailing: Mailing,
     occasion: Occasion,
     reader: Recipient,
-    texts: _Keyed[Wording],
-    sender: _Keyed[Sender],
+    texts: Keyed[Wording],
+    sender: Keyed[Sender],
     handle: str | None,
-    contents: _Keyed[Contents],
+    contents: Keyed[Contents],
 ) -> Composed:
     """The same letter is shown in a frame, looked over, and shown again; one with hundreds of entries takes long."""
     return _composed(

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     ForeignKeyConstraint,
+    FromClause,
     Index,
     Integer,
     LargeBinary,
@@ -339,10 +340,13 @@ occasion = Table(
 )
 
 
-def holds_place() -> ColumnElement[bool]:
-    """Whether a letter keeps others of its occasion and recipient away: unless it was withdrawn unsent."""
+def holds_place(of: FromClause | None = None) -> ColumnElement[bool]:
+    """Whether a letter, or one `of` an alias, keeps others of its occasion and recipient away: unless it was withdrawn
+    unsent.
+    """
+    of = letter if of is None else of
     withdrawn = literal(LetterState.WITHDRAWN, letter.c.state.type, literal_execute=True)
-    return or_(letter.c.state != withdrawn, letter.c.repeated_at.is_not(None))
+    return or_(of.c.state != withdrawn, of.c.repeated_at.is_not(None))
 
 
 def in_states(states: Iterable[LetterState]) -> ColumnElement[bool]:

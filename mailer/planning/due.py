@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from mailer.agenda.model import AgendaVersion, Event, Mailing, SessionKind
 from mailer.agenda.rules import ANCHORS, EVENT, PUBLICATION, Rule
+from mailer.keyed import Keyed, itself
 from mailer.planning import timing
 from mailer.recipients import audience
 from mailer.recipients.model import Recipient
@@ -85,14 +87,19 @@ def occasions(version: AgendaVersion, zones: Iterable[str | None]) -> list[Occas
     A rule in the recipient's time gives one occasion for each instant at which it falls somewhere. A mailing
     that does not stand gives none: the others go on. Of what is cancelled nobody is reminded.
     """
-    zones = set(zones) or {None}
-    found = set()
+    return list(_occasions(itself(version), frozenset(zones) or frozenset({None})))
+
+
+@lru_cache(maxsize=8)
+def _occasions(this: Keyed[AgendaVersion], zones: frozenset[str | None]) -> tuple[Occasion, ...]:
+    """Kept, for every page asks for those of the version in force."""
+    version, found = this.value, set[Occasion]()
     for mailing in () if version.event.cancelled else version.event.mailings:
         if stands(version.event, mailing):
             here = zones if timing.depends_on_reader(mailing.rule) else {None}
             for anchor in anchors(version.event, mailing.rule):
                 found |= {occasion(version, mailing, anchor, zone) for zone in here}
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 def occasion(version: AgendaVersion, mailing: Mailing, anchor: str, zone: str | None) -> Occasion:
