@@ -213,6 +213,15 @@ recipient = Table(
 )
 """One person at one event. `address_key` is the address in lower case: written otherwise it is the same."""
 
+_IS_LISTED = recipient.c.left_at.is_(None)
+Index(
+    "ix_recipient_listed",
+    recipient.c.event,
+    recipient.c.timezone,
+    sqlite_where=_IS_LISTED,
+    postgresql_where=_IS_LISTED,
+)
+
 _HAS_UNSUBSCRIBED = recipient.c.unsubscribed_at.is_not(None)
 Index(
     "ix_recipient_unsubscribed",

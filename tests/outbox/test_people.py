@@ -211,6 +211,21 @@ def test_people_far_apart_have_what_is_theirs(database: Database) -> None:
     ]
 
 
+def test_the_zones_of_those_on_the_list_are_found_from_one_to_the_next(database: Database) -> None:
+    zones = ("Europe/Vienna", "Asia/Tashkent", "Europe/Vienna", "Africa/Abidjan", "Asia/Tokyo")
+    listed = [person(number, timezone=zone) for number, zone in enumerate(zones)]
+    with database.reading() as c:
+        assert people.zones(c, EVENT) == set()
+    save(database, *listed)
+    with database.reading() as c:
+        assert people.zones(c, EVENT) == set(zones)
+        assert people.zones(c, "another") == set()
+    save(database, *listed[:-1], person(9))
+    with database.reading() as c:
+        assert people.zones(c, EVENT) == {"Europe/Vienna", "Asia/Tashkent", "Africa/Abidjan", None}
+    assert statements(database, lambda c: people.zones(c, EVENT)) == 2
+
+
 def test_saving_a_list_of_a_thousand_takes_a_handful_of_statements(database: Database) -> None:
     assert statements(database, lambda c: list_people(c, 1000)) <= 12
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, HTTPException, Path, Query
@@ -377,12 +378,11 @@ def _case(office: Office, service: Service, number: int) -> Case:
             raise HTTPException(404)
         history = letters.history(transaction, number)
         reader = finding.known(transaction, row.recipient_id)
-    composed, why_not = _composed(service, row)
+    compose = lru_cache(maxsize=1)(service.compose)
+    composed, why_not = _composed(compose, row)
     in_doubt = row.state is LetterState.IN_DOUBT
     doubts = (
-        open_doubts(office.database, office.event, service.compose, office.clock(), only=number)
-        if in_doubt
-        else []
+        open_doubts(office.database, office.event, compose, office.clock(), only=number) if in_doubt else []
     )
     return Case(
         row=row,
@@ -401,9 +401,9 @@ def _case(office: Office, service: Service, number: int) -> Case:
     )
 
 
-def _composed(service: Service, row: LetterRow) -> tuple[Composed | None, str]:
+def _composed(compose: Callable[[LetterRow], Composed], row: LetterRow) -> tuple[Composed | None, str]:
     try:
-        return service.compose(row), ""
+        return compose(row), ""
     except (WordingError, UnsafeLetter) as error:
         return None, str(error)
 
