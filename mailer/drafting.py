@@ -18,7 +18,7 @@ from mailer.delivery.profiles import Profile
 from mailer.dossier import Proposal, out_of_time
 from mailer.errors import BadInput, ConvenorError, Problem
 from mailer.lately import AsOf, Beside, Heard, nobody
-from mailer.outbox import agendas, attachments, audit, drafts, people
+from mailer.outbox import agendas, attachments, audit, drafts, editions, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.drafts import Edit
 from mailer.outbox.editions import Hand
@@ -242,7 +242,9 @@ class Drafting:
             return people.is_long_list(transaction, self.event)
 
     def _where(self, change: Callable[[Event], Event]) -> tuple[tuple[object, ...], tuple[object, ...]]:
-        """Which agenda it is, and the state of all else that what publishing it would do depends on."""
+        """Which agenda it is, for which list and in which words; and the state of all else that what publishing it does
+        depends on.
+        """
         with self.database.reading() as transaction:
             draft = self._draft(transaction)
             state = (
@@ -251,7 +253,8 @@ class Drafting:
                 wording_in_force(transaction, self.event, self.texts).digest,
                 (self.now - _BEGINNING) // HOLDS_FOR,
             )
-        return (self.database.engine, self.event, draft.seen, change(draft.event)), state
+            edited = editions.begun_at(transaction, self.event)
+        return (self.database.engine, self.event, edited, draft.seen, change(draft.event)), state
 
     def _outcome(self, change: Callable[[Event], Event], heard: Heard) -> Outcome:
         with self.database.reading() as transaction:
@@ -276,8 +279,8 @@ class Drafting:
     def publish(self, seen: str, *, is_administrator: bool = False) -> AgendaVersion:
         """Put the draft that was `seen` in force, for the people who are on the list now.
 
-        With a long list, it is judged by what was foreseen of it in the last minutes, if anybody has looked: whatever
-        was answered since changes nothing that would stand against it.
+        With a long list, it is judged by what was foreseen of it in the last minutes, if anybody has looked and nobody
+        has edited words or list since: whatever was answered changes nothing that would stand against it.
 
         Raises:
             ForAnAdministrator: it changes who approves mailings.

@@ -29,7 +29,6 @@ from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import Happening
 from mailer.planning import due
 from mailer.planning.due import Member, Occasion
-from mailer.recipients import audience
 from mailer.recipients.cells import address_in
 from mailer.recipients.model import Recipient, Role
 from mailer.releasing import wording_in_force
@@ -249,9 +248,10 @@ class Mailings:
             reader = reader.model_copy(update={"language": language})
         handle = links[0] if links else None
         occasion = _occasion(version, mailing, reader, anchor, self.now)
+        if contents:
+            return _composed(version, mailing, occasion, reader, texts, self.sender, handle, contents)
         return _shown(
-            itself(version), mailing, occasion, reader, Keyed(texts.digest, texts), itself(self.sender), handle,
-            Keyed(frozenset(contents), contents),
+            itself(version), mailing, occasion, reader, Keyed(texts.digest, texts), itself(self.sender), handle
         )  # fmt: skip
 
     def send_test(
@@ -442,12 +442,11 @@ def _shown(  # noqa: PLR0917 - as `_composed`
     texts: Keyed[Wording],
     sender: Keyed[Sender],
     handle: str | None,
-    contents: Keyed[Contents],
 ) -> Composed:
-    """The same letter is shown in a frame, looked over, and shown again; one with hundreds of entries takes long."""
-    return _composed(
-        version.value, mailing, occasion, reader, texts.value, sender.value, handle, contents.value
-    )
+    """The same letter is shown in a frame, looked over, and shown again, and one with hundreds of entries takes long to
+    compose. Those that carry files are not kept: they are large.
+    """
+    return _composed(version.value, mailing, occasion, reader, texts.value, sender.value, handle, NO_FILES)
 
 
 def letter_to_try(
@@ -506,13 +505,13 @@ def _is_reached(mailing: Mailing, anchors: Collection[str], member: Member) -> b
     """Whether they get it, for one of its sessions if it hangs on each."""
     if member.unsubscribed:
         return False
-    asked = audience.parse(mailing.audience)
-    answers = member.answers
-    theirs = {*member.recipient.sessions, *answers}  # of hundreds of sessions; all others are alike to them
+    theirs = {
+        *member.recipient.sessions,
+        *member.answers,
+    }  # of hundreds of sessions; all others are alike to them
     another = next((anchor for anchor in anchors if anchor not in theirs), None)
     return any(
-        audience.matches(asked, member.recipient, answers=answers, anchor=anchor)
-        and not (mailing.is_reminder and "declined" in {answers.get(EVENT), answers.get(anchor)})
+        due.is_for(mailing, anchor, member)
         for anchor in (*theirs.intersection(anchors), *([] if another is None else [another]))
     )
 

@@ -263,7 +263,7 @@ class Service:
         for stored in occasions.with_unsent(transaction, self.event):
             if stored.mailing in sound:
                 here = Judge(version, stored.planned)
-                waiting = people.with_unsent(transaction, self.event, stored.id)
+                waiting = people.waiting_for(transaction, self.event, stored.id)
                 unasked = [member.id for member in waiting if not here.is_for(member)]
                 occasions.withdraw_letters(transaction, stored.id, unasked, "no longer in the audience", now)
 

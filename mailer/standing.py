@@ -256,10 +256,8 @@ def _uncounted(transaction: Transaction, version: AgendaVersion) -> _Foretold:
 def _counted(transaction: Transaction, version: AgendaVersion, now: datetime) -> _Foretold:
     """Whoever has letters of another hour already is left out, where the mailing says so."""
     event, found = version.event.key, _uncounted(transaction, version)
-    opened = occasions.occasions(transaction, event)
-    moved = found.timetable.keys() - {each.identity for each in opened}
-    pairs = {identity[:2] for identity in moved} & {each.identity[:2] for each in opened}
-    members = people.members(transaction, event, pairs)
+    opened = (each.identity for each in occasions.occasions(transaction, event))
+    members = people.members(transaction, event, due.moved(found.timetable.values(), opened))
     letters_of = due.expected(version, list(found.timetable.values()), members, now)
     return replace(found, expected=dict(zip(found.timetable, letters_of, strict=True)))
 

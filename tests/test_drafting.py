@@ -470,6 +470,25 @@ def test_what_was_foreseen_of_a_long_list_is_not_worked_out_again_to_publish_it(
     assert _drafting(desk).publish(seen).number == 2
 
 
+@pytest.mark.parametrize("edited", ["words", "list"])
+def test_what_was_foreseen_for_other_words_or_another_list_is_worked_out_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, edited: str
+) -> None:
+    monkeypatch.setattr("mailer.outbox.people.LONG_LIST", 1)
+    seen = _drafting(desk).edit("1.0", _later).seen
+    _foreseen(desk, lambda event: event)
+    desk.clock.move(minutes=1)
+    if edited == "words":
+        texts = desk.service.wording().with_texts({"update/en.subject.txt": "It is later\n"})
+        assert desk.service.choose_wording(texts, "Maria", desk.clock())
+    else:
+        desk.publish(CONFERENCE, recipients=RECIPIENTS[:2])
+    monkeypatch.setattr(Publishing, "foresee", None)
+
+    with pytest.raises(TypeError):
+        _drafting(desk).publish(seen)
+
+
 def test_what_was_foreseen_long_ago_is_worked_out_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mailer.outbox.people.LONG_LIST", 1)
     seen = _drafting(desk).edit("1.0", _later).seen

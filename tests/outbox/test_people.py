@@ -195,7 +195,7 @@ def test_those_with_unsent_letters_are_few(database: Database) -> None:
     first, *_ = claim(database, 1)
     tell(database, told(first, H.INTENDED), told(first, H.ACCEPTED))
     with database.reading() as c:
-        found = [member.id for member in people.with_unsent(c, EVENT, occasion_id)]
+        found = [member.id for member in people.waiting_for(c, EVENT, occasion_id)]
     assert found == [each for each in ids[:3] if person(ids.index(each)).address != first.address]
 
 

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, HTTPException, Path, Query
@@ -378,12 +377,15 @@ def _case(office: Office, service: Service, number: int) -> Case:
             raise HTTPException(404)
         history = letters.history(transaction, number)
         reader = finding.known(transaction, row.recipient_id)
-    compose = lru_cache(maxsize=1)(service.compose)
-    composed, why_not = _composed(compose, row)
+    composed, why_not = _composed(service, row)
+
+    def once(_letter: LetterRow) -> Composed:
+        if composed is None:
+            raise UnsafeLetter(why_not)
+        return composed
+
     in_doubt = row.state is LetterState.IN_DOUBT
-    doubts = (
-        open_doubts(office.database, office.event, compose, office.clock(), only=number) if in_doubt else []
-    )
+    doubts = open_doubts(office.database, office.event, once, office.clock(), only=number) if in_doubt else []
     return Case(
         row=row,
         history=history,
@@ -401,9 +403,9 @@ def _case(office: Office, service: Service, number: int) -> Case:
     )
 
 
-def _composed(compose: Callable[[LetterRow], Composed], row: LetterRow) -> tuple[Composed | None, str]:
+def _composed(service: Service, row: LetterRow) -> tuple[Composed | None, str]:
     try:
-        return compose(row), ""
+        return service.compose(row), ""
     except (WordingError, UnsafeLetter) as error:
         return None, str(error)
 
