@@ -24,10 +24,8 @@ ZONES = ("Europe/Vienna", "Europe/London", "America/New_York", "Asia/Kathmandu",
 NO_LINE = "".join(map(chr, range(32))) + "\x7f\x85\u2028\u2029"
 """What no line may hold; a text may be several."""
 
-in_a_line = st.characters(exclude_categories=("Cs",), exclude_characters=NO_LINE)
-in_a_text = st.characters(
-    exclude_categories=("Cs",), exclude_characters=NO_LINE[:9] + "\x0b\x0c" + NO_LINE[14:33]
-)
+in_a_line = st.characters(codec="utf-8", exclude_characters=NO_LINE)
+in_a_text = st.characters(codec="utf-8", exclude_characters=NO_LINE[:9] + "\x0b\x0c" + NO_LINE[14:33])
 lines = st.text(in_a_line, min_size=1, max_size=30) | st.sampled_from(
     [
         '"""',
