@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -116,6 +117,49 @@ def _empty() -> bytes:
         file = Path(folder) / "convenor.db"
         open_database(f"sqlite:///{file}").close()
         return file.read_bytes()
+
+
+Contents = dict[str, Any]
+"""What stands in each table, as the driver has it, by name and in the order in which it can be written."""
+
+
+def contents(database: Database) -> Contents:
+    with database.reading() as c:
+        driver: Any = c.connection.driver_connection
+        if c.dialect.name == "sqlite":
+            return {
+                table.name: driver.execute(f'SELECT * FROM "{table.name}"').fetchall()  # noqa: S608
+                for table in metadata.sorted_tables
+            }
+        found = {}
+        for table in metadata.sorted_tables:
+            with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" TO STDOUT') as rows:
+                found[table.name] = b"".join(rows)
+        return found
+
+
+def put(database: Database, kept: Contents) -> bool:
+    """Let a database of the same kind hold this, as if it had come to be there; whether it was empty, as it must be."""
+    full = {name: rows for name, rows in kept.items() if rows}
+    with database.writing() as c:
+        if any(c.scalar(text(f'SELECT EXISTS (SELECT 1 FROM "{name}")')) for name in full):  # noqa: S608
+            return False
+        driver: Any = c.connection.driver_connection
+        if c.dialect.name == "sqlite":
+            for name, rows in full.items():
+                marks = ", ".join("?" * len(rows[0]))
+                driver.executemany(f'INSERT INTO "{name}" VALUES ({marks})', rows)  # noqa: S608
+            return True
+        for name, octets in full.items():
+            with driver.cursor() as cursor, cursor.copy(f'COPY "{name}" FROM STDIN') as copy:
+                copy.write(octets)
+            if (column := metadata.tables[name].autoincrement_column) is not None:
+                last = f'SELECT max("{column.name}") FROM "{name}"'  # noqa: S608
+                c.execute(
+                    text(f"SELECT setval(pg_get_serial_sequence(:name, :column), ({last}))"),
+                    {"name": name, "column": column.name},
+                )
+        return True
 
 
 @pytest.fixture(scope="session")

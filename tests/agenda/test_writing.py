@@ -21,7 +21,12 @@ NOWHERE = Places(file="", lines={})
 NIGHTS = (date(2027, 3, 27), date(2027, 3, 28), date(2027, 10, 30), date(2027, 10, 31), date(2027, 5, 18))
 ZONES = ("Europe/Vienna", "Europe/London", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC")
 
-lines = st.text(min_size=1, max_size=30) | st.sampled_from(
+NO_LINE = "".join(map(chr, range(32))) + "\x7f\x85\u2028\u2029"
+"""What no line may hold; a text may be several."""
+
+in_a_line = st.characters(codec="utf-8", exclude_characters=NO_LINE)
+in_a_text = st.characters(codec="utf-8", exclude_characters=NO_LINE[:9] + "\x0b\x0c" + NO_LINE[14:33])
+lines = st.text(in_a_line, min_size=1, max_size=30) | st.sampled_from(
     [
         '"""',
         "'''",
@@ -33,7 +38,6 @@ lines = st.text(min_size=1, max_size=30) | st.sampled_from(
         "\u0628\u0633\u0645",
         "=cmd()",
         "{{ 7*7 }}",
-        "\x7f",
     ]
 )
 hours = st.builds("{:02}:{:02}".format, st.integers(0, 23), st.sampled_from((0, 15, 30, 59)))
@@ -61,7 +65,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     event = {
         "key": "days-2027",
         "title": draw(lines),
-        "summary": draw(st.text(max_size=30)),
+        "summary": draw(st.text(in_a_text, max_size=30)),
         "timezone": draw(st.sampled_from(ZONES)),
         "language": draw(st.sampled_from(("en", "fr", "ar"))),
         "assumed_minutes": draw(st.integers(1, 90)),

@@ -24,6 +24,7 @@ from mailer.outbox.people import AnswerGiven
 from mailer.service import Service
 from mailer.settings import ROOT
 from tests.conference import EVENT, PUBLISHED_AT, RECIPIENTS
+from tests.databases import Contents, contents, put
 from tests.inbox.dialects import Asked, read
 from tests.outbox.world import told
 
@@ -34,6 +35,9 @@ SENDER = Sender(
 NOW = PUBLISHED_AT + timedelta(days=3)
 LEASE = timedelta(minutes=1)
 THROUGH = "smtps://mail.conference.example:465"
+
+
+_sent: dict[tuple[str, datetime, tuple[Happening, ...]], tuple[list[LetterRow], Contents]] = {}
 
 
 @dataclass
@@ -67,7 +71,20 @@ class Letterbox:
         )
 
     def send_invitations(self, *happenings: Happening) -> list[LetterRow]:
-        """Publish, and let this happen to every invitation: they are accepted, if nothing else is said."""
+        """Publish, and let this happen to every invitation: they are accepted, if nothing else is said.
+
+        It takes a third of a second, and the same is kept each time: an empty database is given what came of it.
+        """
+        what = self.database.engine.dialect.name, self.published_at, happenings
+        if what in _sent and put(self.database, _sent[what][1]):
+            return _sent[what][0]
+        was_empty = not any(contents(self.database).values())
+        rows = self._send_invitations(happenings)
+        if was_empty:
+            _sent[what] = rows, contents(self.database)
+        return rows
+
+    def _send_invitations(self, happenings: tuple[Happening, ...]) -> list[LetterRow]:
         self.service.publish(EVENT, RECIPIENTS, self.published_at)
         self.service.plan(self.published_at)
         with self.database.writing() as c:

@@ -4,23 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from mailer.web.serving import reserve, serve
+from tests.chromium import launched
 from tests.web.desk import Desk, invited, open_desk
 
 PATIENCE = 20_000
 """Milliseconds until what is expected of a page counts as missing; nothing is measured by it."""
-
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 
 @pytest.fixture
@@ -54,10 +45,6 @@ def address(desk: Desk) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """One browser for the tests of a module: its event loop would be in the way of other modules."""
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"there is no {CHROMIUM} (Debian: apt-get install chromium)")
     expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with launched() as browser:
         yield browser
-        browser.close()
