@@ -20,6 +20,7 @@ from mailer.web import pages
 from mailer.web.organiser import outbox
 from tests.conference import EVENT, FOCAL_POINT, PRACTITIONER, RECIPIENTS
 from tests.outbox.world import told
+from tests.web.agendas import CONFERENCE
 from tests.web.desk import Desk
 from tests.web.test_door import OURS, _signed_in, real
 
@@ -484,12 +485,16 @@ def test_on_a_tablet_what_is_said_of_a_letter_or_a_mailing_stands_beside_it(
 
 
 def test_a_domain_is_shown_in_its_own_script_and_left_as_it_is_in_the_letter(empty_desk: Desk) -> None:
-    empty_desk.publish(
-        recipients=(PRACTITIONER.model_copy(update={"address": "ana@xn--bcher-kva.xn--e1afmkfd.example"}),)
-    )
+    ana = PRACTITIONER.model_copy(update={"address": "ana@xn--bcher-kva.xn--e1afmkfd.example"})
+    empty_desk.publish(CONFERENCE, (ana,))
     empty_desk.work()
     browser = empty_desk.browser()
-    for path in ("/outbox", "/outbox/1", "/people/list", "/people/1"):
+    assert post(browser, "/agenda/sessions/registration", seen="1.0", start="08:30").status_code == 303
+    of_the_agenda = ("/agenda/publish", "/agenda/publish/people?anchor=event&effect=request")
+    for path in (
+        *("/outbox", "/outbox/1", "/outbox/1?show=calendar", "/tray", "/people/list", "/people/1"),
+        *of_the_agenda,
+    ):
         page = browser.get(path)
         assert page.status_code == 200, path
         assert ">ana@bücher.пример.example<" in page.text, path
