@@ -296,6 +296,19 @@ def test_an_approval_that_was_taken_back_gives_no_editor_their_second_pair_of_ey
     desk.approve(by="Clara")
 
 
+def test_whoever_approved_their_own_edit_has_shown_it_to_nobody(database: Database) -> None:
+    """As they may while one person is enough: with four eyes it is still theirs."""
+    desk = Desk(database)
+    desk.publish(by="Anna")
+    desk.approve(by="Anna")
+    desk.publish(FOUR_EYES, by="Clara")
+
+    _refused(desk, "Anna", "Clara")
+    desk.approve(by="Boris")
+    desk.reword(by="Boris")
+    desk.approve(by="Anna")
+
+
 def test_an_edit_that_was_undone_by_another_leaves_a_hand_in_it(database: Database) -> None:
     desk = Desk(database)
     desk.publish(FOUR_EYES, by="Anna")
