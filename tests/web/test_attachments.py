@@ -3,7 +3,8 @@
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,22 @@ def test_a_file_of_a_strange_name_can_be_kept(desk: Desk) -> None:
         "attachment; filename=\"a__X-Evil: <b>.pdf__\"; filename*=UTF-8''a__X-Evil%3A%20%3Cb%3E.pdf%22%5C"
     )
     assert "<b>.pdf" not in page
+
+
+def test_a_part_of_a_letter_is_decoded_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = _letters_with_files(desk)
+    decoded = list[str]()
+    payload_of: Callable[..., object] = EmailMessage.get_payload
+
+    def counted(part: EmailMessage, i: int | None = None, decode: bool = False) -> object:
+        if decode:
+            decoded.append(part.get_content_type())
+        return payload_of(part, i, decode)
+
+    monkeypatch.setattr(EmailMessage, "get_payload", counted)
+    assert "programme.pdf" in browser.get("/tray/1").text
+    assert decoded.count("text/plain") == 2  # the letter itself, and the overview that goes with it
+    assert decoded.count("text/html") == decoded.count("application/pdf") == 1
 
 
 def test_the_rehearsal_names_the_files_that_letters_carry(desk: Desk) -> None:
