@@ -3,7 +3,7 @@
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -158,7 +158,8 @@ def test_a_file_of_a_strange_name_can_be_kept(desk: Desk) -> None:
 
 def test_a_part_of_a_letter_is_decoded_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = _letters_with_files(desk)
-    decoded, payload_of = list[str](), EmailMessage.get_payload
+    decoded = list[str]()
+    payload_of: Callable[..., object] = EmailMessage.get_payload
 
     def counted(part: EmailMessage, i: int | None = None, decode: bool = False) -> object:
         if decode:
