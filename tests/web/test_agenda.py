@@ -261,7 +261,7 @@ def test_the_whole_conference_is_moved_undone_and_published(tmp_path: Path) -> N
         assert "The whole conference takes place 91 days later than before" in publish
         assert "was Wednesday, 10 March 2027, and is Wednesday, 9 June 2027" in publish
         assert said in publish
-        assert "sent anew, and asked" in publish
+        assert "sent anew; an answer is asked for again" in publish
 
         assert _post(browser, "/agenda/undo", seen="1.1").status_code == 303
         assert "Wednesday, 10 March 2027" in browser.get("/agenda").text
