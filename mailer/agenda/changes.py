@@ -202,7 +202,7 @@ def title_of(anchor: str, *events: Event) -> str:
 
 
 def in_words(changes: Sequence[Change], *events: Event) -> str:
-    """Changes in one line, such as `Opening session: start 2027-03-10 09:15 -> 2027-03-10 09:30`."""
+    """Changes in one line, such as `Opening session: start 10 March 2027, 09:15 -> 10 March 2027, 09:30`."""
     said = []
     for each in changes:
         if each.field == "sessions":  # their order follows their hours
@@ -342,7 +342,7 @@ def _of_event(old: Event | None, new: Event) -> Iterator[Change]:
         was = writing.first_day(old)
         yield Change(
             kind=ChangeKind.MOVED, what="event", anchor=EVENT, field="first_day",
-            before=was.isoformat(), after=(was + timedelta(days=days)).isoformat(),
+            before=_shown(was, new.zone), after=_shown(was + timedelta(days=days), new.zone),
         )  # fmt: skip
 
 
@@ -399,6 +399,8 @@ def _shown(value: object, zone: ZoneInfo) -> str:
         case datetime():
             there = value.astimezone(zone)
             return f"{there.day} {there:%B %Y, %H:%M}"
+        case date():
+            return f"{value.day} {value:%B %Y}"
         case tuple():
             return "; ".join(_shown(each, zone) for each in value)
         case Venue():
