@@ -4,7 +4,6 @@ Gives sentences for the organiser, SEQUENCE numbers for the calendar, and what a
 concerned. Who is told, and how, is not decided here.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -152,15 +151,16 @@ def moved_by(event: Event, days: int) -> Event:
 
 
 def days_moved(old: Event, new: Event) -> int:
-    """By how many days the whole conference is later than it was: as many as most of the sessions that both have."""
-    was = {each.key: each for each in (*old.sessions, *old.called_off)}
-    by = Counter(
-        (_date(each, new) - _date(was[each.key], old)).days
-        for each in (*new.sessions, *new.called_off)
-        if each.key in was
+    """By how many days the whole conference is later than it was: as many as the first of the sessions that both have,
+    if most of them are.
+    """
+    now = {each.key: each for each in (*new.sessions, *new.called_off)}
+    both = sorted(
+        (each for each in (*old.sessions, *old.called_off) if each.key in now),
+        key=lambda session: session.starts_at,
     )
-    ((days, count),) = by.most_common(1) or [(0, 0)]
-    return days if count * 2 > by.total() else 0
+    by = [(_date(now[each.key], new) - _date(each, old)).days for each in both]
+    return by[0] if by and by.count(by[0]) * 2 > len(by) else 0
 
 
 def carried_along(old: Event, new: Event) -> Event:

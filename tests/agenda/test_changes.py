@@ -457,6 +457,22 @@ def test_the_conference_has_moved_when_most_of_its_sessions_have() -> None:
     assert changes.days_moved(later, EVENT) == -7
 
 
+def test_the_conference_has_not_moved_when_its_first_session_has_not() -> None:
+    """Two of three were put on the next day, each by hand."""
+    day, (first, *others) = 24 * HOUR, EVENT.sessions[:3]
+
+    def on_its_day(one: Session, days: int) -> Session:
+        hours = {"starts_at": one.starts_at + days * day, "ends_at": one.ends_at + days * day}
+        return one.model_copy(update=hours)
+
+    old, new = (event(sessions=(first, *(on_its_day(each, days) for each in others))) for days in (1, 2))
+
+    assert changes.days_moved(old, new) == 0
+    told = differences(old, new)
+    assert {each.anchor for each in told} == {each.key for each in others}
+    assert {each.kind for each in told} == {ChangeKind.MOVED}
+
+
 def test_moved_by_days_an_hour_that_clocks_skip_is_as_much_later() -> None:
     night = datetime(2027, 3, 27, 2, 30, tzinfo=ZoneInfo("Europe/Vienna"))
     one = session("session-2", starts_at=night, ends_at=night + HOUR)
