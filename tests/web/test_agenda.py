@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from mailer.agenda.model import Approval
 from mailer.outbox import agendas, audit
 from mailer.outbox.schema import Role
+from mailer.web.organiser.agenda import drafting_of
 from tests.outbox.world import statements
 from tests.web.agendas import CONFERENCE, full
 from tests.web.desk import Desk, open_desk
@@ -368,7 +369,12 @@ def test_no_organiser_changes_who_approves_by_any_way(tmp_path: Path) -> None:
 
         refused("/agenda/event/approval", seen="1.2", approval="none")
         # the same policy by the form of the event, which does not know it
-        _post(other, "/agenda/event", seen="1.2", approval="none")
+        assert (
+            _post(other, "/agenda/event", seen="1.2", title="Rivers", approval="none").status_code == 303
+        )
+        drafted = drafting_of(desk.office, "").look().event
+        assert (drafted.title, drafted.approval) == ("Rivers", Approval.FOUR_EYES)
+        assert _post(other, "/agenda/undo", seen="1.3").status_code == 303
         assert "nothing differs" in other.get("/agenda").text
         # undone to the loosened one
         assert _post(other, "/agenda/undo", seen="1.2").status_code == 303
