@@ -74,10 +74,15 @@ def refusal(policy: Approval, by: str, hands: Iterable[str]) -> str:
     """Why `by` may not approve what these `hands` have changed since it was approved last; nothing if they may."""
     if policy is Approval.NONE:
         return "this event asks for no approval: its mailings leave by themselves"
-    for each in hands:
-        if policy is Approval.FOUR_EYES and _person(by) == _person(each):
-            return f"{each} has had a hand in it: somebody else is to approve it"
+    own = own_hand(by, hands)
+    if policy is Approval.FOUR_EYES and own:
+        return f"{own} has had a hand in it: somebody else is to approve it"
     return ""
+
+
+def own_hand(by: str, hands: Iterable[str]) -> str:
+    """The one of these `hands` that is of the same person as `by`, as it is named; nothing if there is none."""
+    return next((each for each in hands if _person(by) == _person(each)), "")
 
 
 def by_hand(user: str) -> str:

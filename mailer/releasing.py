@@ -7,6 +7,7 @@ its mailing leaves. `Releasing` is for people, at the desk and at the command li
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from weakref import WeakKeyDictionary
 
 from mailer import approving
@@ -34,7 +35,7 @@ _TOLD_EVERY = 1_000
 @dataclass(frozen=True, kw_only=True)
 class Sight:
     """A mailing as whoever approves it sees it. `last` is its newest approval, ended or not; `hands` who has changed
-    what it is made of since somebody approved it, or ever; `fell_due_at` when it should have left, if it waits for
+    what it is made of since somebody else approved it, or ever; `fell_due_at` when it should have left, if it waits for
     nothing else.
     """
 
@@ -233,8 +234,15 @@ class Releasing:
         return frozenset(key for key, each in standing.items() if Sight.says(each) == made_of.get(key))
 
     def _hands(self, c: Transaction, mailing: Mailing) -> tuple[str, ...]:
-        """The people among them: a folder of templates that was taken in has no eyes."""
-        found = approvals.hands(c, self.event, mailing.key, mailing.kind)
+        """The people among them: a folder of templates that was taken in has no eyes. Whoever approved what they had a
+        hand in, where one was enough, was no second pair of eyes.
+        """
+        of = partial(editions.hands, c, self.event, mailing.key, mailing.kind)
+        seen = 0
+        for by, edition in approvals.given(c, self.event, mailing.key):
+            if not approving.own_hand(by, of(since=seen, until=edition)):
+                seen = edition
+        found = of(since=seen)
         return tuple(each for each in found if each != wordings.FROM_FILES)
 
     def _named(self, sights: list[Sight], mailing: str) -> Sight:

@@ -296,6 +296,24 @@ def test_an_approval_that_was_taken_back_gives_no_editor_their_second_pair_of_ey
     desk.approve(by="Clara")
 
 
+@pytest.mark.parametrize("approver", ["Anna", "ANNA (command line)"])
+def test_whoever_approved_alone_what_they_changed_gives_themselves_no_second_pair_of_eyes(
+    database: Database, approver: str
+) -> None:
+    """One was enough while the policy asked for one; with four eyes somebody else is to see it."""
+    desk = Desk(database)
+    desk.publish(ASKED, by="Dora")
+    desk.approve(by="Boris")
+    desk.reword(by="Anna")
+    desk.approve(by=approver)
+    desk.publish(FOUR_EYES, by="Clara")
+
+    _refused(desk, "Anna", "Clara")
+    assert desk.releasing.sight("invitation", desk.now).hands == ("Anna", "Clara")
+    desk.approve(by="Boris")
+    assert desk.releasing.sight("invitation", desk.now).hands == ()
+
+
 def test_an_edit_that_was_undone_by_another_leaves_a_hand_in_it(database: Database) -> None:
     desk = Desk(database)
     desk.publish(FOUR_EYES, by="Anna")

@@ -8,7 +8,7 @@ transaction.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from mailer.outbox import editions
 from mailer.outbox.database import fetch
@@ -49,16 +49,14 @@ def last(c: Connection, event: str, mailing: str) -> Approval | None:
     return found[0] if found else None
 
 
-def hands(c: Connection, event: str, mailing: str, kind: str) -> tuple[str, ...]:
-    """Who had a hand in what a mailing is made of since somebody approved it, or ever. An approval that was taken back
-    has approved nothing.
-    """
-    query = select(func.max(approval.c.edition)).where(
+def given(c: Connection, event: str, mailing: str) -> list[tuple[str, int]]:
+    """Who approved a mailing, and which edition, in that order. An approval that was taken back has approved nothing."""
+    query = select(approval.c.by, approval.c.edition).where(
         approval.c.event == event,
         approval.c.mailing == mailing,
         approval.c.reason.not_like(f"{_TAKEN_BACK}%"),
     )
-    return editions.hands(c, event, mailing, kind, since=c.scalar(query) or 0)
+    return [(row.by, row.edition) for row in c.execute(query.order_by(approval.c.edition, approval.c.id))]
 
 
 def standing(c: Connection, event: str) -> dict[str, Approval]:

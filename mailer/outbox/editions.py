@@ -60,9 +60,11 @@ def begun_at(c: Connection, event: str) -> tuple[int, datetime | None]:
     return (row.number, row.at) if row else (0, None)
 
 
-def hands(c: Connection, event: str, mailing: str, kind: str, *, since: int) -> tuple[str, ...]:
-    """Who has changed what a mailing of this kind is made of, in editions above `since`, as far as that is known; in
-    alphabetical order. What nobody did, such as following the clocks, is nobody's.
+def hands(
+    c: Connection, event: str, mailing: str, kind: str, *, since: int, until: int | None = None
+) -> tuple[str, ...]:
+    """Who has changed what a mailing of this kind is made of, in editions above `since` and up to `until`, as far as
+    that is known; in alphabetical order. What nobody did, such as following the clocks, is nobody's.
     """
     parts = (AGENDA, mailing_of(mailing), RECIPIENTS, wording_of(kind), wording_of("layout"))
     query = select(edition.c.by).where(
@@ -71,4 +73,6 @@ def hands(c: Connection, event: str, mailing: str, kind: str, *, since: int) -> 
         edition.c.by != "",
         or_(*(edition.c.what == each for each in parts)),
     )
+    if until is not None:
+        query = query.where(edition.c.number <= until)
     return tuple(sorted(set(c.scalars(query))))
