@@ -34,6 +34,7 @@ POLICIES = {
     Approval.ONE: "One person",
     Approval.FOUR_EYES: "Four eyes, somebody who had no hand in it",
 }
+"""Who must have seen a mailing before it leaves."""
 
 
 async def posted(request: Request) -> dict[str, str]:
