@@ -237,7 +237,9 @@ def test_the_whole_conference_is_moved_undone_and_published(tmp_path: Path) -> N
     fixed = CONFERENCE.mailing("practical").model_copy(
         update={"when": "2027-03-01 09:00", "useful_until": "2027-03-10 08:00", "title": "Getting <there>"}
     )
-    mailings = tuple(fixed if each.key == fixed.key else each for each in CONFERENCE.mailings)
+    moving = CONFERENCE.mailing("report").model_copy(update={"useful_until": "2027-12-01 09:00"})
+    others = {each.key: each for each in (fixed, moving)}
+    mailings = tuple(others.get(each.key, each) for each in CONFERENCE.mailings)
     with open_desk(tmp_path) as desk:
         desk.publish(CONFERENCE.model_copy(update={"mailings": mailings}))
         desk.work()
@@ -247,8 +249,11 @@ def test_the_whole_conference_is_moved_undone_and_published(tmp_path: Path) -> N
         assert 'value="2027-03-10"' in form
         said = 'Getting &lt;there&gt;</a>: leaves <bdi class="figures">2027-03-01 09:00</bdi>, useful until'
         assert re.findall(r'<a href="/mailings/([a-z-]+)"', form.partition("What becomes of")[2]) == [
-            "practical"
+            "practical",
+            "report",
         ]
+        assert "With a day and hour of their own" in form
+        assert "stay where they are" not in form
         assert said in form
         assert "4 hang on the hours of the event or its sessions, and move with it." in form
 
@@ -369,9 +374,7 @@ def test_no_organiser_changes_who_approves_by_any_way(tmp_path: Path) -> None:
 
         refused("/agenda/event/approval", seen="1.2", approval="none")
         # the same policy by the form of the event, which does not know it
-        assert (
-            _post(other, "/agenda/event", seen="1.2", title="Rivers", approval="none").status_code == 303
-        )
+        assert _post(other, "/agenda/event", seen="1.2", title="Rivers", approval="none").status_code == 303
         drafted = drafting_of(desk.office, "").look().event
         assert (drafted.title, drafted.approval) == ("Rivers", Approval.FOUR_EYES)
         assert _post(other, "/agenda/undo", seen="1.3").status_code == 303

@@ -1,4 +1,4 @@
-"""`/agenda/event/move`: the whole conference is moved in the draft, and which mailings stay where they are."""
+"""`/agenda/event/move`: the whole conference is moved in the draft, and which mailings have an hour of their own."""
 
 from datetime import date
 from typing import Any
@@ -66,7 +66,7 @@ def _page(
         today=_today(office, draft.event),
         first_day=first_day,
         follow=sum(map(_follows, mailings)),
-        fixed=[each for each in mailings if each.stays],
+        fixed=[each for each in mailings if each.has_fixed_hour],
         problems={each.field: each.message for each in problems if each.field},
         further=[each.message for each in problems if not each.field],
         is_overtaken=is_overtaken,
