@@ -207,6 +207,8 @@ def test_it_is_called_off_by_its_title_alone(desk: Desk) -> None:
     publish = browser.get("/agenda/publish").text
     assert "This calls the whole conference off" in publish
     assert "In the timetable" in publish
+    assert "To come, as it was" in publish
+    assert "To come, as it becomes" in publish
     assert browser.get("/agenda/event/cancel").headers["location"] == "/agenda/event"
     assert _post(browser, "/agenda/event/reinstate", seen="1.1").status_code == 303
     assert "nothing differs" in browser.get("/agenda").text
