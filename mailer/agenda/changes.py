@@ -390,7 +390,7 @@ def _of_fields(what: str, old: Session | Mailing, new: Session | Mailing, zone: 
             )  # fmt: skip
 
 
-def _shown(value: object, zone: ZoneInfo) -> str:
+def _shown(value: object, zone: ZoneInfo) -> str:  # noqa: PLR0911 - one for each kind of value
     match value:
         case None:
             return ""

@@ -50,7 +50,7 @@ def last(c: Connection, event: str, mailing: str) -> Approval | None:
 
 
 def given(c: Connection, event: str, mailing: str) -> list[tuple[str, int]]:
-    """Who approved a mailing, and which edition, in that order. An approval that was taken back has approved nothing."""
+    """Who approved a mailing, and which edition, in that order. One that was taken back has approved nothing."""
     query = select(approval.c.by, approval.c.edition).where(
         approval.c.event == event,
         approval.c.mailing == mailing,

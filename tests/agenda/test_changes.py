@@ -417,7 +417,8 @@ def test_an_hour_that_clocks_skip_elsewhere_is_as_much_later() -> None:
 def test_on_other_days_a_session_has_moved_only_where_it_has_not_moved_with_all() -> None:
     later = changes.moved_by(EVENT, 91)
     moved = Change(
-        kind=ChangeKind.MOVED, what="event", anchor="event", field="first_day", before="10 March 2027", after="9 June 2027"
+        kind=ChangeKind.MOVED, what="event", anchor="event", field="first_day",
+        before="10 March 2027", after="9 June 2027",
     )  # fmt: skip
     assert later.starts_at - EVENT.starts_at == 91 * 24 * HOUR - HOUR
     assert differences(EVENT, later) == [moved]

@@ -113,8 +113,8 @@ def _page(
     is_overtaken: bool = False,
     meanwhile: Fields | None = None,
 ) -> HTMLResponse:
-    """A day of the draft, with a form beside it: `new`, `session` or `event`. `is_overtaken` says that somebody else has
-    changed the draft, `meanwhile` what they made of what was typed.
+    """A day of the draft, with a form beside it: `new`, `session` or `event`. `is_overtaken` says that somebody else
+    has changed the draft, `meanwhile` what they made of what was typed.
     """
     days = drawing.days(draft.event)
     shown = number if number in days else next(iter(days))
