@@ -63,12 +63,20 @@ def matters(
     }
 
 
-def refusal(policy: Approval, by: str, editor: str) -> str:
-    """Why `by` may not approve what `editor` changed last; nothing if they may."""
+def edited(old: Event, new: Event) -> tuple[bool, frozenset[str]]:
+    """Whether what the agenda says of all mailings differs, and the keys of those of which it says something else."""
+    was, now = ({each.key: each for each in event.mailings} for event in (old, new))
+    of_all = old.model_dump(exclude=_NOT_OF_A_MAILING) != new.model_dump(exclude=_NOT_OF_A_MAILING)
+    return of_all, frozenset(key for key in was.keys() | now.keys() if was.get(key) != now.get(key))
+
+
+def refusal(policy: Approval, by: str, hands: Iterable[str]) -> str:
+    """Why `by` may not approve what these `hands` have changed since it was approved last; nothing if they may."""
     if policy is Approval.NONE:
         return "this event asks for no approval: its mailings leave by themselves"
-    if policy is Approval.FOUR_EYES and _person(by) == _person(editor):
-        return f"{editor} has changed it last: somebody else is to approve it"
+    for each in hands:
+        if policy is Approval.FOUR_EYES and _person(by) == _person(each):
+            return f"{each} has had a hand in it: somebody else is to approve it"
     return ""
 
 

@@ -99,10 +99,11 @@ def apply(
         foreseen = this.foresee(found, latest)
         noted, difference = _refuse(foreseen.problems), foreseen.difference
         if json:
-            _print_json({"published": yes and difference.anything, "difference": difference})
+            published = yes and difference.anything
+            _print_json({"published": published, "difference": difference, "courses": foreseen.courses})
         else:
             terminal.print_problems([*found.warnings, *noted])
-            terminal.print_difference(difference, found)
+            terminal.print_foreseen(foreseen, found, this.now)
             if letter := this.sample(found, latest, difference):
                 terminal.print_letter(letter)
         if not difference.anything or (json and not yes):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from mailer.agenda import editing
-from mailer.agenda.changes import Change, differences, in_words, on_the_clock_of
+from mailer.agenda.changes import Change, days_moved, differences, in_words, on_the_clock_of
 from mailer.agenda.model import OF_ITSELF, AgendaVersion, Event
 from mailer.composition import wording
 from mailer.composition.composing import NO_FILES, Composed, Contents, Sender
@@ -18,12 +18,13 @@ from mailer.delivery.profiles import Profile
 from mailer.dossier import Proposal, out_of_time
 from mailer.errors import BadInput, ConvenorError, Problem
 from mailer.lately import AsOf, Beside, Heard, nobody
-from mailer.outbox import agendas, attachments, audit, drafts, people
+from mailer.outbox import agendas, attachments, audit, drafts, editions, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.drafts import Edit
+from mailer.outbox.editions import Hand
 from mailer.outbox.pulse import pulse
 from mailer.publishing import Course, Difference, Publishing
-from mailer.releasing import wording_in_force
+from mailer.releasing import hands_in, wording_in_force
 from mailer.service import Service
 
 
@@ -50,6 +51,11 @@ class Draft:
         return f"{self.version.number}.{self.number}"
 
     @property
+    def hands(self) -> frozenset[Hand]:
+        """Who had a hand in it since that version, and in which part."""
+        return self.edits[-1].hands if self.edits else frozenset()
+
+    @property
     def changes(self) -> list[Change]:
         return differences(self.version.event, self.event)
 
@@ -69,6 +75,16 @@ class Draft:
         was = self.version.event
         return on_the_clock_of(was, self.event.timezone).starts_at - was.starts_at
 
+    @property
+    def days_moved(self) -> int:
+        """By how many days later the whole conference takes place."""
+        return days_moved(self.version.event, self.event)
+
+    @property
+    def is_for_an_administrator(self) -> bool:
+        """Whether it would have others see mailings before they leave than those who must now."""
+        return self.event.approval is not self.version.event.approval
+
     def is_known(self, key: str) -> bool:
         """Whether a session was ever published: then it is cancelled and not taken out."""
         return key in self.version.sequences
@@ -84,6 +100,13 @@ class Overtaken(ConvenorError):  # noqa: N818 - it names what happened meanwhile
 
 class NotToBePublished(BadInput):
     """What stands against publishing, all at once."""
+
+
+class ForAnAdministrator(ConvenorError):  # noqa: N818 - it names whose it is
+    """The draft changes who must have seen a mailing before it leaves, and who publishes it may not."""
+
+    def __init__(self) -> None:
+        super().__init__("an administrator alone may change who approves mailings")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +169,7 @@ class Drafting:
             attachments.keep(transaction, contents, self.now)
             if changed != draft.event:
                 what = in_words(differences(draft.event, changed), draft.event, changed)
-                self._keep(transaction, changed, draft.version.number, what)
+                self._keep(transaction, draft, changed, what)
             return self._draft(transaction)
 
     def undo(self, seen: str) -> Draft:
@@ -170,7 +193,7 @@ class Drafting:
                 carried = editing.carry_over(base, theirs, draft.event)
                 editing.doubts(carried)
                 what = f"what was begun on version {last.based_on}"
-                self._keep(transaction, carried, draft.version.number, what)
+                self._keep(transaction, draft, carried, what, last.hands)
                 self._forget_behind(transaction, draft)
             return self._draft(transaction)
 
@@ -219,7 +242,9 @@ class Drafting:
             return people.is_long_list(transaction, self.event)
 
     def _where(self, change: Callable[[Event], Event]) -> tuple[tuple[object, ...], tuple[object, ...]]:
-        """Which agenda it is, and the state of all else that what publishing it would do depends on."""
+        """Which agenda it is, for which list and in which words; and the state of all else that what publishing it does
+        depends on.
+        """
         with self.database.reading() as transaction:
             draft = self._draft(transaction)
             state = (
@@ -228,7 +253,8 @@ class Drafting:
                 wording_in_force(transaction, self.event, self.texts).digest,
                 (self.now - _BEGINNING) // HOLDS_FOR,
             )
-        return (self.database.engine, self.event, draft.seen, change(draft.event)), state
+            edited = editions.begun_at(transaction, self.event)
+        return (self.database.engine, self.event, edited, draft.seen, change(draft.event)), state
 
     def _outcome(self, change: Callable[[Event], Event], heard: Heard) -> Outcome:
         with self.database.reading() as transaction:
@@ -250,13 +276,14 @@ class Drafting:
             problems=tuple(_named(each, draft.event) for each in problems),
         )
 
-    def publish(self, seen: str) -> AgendaVersion:
+    def publish(self, seen: str, *, is_administrator: bool = False) -> AgendaVersion:
         """Put the draft that was `seen` in force, for the people who are on the list now.
 
-        With a long list, it is judged by what was foreseen of it in the last minutes, if anybody has looked: whatever
-        was answered since changes nothing that would stand against it.
+        With a long list, it is judged by what was foreseen of it in the last minutes, if anybody has looked and nobody
+        has edited words or list since: whatever was answered changes nothing that would stand against it.
 
         Raises:
+            ForAnAdministrator: it changes who approves mailings.
             Overtaken: somebody has changed or published the agenda meanwhile.
             NotToBePublished: what stands against it.
         """
@@ -268,7 +295,11 @@ class Drafting:
         service = Service(database=self.database, event=self.event, sender=self.sender, texts=self.texts)
         with self.database.writing() as transaction:
             draft = self._as_seen(transaction, seen)
-            version, _ = service.publish_in(transaction, draft.event, None, self.now, published_by=self.by)
+            if draft.is_for_an_administrator and not is_administrator:
+                raise ForAnAdministrator
+            version, _ = service.publish_in(
+                transaction, draft.event, None, self.now, published_by=self.by, hands=draft.hands
+            )
             drafts.forget(transaction, self.event, based_on=draft.version.number)
             what = f"agenda version {version.number}"
             audit.note(transaction, self.now, self.by, "published", what, event=self.event)
@@ -293,8 +324,16 @@ class Drafting:
             raise Overtaken(draft)
         return draft
 
-    def _keep(self, transaction: Transaction, event: Event, based_on: int, what: str) -> None:
-        drafts.add(transaction, event, based_on, self.now, self.by, what)
+    def _keep(
+        self,
+        transaction: Transaction,
+        draft: Draft,
+        event: Event,
+        what: str,
+        others: frozenset[Hand] = frozenset(),
+    ) -> None:
+        hands = draft.hands | others | hands_in(draft.event, event, self.by)
+        drafts.add(transaction, event, draft.version.number, self.now, self.by, what, hands=hands)
         audit.note(transaction, self.now, self.by, "changed the agenda's draft", what, event=self.event)
 
     def _forget_behind(self, transaction: Transaction, draft: Draft) -> None:

@@ -5,7 +5,7 @@ is; one person's life is played when somebody asks for it, with its letters.
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -14,7 +14,7 @@ from functools import cached_property
 from threading import Lock, Thread
 
 from mailer import rehearsal
-from mailer.agenda.model import AgendaVersion
+from mailer.agenda.model import AgendaVersion, Attachment
 from mailer.agenda.rules import EVENT
 from mailer.composition.composing import Sender
 from mailer.composition.wording import Wording
@@ -41,16 +41,16 @@ class Scene:
     subject: str
     readers: tuple[int, ...]
     unsent: tuple[tuple[str, int], ...]
+    files: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Film:
-    """`names` are those of the people who play, of `listed` on the list."""
+    """`names` are those of the people who play."""
 
     version: AgendaVersion
     scenes: tuple[Scene, ...]
     names: dict[int, str]
-    listed: int
 
     @cached_property
     def _by_moment(self) -> dict[datetime, tuple[Scene, ...]]:
@@ -74,13 +74,16 @@ class Film:
 
 @dataclass(frozen=True, kw_only=True)
 class Arrived:
-    """One letter as its reader has it; `calendar` is the file in it, or nothing."""
+    """One letter as its reader has it; `calendar` is the file in it, or nothing. The `files` that go with it are named,
+    and were left out when it was played.
+    """
 
     due_at: datetime
     mailing: str
     subject: str
     text: str
     calendar: str
+    files: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +105,6 @@ def play(
     version: AgendaVersion,
     members: Sequence[Member],
     *,
-    listed: int,
     sender: Sender,
     texts: Wording,
     heard: Heard,
@@ -130,6 +132,7 @@ def play(
             subject=each.sample_subject,
             readers=tuple(readers.get((each.mailing, each.anchor, each.due_at), ())),
             unsent=tuple(sorted(each.unsent.items())),
+            files=version.event.mailing(each.mailing).attachments,
         )
         for each in played.occasions
     ]
@@ -137,7 +140,6 @@ def play(
         version=version,
         scenes=tuple(sorted(scenes, key=lambda scene: (scene.due_at, scene.mailing, scene.about))),
         names={each.id: each.recipient.full_name for each in members},
-        listed=listed,
     )
 
 
@@ -148,7 +150,11 @@ def life(version: AgendaVersion, member: Member, *, sender: Sender, texts: Wordi
     )
     titles = {each.mailing: each.title for each in played.occasions}
     return tuple(
-        _arrived(each.due_at, titles[each.mailing], each.subject, each.raw) for each in played.letters
+        replace(
+            _arrived(each.due_at, titles[each.mailing], each.subject, each.raw),
+            files=version.event.mailing(each.mailing).attachments,
+        )
+        for each in played.letters
     )
 
 
@@ -167,6 +173,10 @@ def _arrived(due_at: datetime, mailing: str, subject: str, raw: bytes) -> Arrive
     )
 
 
+class _OvertakenError(Exception):
+    """Another film is wanted by now."""
+
+
 @dataclass(kw_only=True)
 class Projector:
     """The newest film of each event, played beside the pages, and the lives that were last asked for. Threads may share
@@ -178,7 +188,9 @@ class Projector:
     _lock: Lock = field(default_factory=Lock)
 
     def film(self, event: str, of: Hashable, play: Callable[[Heard], Film]) -> Film | Playing | Torn:
-        """The event's film, if it is one `of` what is given, such as a version and a list; else it is begun, once."""
+        """The event's film, if it is one `of` what is given, such as a version and a list; else it is begun, once, and
+        one of anything else that is being played breaks off.
+        """
         with self._lock:
             kept = self._films.get(event)
             if kept and kept[0] == of:
@@ -189,21 +201,26 @@ class Projector:
 
     def _play(self, event: str, of: Hashable, play: Callable[[Heard], Film]) -> None:
         def heard(moment: datetime, letters: int) -> None:
-            self._keep(event, of, Playing(moment=moment, letters=letters))
+            if not self._keep(event, of, Playing(moment=moment, letters=letters)):
+                raise _OvertakenError
 
         try:
             self._keep(event, of, play(heard))
+        except _OvertakenError:
+            return
         except ConvenorError as error:
             self._keep(event, of, Torn(why=str(error)))
         except Exception:
             self._keep(event, of, Torn(why="it broke off; it has been noted"))
             raise
 
-    def _keep(self, event: str, of: Hashable, film: Film | Playing | Torn) -> None:
-        """Unless another one is being played by now."""
+    def _keep(self, event: str, of: Hashable, film: Film | Playing | Torn) -> bool:
+        """Whether it is wanted still: unless another one is being played by now."""
         with self._lock:
-            if self._films.get(event, (None,))[0] == of:
+            is_wanted = self._films.get(event, (None,))[0] == of
+            if is_wanted:
                 self._films[event] = of, film
+        return is_wanted
 
     def life(
         self, of: Hashable, now: datetime, live: Callable[[], tuple[Arrived, ...]], *, is_long: bool

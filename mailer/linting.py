@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from mailer.agenda.attachments import megabytes
@@ -91,7 +92,11 @@ def _placeholders(mailing: Mailing, texts: Wording) -> Iterator[Finding]:
 
 
 def _used(texts: Wording, mailing: Mailing, language: str) -> frozenset[str]:
-    whole = "\n".join(texts.texts[f"{mailing.kind}/{language}.{part}"] for part in wording.PARTS)
+    return _named("\n".join(texts.texts[f"{mailing.kind}/{language}.{part}"] for part in wording.PARTS))
+
+
+@lru_cache(maxsize=64)
+def _named(whole: str) -> frozenset[str]:
     told = (name for name in PLACEHOLDERS if "." in name and not name.startswith("recipient."))
     return frozenset(name for name in told if re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", whole))
 

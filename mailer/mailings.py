@@ -4,12 +4,13 @@ Joins what the outbox keeps with planning and composition, for the desk. What a 
 `agenda.rewriting`'s, what may leave `releasing`'s.
 """
 
+import math
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import partial
+from datetime import datetime, timedelta
+from functools import lru_cache, partial
 
 from mailer.agenda import changes
 from mailer.agenda.model import OF_ITSELF, UNASKED, AgendaVersion, Event, Mailing
@@ -21,13 +22,13 @@ from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
 from mailer.drafting import Draft
 from mailer.errors import BadInput, ConvenorError
+from mailer.keyed import Keyed, itself
 from mailer.lately import AsOf, Beside, Heard
 from mailer.outbox import agendas, attachments, audit, editions, occasions, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import Happening
 from mailer.planning import due
 from mailer.planning.due import Member, Occasion
-from mailer.recipients import audience
 from mailer.recipients.cells import address_in
 from mailer.recipients.model import Recipient, Role
 from mailer.releasing import wording_in_force
@@ -42,11 +43,34 @@ _TOLD_EVERY = 1_000
 MOST_COUNTED = 32
 """Audiences whose count is kept: some are only typed and never kept."""
 
+MOST_SHOWN = 16
+"""Letters that are kept to be shown again."""
+
 Post = Callable[[Parcel], tuple[Outcome, str]]
 """Sends one letter that is in no outbox; the outcome, and through what."""
 
 TESTED = "sent a test letter"
+ASKED = "asked for a test letter"
+MOST_TESTS = 20
+"""Test letters that one account may send within an hour: every mailing of an event in three languages."""
+
+TESTS_ARE_COUNTED_FOR = timedelta(hours=1)
+MARK = "[Test] "
+"""What the subject of a test letter begins with, in every language."""
+
 _THROUGH = " through "
+
+
+class TooManyTests(ConvenorError):  # noqa: N818 - it says what happened
+    """Somebody has sent as many test letters as one may; the next can be sent after `after`."""
+
+    def __init__(self, after: timedelta) -> None:
+        self.after = after
+        minutes = max(1, math.ceil(after / timedelta(minutes=1)))
+        super().__init__(
+            f"{MOST_TESTS} test letters within an hour are the most that one account may send; "
+            f"the next in {minutes} minute{'' if minutes == 1 else 's'}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,17 +247,12 @@ class Mailings:
         if language:
             reader = reader.model_copy(update={"language": language})
         handle = links[0] if links else None
-        return letter(
-            version,
-            mailing,
-            reader,
-            texts,
-            self.sender,
-            self.now,
-            anchor=anchor,
-            handle=handle,
-            contents=contents,
-        )
+        occasion = _occasion(version, mailing, reader, anchor, self.now)
+        if contents:
+            return _composed(version, mailing, occasion, reader, texts, self.sender, handle, contents)
+        return _shown(
+            itself(version), mailing, occasion, reader, Keyed(texts.digest, texts), itself(self.sender), handle
+        )  # fmt: skip
 
     def send_test(
         self, version: AgendaVersion, mailing: Mailing, address: str, post: Post, *, language: str = ""
@@ -241,6 +260,7 @@ class Mailings:
         """Send a test letter of the mailing, and note it; the outcome, and through what.
 
         Raises:
+            TooManyTests: as many as one may have been sent.
             ConvenorError: it is no address, there is no letter to send, or no way to send it.
         """
         try:
@@ -251,12 +271,30 @@ class Mailings:
             version, mailing, address, self.texts(), self.sender, self.now, language=language,
             contents=self._contents(mailing),
         )  # fmt: skip
+        self._may_test(f"{mailing.key} to {address}")
         outcome, through = post(parcel)
         did = TESTED if outcome.happening is Happening.ACCEPTED else "sent a test letter in vain"
         with self.database.writing() as transaction:
             what = f"{mailing.key} to {address}{_THROUGH}{through}"
             audit.note(transaction, self.now, self.by, did, what, event=self.event)
         return outcome, through
+
+    def _may_test(self, what: str) -> None:
+        """Note that a test letter is asked for, before it leaves. The row comes first, and is counted among the others:
+        whoever asks twice at the same moment is counted twice. Raises TooManyTests.
+        """
+        since = self.now - TESTS_ARE_COUNTED_FOR
+        try:
+            with self.database.writing() as transaction:
+                audit.note(transaction, self.now, self.by, ASKED, what, event=self.event)
+                asked = audit.moments(transaction, self.by, ASKED, since=since)
+                if len(asked) > MOST_TESTS:
+                    raise TooManyTests(asked[-1 - MOST_TESTS] - since)
+        except TooManyTests:
+            with self.database.writing() as transaction:
+                refused = f"send a test letter: {what}, after {MOST_TESTS} within an hour"
+                audit.note(transaction, self.now, self.by, "was refused", refused, event=self.event)
+            raise
 
     def _contents(self, mailing: Mailing) -> Contents:
         """What is in the files that go with its letters."""
@@ -376,10 +414,39 @@ def letter(
         ConvenorError: the letter hangs on a session that is not there.
     """
     occasion = _occasion(version, mailing, reader, anchor, now)
+    return _composed(version, mailing, occasion, reader, texts, sender, handle, contents)
+
+
+def _composed(  # noqa: PLR0917 - all that a letter is made of
+    version: AgendaVersion,
+    mailing: Mailing,
+    occasion: Occasion,
+    reader: Recipient,
+    texts: Wording,
+    sender: Sender,
+    handle: str | None,
+    contents: Contents,
+) -> Composed:
     return compose(
         version=version, mailing=mailing, anchor=occasion.anchor, recipient=reader, due_at=occasion.due_at,
         dated_at=occasion.due_at, texts=texts, sender=sender, handle=handle, contents=contents,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=MOST_SHOWN)
+def _shown(  # noqa: PLR0917 - as `_composed`
+    version: Keyed[AgendaVersion],
+    mailing: Mailing,
+    occasion: Occasion,
+    reader: Recipient,
+    texts: Keyed[Wording],
+    sender: Keyed[Sender],
+    handle: str | None,
+) -> Composed:
+    """The same letter is shown in a frame, looked over, and shown again, and one with hundreds of entries takes long to
+    compose. Those that carry files are not kept: they are large.
+    """
+    return _composed(version.value, mailing, occasion, reader, texts.value, sender.value, handle, NO_FILES)
 
 
 def letter_to_try(
@@ -393,12 +460,22 @@ def letter_to_try(
     language: str = "",
     contents: Contents = NO_FILES,
 ) -> Parcel:
-    """The letter to an invented reader at `address`: it is in no outbox and in no count, and its links lead nowhere."""
+    """The letter to an invented reader at `address`: it is in no outbox and in no count, its links lead nowhere, and
+    its subject says that it is a test.
+    """
+    subjects = f"{mailing.kind}/", f".{PARTS[0]}"
+    marked = texts.with_texts(
+        {
+            path: MARK + text
+            for path, text in texts.texts.items()
+            if path.startswith(subjects[0]) and path.endswith(subjects[1])
+        }
+    )
     reader = Recipient(
         address=address, given_name="Test", family_name="Reader", role=Role.FOCAL_POINT,
         language=language or None,
     )  # fmt: skip
-    composed = letter(version, mailing, reader, texts, sender, now, contents=contents)
+    composed = letter(version, mailing, reader, marked, sender, now, contents=contents)
     return Parcel(0, sender.return_path_of(0) or composed.return_path, address, composed.raw)
 
 
@@ -428,14 +505,14 @@ def _is_reached(mailing: Mailing, anchors: Collection[str], member: Member) -> b
     """Whether they get it, for one of its sessions if it hangs on each."""
     if member.unsubscribed:
         return False
-    asked = audience.parse(mailing.audience)
-    answers = member.answers
-    if audience.is_chosen(asked):  # of hundreds of sessions, they have chosen a few
-        anchors = {*member.recipient.sessions, *answers}.intersection(anchors)
+    theirs = {
+        *member.recipient.sessions,
+        *member.answers,
+    }  # of hundreds of sessions; all others are alike to them
+    another = next((anchor for anchor in anchors if anchor not in theirs), None)
     return any(
-        audience.matches(asked, member.recipient, answers=answers, anchor=anchor)
-        and not (mailing.is_reminder and "declined" in {answers.get(EVENT), answers.get(anchor)})
-        for anchor in anchors
+        due.is_for(mailing, anchor, member)
+        for anchor in (*theirs.intersection(anchors), *([] if another is None else [another]))
     )
 
 

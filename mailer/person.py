@@ -4,7 +4,7 @@ Read in one snapshot and put together; it changes nothing.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailer.agenda.model import AgendaVersion
@@ -19,7 +19,7 @@ from mailer.outbox.people import AnswerGiven, Listed
 from mailer.outbox.preferences import Preference
 from mailer.outbox.schema import Trouble
 from mailer.planning import due
-from mailer.planning.due import Member, Occasion, Verdict
+from mailer.planning.due import Occasion, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,11 +117,7 @@ def _coming(
             if (each.mailing, each.anchor) == (occasion.mailing, occasion.anchor)
             and each.state is not LetterState.MISSED
         )  # fmt: skip
-        member = Member(
-            id=found.member.id, recipient=found.member.recipient, joined_at=found.member.joined_at,
-            answers=found.member.answers, unsubscribed=found.member.unsubscribed,
-            had={(occasion.mailing, occasion.anchor): due_at},
-        )  # fmt: skip
+        member = replace(found.member, had={(occasion.mailing, occasion.anchor): due_at})
         judgement = due.judge(version, occasion, member, max(now, occasion.due_at))
         if judgement.verdict is Verdict.SEND:
             yield Coming(occasion=occasion)

@@ -18,7 +18,7 @@ from mailer.dossier import Proposal
 from mailer.errors import Problem
 from mailer.lately import Heard, nobody
 from mailer.mending import Mending
-from mailer.outbox import letters, people
+from mailer.outbox import letters, occasions, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import UNSENT
 from mailer.outbox.letters import OccasionProgress
@@ -140,28 +140,22 @@ class Publishing:
         is a guess or they have begun already.
         """
         version = proposal.version(latest, self.now)
-        with self.database.reading() as transaction:
-            expected = self._looked(transaction, proposal, version, None, 0).becomes.expected()
-            rows = planned.planned(transaction, self.profile, version, expected, self.now)
-        return of_timetable(version, rows)
+        return of_timetable(version, self.planned(proposal, version))
 
     def planned(self, proposal: Proposal, version: AgendaVersion) -> list[Planned]:
         """Every occasion of the timetable in the order of time, with all the letters that it has or would have."""
+        event = version.event.key
         with self.database.reading() as transaction:
-            members = self._proposed(transaction, proposal)
-            occasions = due.occasions(version, _zones(transaction, proposal))
-            expected = due.expected(version, occasions, members, self.now)
-            counted = dict(zip(occasions, expected, strict=True))
+            timetable = due.occasions(version, _zones(transaction, proposal))
+            opened = (each.identity for each in occasions.occasions(transaction, event))
+            listed = people.members(transaction, event, due.moved(timetable, opened))
+            proposed = (member for _, member in _beside(listed, proposal, self.now) if member)
+            expected = due.expected(version, timetable, proposed, self.now)
+            counted = dict(zip(timetable, expected, strict=True))
             return planned.planned(transaction, self.profile, version, counted, self.now)
 
     def _mending(self, proposal: Proposal) -> Mending:
         return Mending(database=self.database, sender=self.sender, texts=proposal.texts, now=self.now)
-
-    def _proposed(self, transaction: Transaction, proposal: Proposal) -> Iterator[Member]:
-        """Those who would be listed, as if nobody had any letter yet."""
-        for _, member in _beside(people.each_listed(transaction, proposal.event.key), proposal, self.now):
-            if member:
-                yield member
 
     def _looked(
         self,

@@ -10,7 +10,7 @@ from datetime import datetime
 from weakref import WeakKeyDictionary
 
 from mailer import approving
-from mailer.agenda.model import UNASKED, AgendaVersion, Approval, Mailing
+from mailer.agenda.model import UNASKED, AgendaVersion, Approval, Event, Mailing
 from mailer.approving import Matter
 from mailer.composition.wording import Wording
 from mailer.errors import ConvenorError
@@ -18,6 +18,7 @@ from mailer.lately import Beside, Heard, NotYet, nobody
 from mailer.outbox import agendas, approvals, audit, editions, occasions, people, wordings
 from mailer.outbox.approvals import Approval as Approved
 from mailer.outbox.database import Database, Transaction
+from mailer.outbox.editions import Hand
 from mailer.planning import due
 from mailer.recipients.model import Recipient
 
@@ -32,20 +33,25 @@ _TOLD_EVERY = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class Sight:
-    """A mailing as whoever approves it sees it. `last` is its newest approval, ended or not; `editor` who last changed
-    what it is made of; `fell_due_at` when it should have left, if it waits for nothing else.
+    """A mailing as whoever approves it sees it. `last` is its newest approval, ended or not; `hands` who has changed
+    what it is made of since somebody approved it, or ever; `fell_due_at` when it should have left, if it waits for
+    nothing else.
     """
 
     mailing: Mailing
     policy: Approval
     matter: Matter
     last: Approved | None
-    editor: str
+    hands: tuple[str, ...]
     fell_due_at: datetime | None
 
     @property
     def is_asked(self) -> bool:
         return self.policy is not Approval.NONE
+
+    def refuses(self, by: str) -> str:
+        """Why somebody may not approve it; nothing if they may."""
+        return approving.refusal(self.policy, by, self.hands)
 
     @property
     def is_approved(self) -> bool:
@@ -64,6 +70,13 @@ class Sight:
 def every_mailing(version: AgendaVersion) -> tuple[Mailing, ...]:
     """Those of the agenda, and those that leave by themselves: what is approved is everything that leaves."""
     return *version.event.mailings, *UNASKED.values()
+
+
+def hands_in(old: Event | None, new: Event, by: str) -> frozenset[Hand]:
+    """In which parts of what is approved somebody had a hand who made the new agenda of the old one."""
+    of_all, mailings = approving.edited(old, new) if old else (True, frozenset[str]())
+    parts = [editions.AGENDA] if of_all else map(editions.mailing_of, mailings)
+    return frozenset((by, part) for part in parts)
 
 
 def wording_in_force(c: Transaction, event: str, otherwise: Wording) -> Wording:
@@ -152,7 +165,7 @@ class Releasing:
         """Approve a mailing as it is now, or as it was `seen`: the digest of what somebody looked at."""
         with self.database.writing() as transaction:
             found = self._named(self._sights(transaction, now), mailing)
-            if refused := approving.refusal(found.policy, by, found.editor):
+            if refused := found.refuses(by):
                 raise ConvenorError(f"'{mailing}' cannot be approved by {by}: {refused}")
             if seen is not None and seen != found.matter.digest:
                 raise ConvenorError(
@@ -170,7 +183,7 @@ class Releasing:
         """End an approval: what has not left is held."""
         with self.database.writing() as transaction:
             self._named(self._sights(transaction, now), mailing)
-            if not approvals.end(transaction, self.event, mailing, f"taken back by {by}", now):
+            if not approvals.take_back(transaction, self.event, mailing, by, now):
                 raise ConvenorError(f"'{mailing}' is not approved")
             audit.note(transaction, now, by, "took an approval back", mailing, event=self.event)
 
@@ -188,7 +201,7 @@ class Releasing:
                 policy=policy,
                 matter=made_of[mailing.key],
                 last=approvals.last(c, self.event, mailing.key),
-                editor=editions.last_editor(c, self.event, mailing.kind),
+                hands=self._hands(c, mailing),
                 fell_due_at=waits_since.get(mailing.key),
             )
             for mailing in every_mailing(version)
@@ -218,6 +231,11 @@ class Releasing:
     def _free(self, c: Transaction, made_of: Mapping[str, Matter]) -> frozenset[str]:
         standing = approvals.standing(c, self.event)
         return frozenset(key for key, each in standing.items() if Sight.says(each) == made_of.get(key))
+
+    def _hands(self, c: Transaction, mailing: Mailing) -> tuple[str, ...]:
+        """The people among them: a folder of templates that was taken in has no eyes."""
+        found = approvals.hands(c, self.event, mailing.key, mailing.kind)
+        return tuple(each for each in found if each != wordings.FROM_FILES)
 
     def _named(self, sights: list[Sight], mailing: str) -> Sight:
         for each in sights:

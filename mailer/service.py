@@ -7,7 +7,7 @@ by several services on one database: the database's constraints, leases and fenc
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,6 +30,7 @@ from mailer.errors import StoreError
 from mailer.outbox import agendas, attachments, claims, ledger, naming, occasions, people, tallies, wordings
 from mailer.outbox.claimed import ClaimedLetter
 from mailer.outbox.database import Database, Transaction
+from mailer.outbox.editions import Hand
 from mailer.outbox.letters import LetterRow
 from mailer.outbox.occasions import STATE_OF, NewLetter
 from mailer.outbox.people import RosterChange
@@ -129,11 +130,13 @@ class Service:
         *,
         by: str = "",
         published_by: str = "",
+        hands: Collection[Hand] = (),
         takes_files: bool = False,
     ) -> tuple[AgendaVersion, RosterChange]:
         """`publish` in a transaction of the caller's, who has looked whether somebody else published meanwhile.
 
-        `published_by` is whoever publishes on the desk. Where `recipients` are not told, the list stays as it is.
+        `published_by` is whoever publishes on the desk, `hands` are those who had a hand in the agenda before. Where
+        `recipients` are not told, the list stays as it is.
         """
         version, by = agendas.latest(transaction, event.key), by or published_by
         is_renewed, choice = False, wordings.in_force(transaction, event.key)
@@ -144,9 +147,9 @@ class Service:
             )
         texts = releasing.wording_in_force(transaction, event.key, self.texts)
         if version is None or version.event != event:
-            is_renewed, at = True, now.replace(microsecond=0)
+            is_renewed, at, old = True, now.replace(microsecond=0), version.event if version else None
             version = changes.next_version(version, event, at, published_by=published_by)
-            agendas.publish(transaction, version, by)
+            agendas.publish(transaction, version, by, {*hands, *releasing.hands_in(old, event, by)})
             occasions.withdraw_upkeep(transaction, event.key, "the agenda has changed again", now)
             calendars.catch_up(transaction, event.key, now)
         if is_renewed:
@@ -260,7 +263,7 @@ class Service:
         for stored in occasions.with_unsent(transaction, self.event):
             if stored.mailing in sound:
                 here = Judge(version, stored.planned)
-                waiting = people.with_unsent(transaction, self.event, stored.id)
+                waiting = people.waiting_for(transaction, self.event, stored.id)
                 unasked = [member.id for member in waiting if not here.is_for(member)]
                 occasions.withdraw_letters(transaction, stored.id, unasked, "no longer in the audience", now)
 

@@ -235,7 +235,7 @@ def open_doubts(
 ) -> list[OpenDoubt]:
     """The event's letters in doubt, the longest in doubt first, or `only` the one with this id; no witness is asked."""
     with database.reading() as transaction:
-        doubted = [each for each in doubts.doubts(transaction, event) if only in {None, each.letter.id}]
+        doubted = doubts.doubts(transaction, event, only=only)
         mailings = _mailings(transaction, event, doubted)
         superseded = calendars.superseded(transaction, event, [doubt.letter for doubt in doubted])
     shown = []

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
+from functools import cached_property, partial
 
 from mailer.agenda.model import UNASKED, AgendaVersion
 from mailer.agenda.rules import EVENT
 from mailer.lately import Beside, Heard, Lately
-from mailer.outbox import agendas, letters, people
+from mailer.outbox import agendas, letters, occasions, people
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import FINAL, LetterState
 from mailer.planning import due
@@ -34,7 +34,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class OccasionStanding:
-    """One occasion. `letters` counts those written down; `expected` those there would be today, if it is planned."""
+    """One occasion. `letters` counts those written down; `expected` those there would be today, if it is planned.
+
+    `is_in_force`: the timetable has it; else it is history, for the agenda or the list has changed since.
+    """
 
     anchor: str
     anchor_title: str
@@ -43,8 +46,9 @@ class OccasionStanding:
     stage: Stage
     expected: int
     counts: dict[LetterState, int] = field(default_factory=dict)
+    is_in_force: bool = True
 
-    @property
+    @cached_property
     def letters(self) -> int:
         return sum(self.counts.values())
 
@@ -60,25 +64,25 @@ class MailingStanding:
     when: str
     occasions: tuple[OccasionStanding, ...]
 
-    @property
+    @cached_property
     def counts(self) -> dict[LetterState, int]:
         return dict(sum((Counter(occasion.counts) for occasion in self.occasions), Counter()))
 
-    @property
+    @cached_property
     def letters(self) -> int:
         return sum(self.counts.values())
 
-    @property
+    @cached_property
     def expected(self) -> int:
         return sum(occasion.expected for occasion in self.occasions)
 
-    @property
+    @cached_property
     def due_at(self) -> datetime:
         """The next occasion that is not over, or the last one."""
         ahead = [o.due_at for o in self.occasions if o.stage in {Stage.PLANNED, Stage.RUNNING}]
         return ahead[0] if ahead else self.occasions[-1].due_at
 
-    @property
+    @cached_property
     def stage(self) -> Stage:
         stages = [occasion.stage for occasion in self.occasions]
         for stage in (Stage.RUNNING, Stage.PLANNED, Stage.DONE, Stage.MISSED):
@@ -101,7 +105,7 @@ class Standing:
     def count(self, *states: LetterState) -> int:
         return sum(mailing.counts.get(state, 0) for mailing in self.mailings for state in states)
 
-    @property
+    @cached_property
     def letters(self) -> int:
         return sum(mailing.letters for mailing in self.mailings)
 
@@ -151,10 +155,10 @@ def _standing(database: Database, event: str, now: datetime, *, in_full: bool) -
     )  # fmt: skip
 
 
-def _by_the_hour(version: AgendaVersion, occasions: Sequence[OccasionStanding]) -> list[OccasionStanding]:
+def _by_the_hour(version: AgendaVersion, those: Sequence[OccasionStanding]) -> list[OccasionStanding]:
     """What leaves by itself has an occasion for each entry and minute: they are shown as one for each hour."""
     hours: dict[datetime, list[OccasionStanding]] = {}
-    for each in occasions:
+    for each in those:
         hours.setdefault(each.due_at.replace(minute=0, second=0, microsecond=0), []).append(each)
     stages = (Stage.RUNNING, Stage.PLANNED, Stage.DONE, Stage.MISSED, Stage.WITHDRAWN)
     return [
@@ -188,6 +192,7 @@ def _occasion(
         stage=_stage(opened, counts),
         expected=0 if opened else expected,
         counts=counts,
+        is_in_force=planned is not None,
     )
 
 
@@ -249,17 +254,22 @@ def _uncounted(transaction: Transaction, version: AgendaVersion) -> _Foretold:
 
 
 def _counted(transaction: Transaction, version: AgendaVersion, now: datetime) -> _Foretold:
-    found = _uncounted(transaction, version)
-    ahead = list(found.timetable.values())
-    letters_of = due.expected(version, ahead, people.each_listed(transaction, version.event.key), now)
-    expected = {occasion.identity: n for occasion, n in zip(ahead, letters_of, strict=True)}
-    return replace(found, expected=expected)
+    """Whoever has letters of another hour already is left out, where the mailing says so."""
+    event, found = version.event.key, _uncounted(transaction, version)
+    opened = (each.identity for each in occasions.occasions(transaction, event))
+    members = people.members(transaction, event, due.moved(found.timetable.values(), opened))
+    letters_of = due.expected(version, list(found.timetable.values()), members, now)
+    return replace(found, expected=dict(zip(found.timetable, letters_of, strict=True)))
 
 
 def _stage(opened: letters.OccasionProgress | None, counts: dict[LetterState, int]) -> Stage:
+    """What has left at an hour that was moved stays what was done then; withdrawn is that of which nothing has."""
     if opened is None:
         return Stage.PLANNED
-    if opened.occasion.withdrawn_at:
+    has_left = any(
+        counts.get(state) for state in (LetterState.SENT, LetterState.FAILED, LetterState.IN_DOUBT)
+    )
+    if opened.occasion.withdrawn_at and not has_left:
         return Stage.WITHDRAWN
     if any(state not in FINAL and state is not LetterState.IN_DOUBT for state in counts):
         return Stage.RUNNING

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -31,7 +32,7 @@ from mailer.outbox.schema import PausedBy
 from mailer.outlook import Outlook
 from mailer.planned import Planned
 from mailer.planning.entries import Effect
-from mailer.publishing import Difference
+from mailer.publishing import Course, Difference, Foreseen, ToCome
 from mailer.rehearsal import Heard, Rehearsal
 from mailer.releasing import Sight
 from mailer.standing import MailingStanding, Stage, Standing
@@ -304,8 +305,8 @@ def print_problems(problems: Sequence[Problem]) -> None:
         _print(Text(f"{'note: ' if problem.warning else ''}{problem}", style="yellow"))
 
 
-def print_difference(difference: Difference, found: Dossier) -> None:
-    event = found.event
+def print_foreseen(foreseen: Foreseen, found: Dossier, now: datetime) -> None:
+    difference, event = foreseen.difference, found.event
     if not difference.anything:
         _print(Text(f"{event.title}: nothing differs from version {difference.version}."))
         return
@@ -317,13 +318,39 @@ def print_difference(difference: Difference, found: Dossier) -> None:
     ):  # fmt: skip
         if addresses:
             _print(Text(f"  people {what}: {len(addresses)}  ({_few(addresses)})"))
+    if difference.left:
+        words = "  The list in force has them: `convenor export --lists .` writes it to the files."
+        _print(Text(words, style="dim"))
     if difference.wording:
         _print(Text(f"  wording changed: {len(difference.wording)}  ({_few(difference.wording)})"))
     _print(Text())
     for mailing, letters in difference.due_at_once.items():
         words = f"  Leaves at once: {mailing}, {_counted(letters)}"
         _print(Text(words, style="bold yellow"))
+    _print_courses(foreseen.courses, event.zone, now)
     _print_consequences(difference, event)
+
+
+def _print_courses(courses: Sequence[Course], zone: ZoneInfo, now: datetime) -> None:
+    """What becomes of mailings whose letters are still to come."""
+    if not courses:
+        return
+    _print(Text("  In the timetable:", style="bold"))
+    table = _table("mailing", "to come, as it was", "to come, as it is", "")
+    for each in courses:
+        withdrawn = f"{_counted(each.withdrawn)} written already withdrawn" if each.withdrawn else ""
+        table.add_row(
+            each.mailing, _to_come(each.was, zone, now), _to_come(each.becomes, zone, now), withdrawn
+        )
+    _print(Padding(table, (0, 0, 1, 2)))
+
+
+def _to_come(told: ToCome | None, zone: ZoneInfo, now: datetime) -> str:
+    if told is None:
+        return "nothing"
+    hours = f", at {told.hours} hours from" if told.hours > 1 else ","
+    when = "at once" if told.first_at <= now else f"{told.first_at.astimezone(zone):{_MOMENT}}"
+    return f"{_counted(told.letters)}{hours} {when}"
 
 
 _EFFECTS = {

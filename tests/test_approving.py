@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.agenda.attaching import HandedIn, attach
-from mailer.agenda.model import UNASKED, Approval, MailingKind
-from mailer.approving import Matter, _said_of, matters, refusal
+from mailer.agenda.model import UNASKED, Approval, Event, Mailing, MailingKind
+from mailer.approving import Matter, _said_of, edited, matters, refusal
 from mailer.composition.wording import Wording, load
 from mailer.settings import ROOT
 from tests.conference import EVENT, FOCAL_POINT, PRACTITIONER, RECIPIENTS
@@ -95,21 +95,37 @@ def test_each_text_counts_for_its_kind_and_no_other(path: str, more: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("policy", "by", "editor", "refused"),
+    ("policy", "by", "hands", "refused"),
     [
-        (Approval.NONE, "Anna", "", True),
-        (Approval.ONE, "Anna", "Anna", False),
-        (Approval.ONE, "Anna", "", False),
-        (Approval.FOUR_EYES, "Anna", "Anna", True),
-        (Approval.FOUR_EYES, "anna", "ANNA", True),
-        (Approval.FOUR_EYES, "anna (command line)", "Anna", True),
-        (Approval.FOUR_EYES, "Anna", "anna (command line)", True),
-        (Approval.FOUR_EYES, "Anna", "Boris", False),
-        (Approval.FOUR_EYES, "Anna", "", False),
+        (Approval.NONE, "Anna", (), True),
+        (Approval.ONE, "Anna", ("Anna",), False),
+        (Approval.ONE, "Anna", (), False),
+        (Approval.FOUR_EYES, "Anna", ("Anna",), True),
+        (Approval.FOUR_EYES, "Anna", ("Anna", "Boris"), True),
+        (Approval.FOUR_EYES, "Boris", ("Anna", "Boris"), True),
+        (Approval.FOUR_EYES, "anna", ("ANNA",), True),
+        (Approval.FOUR_EYES, "anna (command line)", ("Anna",), True),
+        (Approval.FOUR_EYES, "Anna", ("anna (command line)",), True),
+        (Approval.FOUR_EYES, "Anna", ("Boris", "Clara"), False),
+        (Approval.FOUR_EYES, "Anna", (), False),
     ],
 )
-def test_who_may_approve(policy: Approval, by: str, editor: str, refused: bool) -> None:
-    assert bool(refusal(policy, by, editor)) is refused
+def test_who_may_approve(policy: Approval, by: str, hands: tuple[str, ...], refused: bool) -> None:
+    assert bool(refusal(policy, by, hands)) is refused
+
+
+def test_what_an_edit_touches_is_all_mailings_or_those_it_is_about() -> None:
+    def with_mailings(*mailings: Mailing) -> Event:
+        return EVENT.model_copy(update={"mailings": mailings})
+
+    first, *others = EVENT.mailings
+    new = first.model_copy(update={"key": "another"})
+    assert edited(EVENT, EVENT) == (False, frozenset())
+    assert edited(EVENT, with_mailings(*reversed(EVENT.mailings))) == (False, frozenset())
+    later = first.model_copy(update={"when": "10 days before the event starts"})
+    assert edited(EVENT, with_mailings(later, *others)) == (False, frozenset({first.key}))
+    assert edited(EVENT, with_mailings(new, *others)) == (False, frozenset({first.key, "another"}))
+    assert edited(EVENT, EVENT.model_copy(update={"title": "Rivers"})) == (True, frozenset())
 
 
 def test_another_content_under_the_same_name_changes_the_agenda() -> None:

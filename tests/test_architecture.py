@@ -21,6 +21,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
     "mailer.clock": (),
     "mailer.wallclock": (),
     "mailer.keeping": (),
+    "mailer.keyed": (),
     "mailer.recipients": ("mailer.errors", "mailer.wallclock"),
     "mailer.agenda": ("mailer.errors", "mailer.recipients.audience", "mailer.wallclock"),
     "mailer.planning": (
@@ -28,6 +29,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.agenda.model",
         "mailer.agenda.rules",
         "mailer.agenda.upkeep",
+        "mailer.keyed",
         "mailer.wallclock",
         "mailer.recipients.audience",
         "mailer.recipients.model",
@@ -373,6 +375,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "mailer.delivery.envelope",
         "mailer.delivery.outcome",
         "mailer.drafting",
+        "mailer.keyed",
         "mailer.lately",
         "mailer.outbox",
         "mailer.planning",

@@ -159,7 +159,27 @@ def test_apply_shows_the_difference_and_publishes_nothing_unasked(published: Pub
     assert re.search(r"session session-1 starts: .* 10:00 → .* 10:05", done.stdout.decode())
     assert difference["published"] is False
     assert [change["field"] for change in difference["difference"]["changes"]] == ["starts_at"]
+    (course,) = difference["courses"]
+    assert (course["mailing"], course["was"]["letters"]) == ("session-reminder", course["becomes"]["letters"])
+    assert re.search(
+        r"session-reminder +[0-9]+ letters, at 4 hours from .* 09:45 +.* 09:50", done.stdout.decode()
+    )
     assert "nothing differs from version 1" in out(published, "apply")
+
+
+def test_apply_says_where_people_it_would_remove_are_kept(published: Published) -> None:
+    file = published.root / "recipients" / "practitioners.csv"
+    lines = file.read_text("utf-8").splitlines(keepends=True)
+    file.write_text("".join(lines[:-1]), "utf-8")
+    try:
+        done = published.convenor("apply")
+    finally:
+        file.write_text("".join(lines), "utf-8")
+
+    assert re.search(
+        r"people removed: 1 .*\n +The list in force has them: `convenor export --lists \.`",
+        done.stdout.decode(),
+    )
 
 
 def test_plan_lists_the_timetable(published: Published) -> None:

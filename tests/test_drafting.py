@@ -3,18 +3,19 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from mailer.agenda import editing
-from mailer.agenda.model import Event
-from mailer.drafting import Drafting, NotToBePublished, Outcome, Overtaken
+from mailer.agenda import editing, rewriting
+from mailer.agenda.model import Approval, Event
+from mailer.drafting import Drafting, ForAnAdministrator, NotToBePublished, Outcome, Overtaken
 from mailer.errors import BadInput, ConvenorError
 from mailer.lately import AsOf, NotYet
 from mailer.outbox import agendas, audit, drafts, people
 from mailer.publishing import Publishing
+from mailer.releasing import Releasing
 from tests.conference import RECIPIENTS
 from tests.web.agendas import CONFERENCE
 from tests.web.desk import Desk, open_desk
@@ -46,6 +47,10 @@ def _later(event: Event) -> Event:
     return editing.change_session(event, "opening", {"start": "09:30"})
 
 
+def _moved(event: Event) -> Event:
+    return editing.move(event, "2027-06-09", today=date(2027, 3, 1))
+
+
 def _deeds(desk: Desk) -> list[tuple[str, str]]:
     with desk.database.reading() as transaction:
         return [(deed.who, deed.did) for deed in reversed(audit.deeds(transaction))]
@@ -56,7 +61,7 @@ def test_an_edit_is_kept_and_changes_nothing_that_is_in_force(desk: Desk) -> Non
 
     assert (draft.seen, draft.version.event, draft.event) == ("1.1", CONFERENCE, _later(CONFERENCE))
     assert [each.what for each in draft.edits] == [
-        "Opening session: start 2027-03-10 09:15 -> 2027-03-10 09:30"
+        "Opening session: start 10 March 2027, 09:15 -> 10 March 2027, 09:30"
     ]
     assert _drafting(desk).look() == draft
     assert _deeds(desk) == [("Maria", "changed the agenda's draft")]
@@ -115,7 +120,7 @@ def test_publishing_does_what_was_seen_in_one_transaction(desk: Desk) -> None:
 def test_the_letters_foretold_are_those_that_leave(desk: Desk) -> None:
     desk.work()
     drafting = _drafting(desk)
-    drafting.edit("1.0", lambda event: editing.change_event(event, {"date": "2027-03-11"}))
+    drafting.edit("1.0", _moved)
     found = drafting.outcome()
     before = desk.tray.count()
     drafting.publish(found.draft.seen)
@@ -139,6 +144,7 @@ def _called_off(event: Event) -> Event:
             lambda event: editing.change_event(event, {"timezone": "Europe/Lisbon"}), id="another zone"
         ),
         pytest.param(lambda event: editing.change_event(event, {"language": "fr"}), id="another language"),
+        pytest.param(_moved, id="another day"),
     ],
 )
 def test_the_letters_of_a_change_of_the_whole_are_those_foretold(
@@ -204,6 +210,67 @@ def test_by_how_much_another_clock_moves_it_is_told(desk: Desk) -> None:
 
     assert draft.clock_moves_by == timedelta(hours=-4, minutes=-45)
     assert [each.field for each in draft.changes] == ["timezone"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(a, b) for a in Approval for b in Approval if a is not b],
+    ids=lambda each: each.value,
+)
+def test_who_approves_is_changed_by_an_administrator_alone(
+    desk: Desk, before: Approval, after: Approval
+) -> None:
+    """Looser or stricter; whatever was done to the draft in between."""
+    desk.publish(CONFERENCE.model_copy(update={"approval": before}))
+    drafting = _drafting(desk)
+    seen = drafting.edit(drafting.look().seen, lambda event: editing.ask_approval(event, after.value)).seen
+    stood = desk.dump()
+    with pytest.raises(ForAnAdministrator):
+        drafting.publish(seen)
+    assert desk.dump() == stood
+    seen = drafting.edit(seen, lambda event: editing.ask_approval(event, before.value)).seen
+    seen = drafting.undo(seen).seen
+    with pytest.raises(ForAnAdministrator):
+        drafting.publish(seen)
+
+    assert drafting.publish(seen, is_administrator=True).event.approval is after
+    again = drafting.edit(drafting.look().seen, _later)
+    assert drafting.publish(again.seen).event.approval is after
+
+
+def _hands(desk: Desk, mailing: str) -> tuple[str, ...]:
+    return Releasing(database=desk.database, event=CONFERENCE.key).sight(mailing, desk.clock()).hands
+
+
+def test_everybody_whose_edit_is_published_had_a_hand_in_it(desk: Desk) -> None:
+    """Whoever publishes, and what was taken back before is nobody's."""
+    desk.publish(CONFERENCE.model_copy(update={"approval": Approval.FOUR_EYES}))
+    before = _hands(desk, "invitation")
+    _drafting(desk, "Maria").edit("2.0", _later)
+    _drafting(desk, "Jan").edit(
+        "2.1", lambda event: rewriting.rewritten(event, "report", {"title": "Thanks"})
+    )
+    _drafting(desk, "Ida").edit("2.2", lambda event: editing.change_event(event, {"title": "Rivers"}))
+    _drafting(desk, "Maria").undo("2.3")
+    _drafting(desk, "Ola").publish("2.2")
+
+    assert sorted({*_hands(desk, "invitation")} - {*before}) == ["Maria", "Ola"]
+    assert sorted({*_hands(desk, "report")} - {*before}) == ["Jan", "Maria", "Ola"]
+
+
+def test_whoever_carries_over_takes_no_hand_off_anybody(desk: Desk) -> None:
+    careful = CONFERENCE.model_copy(update={"approval": Approval.FOUR_EYES})
+    desk.publish(careful)
+    before = _hands(desk, "invitation")
+    _drafting(desk, "Maria").edit("2.0", _later)
+    desk.publish(careful.model_copy(update={"title": "From a file"}))
+    _drafting(desk, "Jan").edit(
+        "3.0", lambda event: editing.change_event(event, {"venue.room": "Small Hall"})
+    )
+    carried = _drafting(desk, "Ida").carry_over("3.2")
+    _drafting(desk, "Ola").publish(carried.seen)
+
+    assert sorted({*_hands(desk, "invitation")} - {*before}) == ["Ida", "Jan", "Maria", "Ola"]
 
 
 def test_publishing_is_refused_when_somebody_was_first(desk: Desk) -> None:
@@ -401,6 +468,25 @@ def test_what_was_foreseen_of_a_long_list_is_not_worked_out_again_to_publish_it(
 
     desk.clock.move(minutes=4)
     assert _drafting(desk).publish(seen).number == 2
+
+
+@pytest.mark.parametrize("edited", ["words", "list"])
+def test_what_was_foreseen_for_other_words_or_another_list_is_worked_out_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, edited: str
+) -> None:
+    monkeypatch.setattr("mailer.outbox.people.LONG_LIST", 1)
+    seen = _drafting(desk).edit("1.0", _later).seen
+    _foreseen(desk, lambda event: event)
+    desk.clock.move(minutes=1)
+    if edited == "words":
+        texts = desk.service.wording().with_texts({"update/en.subject.txt": "It is later\n"})
+        assert desk.service.choose_wording(texts, "Maria", desk.clock())
+    else:
+        desk.publish(CONFERENCE, recipients=RECIPIENTS[:2])
+    monkeypatch.setattr(Publishing, "foresee", None)
+
+    with pytest.raises(TypeError):
+        _drafting(desk).publish(seen)
 
 
 def test_what_was_foreseen_long_ago_is_worked_out_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The film of an event's life: played once, kept small, and looked at moment by moment."""
 
 import threading
+from dataclasses import replace
 from functools import partial
 from threading import Event as Signal
 
@@ -29,7 +30,6 @@ def played() -> Film:
     return film.play(
         VERSION,
         MEMBERS,
-        listed=1000,
         sender=SENDER,
         texts=wording.load(ROOT / "templates"),
         heard=lambda *_: None,
@@ -49,7 +49,7 @@ def test_every_moment_has_its_scenes_in_order(played: Film) -> None:
     assert sum(len(played.at(moment)) for moment in played.moments) == len(played.scenes)
     assert played.until(played.moments[-1]) == sum(len(scene.readers) for scene in played.scenes)
     assert played.names[7] == RECIPIENTS[0].full_name
-    assert (len(played.names), played.listed) == (len(RECIPIENTS), 1000)
+    assert len(played.names) == len(RECIPIENTS)
 
 
 def test_one_life_is_what_the_film_says_of_that_person(played: Film) -> None:
@@ -65,7 +65,7 @@ def test_one_life_is_what_the_film_says_of_that_person(played: Film) -> None:
     assert PRACTITIONER.family_name in lived[0].text
 
 
-SHOWN = Film(version=VERSION, scenes=(), names={}, listed=0)
+SHOWN = Film(version=VERSION, scenes=(), names={})
 
 
 def test_a_film_is_played_once_for_a_version_and_a_list() -> None:
@@ -120,13 +120,33 @@ def test_a_film_that_is_overtaken_is_not_shown() -> None:
 
     def slow(_heard: Heard) -> Film:
         assert go.wait(10)
-        return Film(version=VERSION, scenes=(), names={}, listed=1)
+        return Film(version=VERSION, scenes=(), names={})
 
     projector.film("one", 1, slow)
     projector.film("one", 2, lambda _heard: SHOWN)
     go.set()
     _wait(projector, 2)
 
+    assert projector.film("one", 2, slow) == SHOWN
+
+
+def test_a_film_that_is_overtaken_breaks_off() -> None:
+    """Or films of a list that changes all the time would be played one beside the other."""
+    projector, go, heard_of = Projector(), Signal(), list[int]()
+
+    def slow(heard: Heard) -> Film:
+        assert go.wait(10)
+        for number in range(3):
+            heard_of.append(number)
+            heard(VERSION.published_at, number)
+        return SHOWN
+
+    projector.film("one", 1, slow)
+    projector.film("one", 2, lambda _heard: SHOWN)
+    go.set()
+    _wait(projector, 2)
+
+    assert heard_of == [0]
     assert projector.film("one", 2, slow) == SHOWN
 
 
@@ -160,6 +180,8 @@ def test_a_film_is_played_without_the_files_that_letters_carry() -> None:
     version = VERSION.model_copy(update={"event": attach(VERSION.event, "invitation", [file])})
     member = MEMBERS[0]
     texts = wording.load(ROOT / "templates")
-    assert film.life(version, member, sender=SENDER, texts=texts) == film.life(
-        VERSION, member, sender=SENDER, texts=texts
-    )
+    with_them = film.life(version, member, sender=SENDER, texts=texts)
+    without = film.life(VERSION, member, sender=SENDER, texts=texts)
+    assert [replace(each, files=()) for each in with_them] == list(without)
+    assert [(each.name, each.size) for each in with_them[0].files] == [("programme.pdf", 4)]
+    assert not any(each.files for each in with_them[1:])

@@ -3,24 +3,58 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 
+from mailer.agenda.model import Event
 from mailer.lately import FRESH_FOR
 from mailer.outbox import letters, people
 from mailer.outbox.database import Database
 from mailer.outbox.letter import LetterState
+from mailer.outbox.schema import letter
 from mailer.planning import due
 from mailer.service import Service
-from mailer.standing import Stage, standing
+from mailer.standing import OccasionStanding, Stage, standing
 from tests.conference import EVENT, PUBLISHED_AT, RECIPIENTS, STARTS_AT
 from tests.test_service import SENDER, TEXTS
 
 S = LetterState
+ONCE = EVENT.model_copy(
+    update={"mailings": tuple(m.model_copy(update={"again_when_moved": False}) for m in EVENT.mailings)}
+)
 NOBODY_YET = {mailing.key: 0 for mailing in EVENT.mailings}
+
+
+@pytest.fixture
+def stage(database: Database) -> Service:
+    return Service(database=database, event=EVENT.key, sender=SENDER, texts=TEXTS)
+
+
+def _later(event: Event) -> Event:
+    """The first session begins half an hour later."""
+    later = tuple(
+        s.model_copy(update={"starts_at": s.starts_at + timedelta(minutes=30)}) if s.key == "session-1" else s
+        for s in event.sessions
+    )
+    return event.model_copy(update={"sessions": later})
+
+
+def _end(database: Database, mailing: str, now: datetime, *, but: int = 0) -> int:
+    """Have the letters of a mailing that are written down sent, `but` a few; how many those are."""
+    with database.writing() as transaction:
+        ids = [row.id for row in letters.search(transaction, EVENT.key, mailing=mailing)][but:]
+        transaction.execute(update(letter).where(letter.c.id.in_(ids)).values(state=S.SENT))
+    return len(ids)
+
+
+def _occasions(database: Database, mailing: str, anchor: str, now: datetime) -> list[OccasionStanding]:
+    stands = standing(database, EVENT.key, now)
+    assert stands
+    (one,) = (each for each in stands.mailings if each.mailing == mailing)
+    return [each for each in one.occasions if each.anchor == anchor]
 
 
 def test_nothing_stands_before_anything_is_published(database: Database) -> None:
@@ -77,17 +111,12 @@ def test_a_mailing_is_due_at_its_next_occasion_and_then_at_its_last(database: Da
     ]
 
 
-def test_a_withdrawn_occasion_is_shown_as_withdrawn(database: Database) -> None:
-    service = Service(database=database, event=EVENT.key, sender=SENDER, texts=TEXTS)
-    service.publish(EVENT, RECIPIENTS, PUBLISHED_AT)
-    service.plan(EVENT.session("session-1").starts_at - timedelta(minutes=10))
-    later = tuple(
-        s.model_copy(update={"starts_at": s.starts_at + timedelta(minutes=30)}) if s.key == "session-1" else s
-        for s in EVENT.sessions
-    )
+def test_a_withdrawn_occasion_is_shown_as_withdrawn(stage: Service, database: Database) -> None:
+    stage.publish(EVENT, RECIPIENTS, PUBLISHED_AT)
+    stage.plan(EVENT.session("session-1").starts_at - timedelta(minutes=10))
     now = EVENT.session("session-1").starts_at - timedelta(minutes=5)
-    service.publish(EVENT.model_copy(update={"sessions": later}), RECIPIENTS, now)
-    service.plan(now)
+    stage.publish(_later(EVENT), RECIPIENTS, now)
+    stage.plan(now)
 
     stands = standing(database, EVENT.key, now)
 
@@ -99,6 +128,47 @@ def test_a_withdrawn_occasion_is_shown_as_withdrawn(database: Database) -> None:
     with database.reading() as transaction:
         rows = letters.search(transaction, EVENT.key, mailing="session-reminder", state=S.WITHDRAWN)
     assert {row.anchor for row in rows} == {"session-1"}
+
+
+def test_what_has_left_before_a_session_moved_is_done_and_comes_to_nobody_again(stage: Service) -> None:
+    """The mailing does not say `again_when_moved`: whoever was reminded for the old hour is not asked anew."""
+    session, now = EVENT.session("session-1"), EVENT.session("session-1").starts_at - timedelta(minutes=10)
+    stage.publish(ONCE, RECIPIENTS, PUBLISHED_AT)
+    stage.plan(now)
+    reminded = _end(stage.database, "session-reminder", now)
+    stage.publish(_later(ONCE), RECIPIENTS, now)
+    stage.plan(now)
+
+    before, after = _occasions(stage.database, "session-reminder", "session-1", now)
+
+    assert (before.stage, before.counts, before.is_in_force) == (Stage.DONE, {S.SENT: reminded}, False)
+    assert (after.stage, after.expected, after.is_in_force) == (Stage.PLANNED, 0, True)
+    stage.plan(session.starts_at + timedelta(minutes=15))
+    assert _occasions(stage.database, "session-reminder", "session-1", now)[1].letters == 0
+
+
+def test_who_gets_it_again_is_expected_again(stage: Service) -> None:
+    now = EVENT.session("session-1").starts_at - timedelta(minutes=10)
+    stage.publish(EVENT, RECIPIENTS, PUBLISHED_AT)
+    stage.plan(now)
+    reminded = _end(stage.database, "session-reminder", now)
+    stage.publish(_later(EVENT), RECIPIENTS, now)
+
+    _, after = _occasions(stage.database, "session-reminder", "session-1", now)
+
+    assert (after.stage, after.expected) == (Stage.PLANNED, reminded)
+
+
+def test_an_occasion_of_which_some_has_left_is_done_though_the_rest_is_withdrawn(stage: Service) -> None:
+    now = EVENT.session("session-1").starts_at - timedelta(minutes=10)
+    stage.publish(EVENT, RECIPIENTS, PUBLISHED_AT)
+    stage.plan(now)
+    reminded = _end(stage.database, "session-reminder", now, but=1)
+    stage.publish(_later(EVENT), RECIPIENTS, now)
+
+    before, _ = _occasions(stage.database, "session-reminder", "session-1", now)
+
+    assert (before.stage, before.counts) == (Stage.DONE, {S.SENT: reminded, S.WITHDRAWN: 1})
 
 
 def test_a_long_list_is_counted_anew_beside_the_pages(

@@ -4,13 +4,15 @@ Gives sentences for the organiser, SEQUENCE numbers for the calendar, and what a
 concerned. Who is told, and how, is not decided here.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from mailer import wallclock
+from mailer.agenda import writing
 from mailer.agenda.attachments import megabytes
 from mailer.agenda.model import (
     AgendaVersion,
@@ -86,9 +88,10 @@ class Change:
 def differences(old: Event | None, new: Event) -> list[Change]:
     """Everything that differs, in the order of the new agenda; all of it `added` when there is no old one.
 
-    In another zone a session has moved where the venue's clock shows another hour than before.
+    In another zone, and where the whole conference is on other days, a session has moved where the venue's clock shows
+    another hour than before, or it is on another of those days.
     """
-    here = on_the_clock_of(old, new.timezone) if old else None
+    here = carried_along(old, new) if old else None
     return [
         *_of_event(old, new),
         *_of_items(
@@ -123,7 +126,54 @@ def on_the_clock_of(event: Event, timezone: str) -> Event:
     )
 
 
+def moved_by(event: Event, days: int) -> Event:
+    """The event so many days later, each session at the hour it had on the venue's clock. One whose end is assumed
+    lasts as long as before; an hour that clocks skip there is as much later.
+    """
+    if not days:
+        return event
+
+    def later(instant: datetime) -> datetime:
+        local = instant.astimezone(event.zone)
+        return (local + timedelta(days=days)).replace(fold=local.fold).astimezone(UTC)
+
+    def moved(session: Session) -> Session:
+        starts_at = later(session.starts_at)
+        lasts = session.ends_at - session.starts_at
+        ends_at = starts_at + lasts if session.end_assumed else later(session.ends_at)
+        return session.model_copy(update={"starts_at": starts_at, "ends_at": ends_at})
+
+    return event.model_copy(
+        update={
+            "sessions": tuple(map(moved, event.sessions)),
+            "called_off": tuple(map(moved, event.called_off)),
+        }
+    )
+
+
+def days_moved(old: Event, new: Event) -> int:
+    """By how many days the whole conference is later than it was: as many as most of the sessions that both have."""
+    was = {each.key: each for each in (*old.sessions, *old.called_off)}
+    by = Counter(
+        (_date(each, new) - _date(was[each.key], old)).days
+        for each in (*new.sessions, *new.called_off)
+        if each.key in was
+    )
+    ((days, count),) = by.most_common(1) or [(0, 0)]
+    return days if count * 2 > by.total() else 0
+
+
+def carried_along(old: Event, new: Event) -> Event:
+    """The old event as it would be, had nothing changed but its zone and its days, which are those of the new one."""
+    return moved_by(on_the_clock_of(old, new.timezone), days_moved(old, new))
+
+
+def _date(session: Session, event: Event) -> date:
+    return session.starts_at.astimezone(event.zone).date()
+
+
 NAMED: Mapping[str, str] = {
+    "first_day": "first day",
     "timezone": "time zone",
     "starts_at": "start",
     "ends_at": "end",
@@ -288,6 +338,12 @@ def _of_event(old: Event | None, new: Event) -> Iterator[Change]:
                 kind=kind, what="event", anchor=EVENT, field=name,
                 before=_shown(before, new.zone), after=_shown(after, new.zone),
             )  # fmt: skip
+    if days := days_moved(old, new):
+        was = writing.first_day(old)
+        yield Change(
+            kind=ChangeKind.MOVED, what="event", anchor=EVENT, field="first_day",
+            before=was.isoformat(), after=(was + timedelta(days=days)).isoformat(),
+        )  # fmt: skip
 
 
 def _orders(old: Items, new: Items) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -341,7 +397,8 @@ def _shown(value: object, zone: ZoneInfo) -> str:
         case bool():
             return "yes" if value else "no"
         case datetime():
-            return f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
+            there = value.astimezone(zone)
+            return f"{there.day} {there:%B %Y, %H:%M}"
         case tuple():
             return "; ".join(_shown(each, zone) for each in value)
         case Venue():

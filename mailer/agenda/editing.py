@@ -7,16 +7,17 @@ what may be said in a file. What is wrong is told with the name of its field: th
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from mailer.agenda import reading, writing
-from mailer.agenda.changes import on_the_clock_of
+from mailer import wallclock
+from mailer.agenda import checking, reading, writing
+from mailer.agenda.changes import days_moved, moved_by, on_the_clock_of
 from mailer.agenda.document import SessionTable, VenueTable
-from mailer.agenda.model import Event, Mailing, Session
+from mailer.agenda.model import Approval, Event, Mailing, Session
 from mailer.agenda.places import Places
 from mailer.agenda.rules import EVENT
 from mailer.errors import BadInput, Problem
@@ -26,7 +27,6 @@ EVENT_FIELDS = (
     "title",
     "summary",
     "language",
-    "date",
     "timezone",
     *(f"venue.{name}" for name in VenueTable.model_fields),
 )
@@ -47,13 +47,11 @@ def session_fields(event: Event, key: str) -> dict[str, Any]:
 
 
 def event_fields(event: Event) -> dict[str, Any]:
-    """What a file would say of the event, by the names of `EVENT_FIELDS`; of an example no date."""
+    """What a file would say of the event, by the names of `EVENT_FIELDS`."""
     about = writing.document(event, today=writing.first_day(event))["event"]
     venue = {f"venue.{name}": value for name, value in about["venue"].items()}
     flat = {"language": event.language, **about, **venue}
-    return {
-        name: flat[name] for name in EVENT_FIELDS if name in flat and not (name == "date" and event.example)
-    }
+    return {name: flat[name] for name in EVENT_FIELDS if name in flat}
 
 
 def change_session(event: Event, key: str, given: Given) -> Event:
@@ -122,6 +120,37 @@ def change_event(event: Event, given: Given) -> Event:
     return _changed(event, change, EVENT)
 
 
+def move(event: Event, first_day: str, *, today: date) -> Event:
+    """The whole conference on other days, of which `first_day` is the first, as `2027-03-10`. Each session, cancelled
+    or not, keeps its hour on the venue's clock; of one that comes twice there it is the first. `today` is the venue's.
+
+    Raises:
+        BadInput: there is no such day, or it is past; or clocks skip an hour of a session there.
+    """
+    try:
+        day = reading.day(first_day.strip())
+    except ValueError as error:
+        raise BadInput([Problem(file="", field="first_day", message=str(error))]) from None
+    if day < today:
+        raise BadInput([Problem(file="", field="first_day", message=f"{day} is past")])
+    days = (day - writing.first_day(event)).days
+    if skipped := list(_skipped(event, days)):
+        raise BadInput(skipped)
+    return read_again(writing.document(moved_by(event, days), today=day), "", day)
+
+
+def _skipped(event: Event, days: int) -> Iterator[Problem]:
+    """Hours of sessions that do not exist so many days later."""
+    for each in (*event.sessions, *event.called_off):
+        hours = {"start": each.starts_at} | ({} if each.end_assumed else {"end": each.ends_at})
+        for name, instant in hours.items():
+            local = wallclock.same_clock(instant, days, event.zone)
+            if not wallclock.instants(local, event.zone):
+                for problem in checking.of_wall_clock(local, event.zone):
+                    message = f"session '{each.key}': {name}: {problem}; change its hour first"
+                    yield Problem(file="", message=message)
+
+
 def call_off(event: Event, typed: str) -> Event:
     """The whole conference will not take place. `typed` is its title, written out by whoever calls it off; signs and
     capitals do not count.
@@ -137,6 +166,16 @@ def call_off(event: Event, typed: str) -> Event:
 def hold_after_all(event: Event) -> Event:
     """The conference that was called off takes place."""
     return event.model_copy(update={"cancelled": False})
+
+
+def ask_approval(event: Event, policy: str) -> Event:
+    """Who must have seen a mailing before it leaves, by one of the words of `Approval`. Raises BadInput."""
+    try:
+        return event.model_copy(update={"approval": Approval(policy)})
+    except ValueError:
+        *most, last = (f"'{each}'" for each in Approval)
+        message = f"{policy[:60]!r} is none of {', '.join(most)} or {last}"
+        raise BadInput([Problem(file="", field="approval", message=message)]) from None
 
 
 def _spelled(text: str) -> str:
@@ -165,10 +204,15 @@ def _doubts(event: Event) -> tuple[Problem, ...]:
 
 def carry_over(base: Event, draft: Event, latest: Event) -> Event:
     """What `draft` changed of `base`, changed of `latest`: field by field, the draft's where both changed one. Hours
-    are those of the venue's clock.
+    are those of the venue's clock, days those of the conference.
     """
     timezone = draft.timezone if draft.timezone != base.timezone else latest.timezone
-    base, draft, latest = (on_the_clock_of(each, timezone) for each in (base, draft, latest))
+    by_draft, by_latest = days_moved(base, draft), days_moved(base, latest)
+    days = by_draft or by_latest
+    base, draft, latest = (
+        moved_by(on_the_clock_of(each, timezone), days - already)
+        for each, already in ((base, 0), (draft, by_draft), (latest, by_latest))
+    )
     was, now = _by_key(base), _by_key(draft)
     gone = was.keys() - now.keys()
     merged = {
@@ -251,8 +295,24 @@ def read_again(tables: writing.Document, place: str, since: date) -> Event:
     try:
         return reading.of_document(tables, _NOWHERE, today=since).event
     except BadInput as error:
-        refused = [each for each in error.problems if not each.warning]
-        raise BadInput([_of_the_form(each, place, tables) for each in refused]) from None
+        raise _in_the_form(error, place, tables) from None
+
+
+def with_mailings(event: Event, tables: list[writing.Document], place: str) -> Event:
+    """The event with the mailings that changed tables say. `place`: where the change stands, such as `mailing[2]`.
+
+    Raises:
+        BadInput: as `read_again`.
+    """
+    try:
+        return reading.with_mailings(event, tables, _NOWHERE)
+    except BadInput as error:
+        raise _in_the_form(error, place, {"mailing": tables}) from None
+
+
+def _in_the_form(error: BadInput, place: str, tables: writing.Document) -> BadInput:
+    refused = (each for each in error.problems if not each.warning)
+    return BadInput([_of_the_form(each, place, tables) for each in refused])
 
 
 def _of_the_form(problem: Problem, place: str, tables: writing.Document) -> Problem:

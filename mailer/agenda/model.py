@@ -54,7 +54,7 @@ class SessionKind(StrEnum):
 
 
 class Approval(StrEnum):
-    """Who must have seen a mailing before it leaves: nobody, one person, or another than whoever last changed it."""
+    """Who must have seen a mailing before it leaves: nobody, one person, or one who had no hand in it."""
 
     NONE = "none"
     ONE = "one"
@@ -175,6 +175,11 @@ class Mailing(_Frozen):
     @property
     def useful_until_rule(self) -> rules.Rule:
         return rules.parse(self.useful_until)
+
+    @property
+    def stays(self) -> bool:
+        """Whether it leaves, or ceases to be useful, at a day and hour of its own: that moves with nothing."""
+        return bool(self.rule.instant or self.useful_until_rule.instant)
 
     @property
     def is_reminder(self) -> bool:

@@ -101,6 +101,16 @@ def of_document(
     return Reading(event=event, warnings=report.by_line, places=places)
 
 
+def with_mailings(event: Event, tables: Sequence[Mapping[str, Any]], places: Places) -> Event:
+    """An event with the mailings that these tables say, looked at beside all else it holds. Raises BadInput."""
+    report = _Report(places=places)
+    kinds = {each.key: each.kind.value for each in (*event.sessions, *event.called_off)}
+    people = {normpath(each.file) for each in event.recipient_lists}
+    mailings = _mailings({"mailing": tables}, report, kinds, event.zone, people, _nowhere)
+    report.refuse()
+    return event.model_copy(update={"mailings": mailings})
+
+
 def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:
@@ -147,7 +157,6 @@ def _event(document: Mapping[str, Any], report: _Report, today: date, find: Find
         report.add(name, f"is not a table of an agenda file{nearest(name, TABLES)}")
     event = _table(EventTable, document.get("event"), "event", report)
     sessions = list(_list(SessionTable, document, "session", report))
-    mailings = list(_list(MailingTable, document, "mailing", report))
     lists = list(_list(RecipientsTable, document, "recipients", report))
     if not document.get("session"):
         report.add("session", "the agenda holds no session")
@@ -163,15 +172,10 @@ def _event(document: Mapping[str, Any], report: _Report, today: date, find: Find
         report.add("session", "every session is cancelled: write cancelled = true under [event] instead")
     for path, problem in checking.overlaps([(path, each) for path, each in timed if not is_off[path]]):
         report.add(path, problem, warning=True)
-    for path, problem in (
-        *checking.of_keys(sessions),
-        *checking.of_mailings(mailings, _kinds(document), zone),
-    ):
+    for path, problem in checking.of_keys(sessions):
         report.add(path, problem)
     people = {normpath(table.file) for _, table in lists}
-    attached = {path: tuple(_attached(table, path, find, people, report)) for path, table in mailings}
-    for path, problem in attachments.problems_among(attached):
-        report.add(f"{path}.attachments", problem)
+    mailings = _mailings(document, report, _kinds(document), zone, people, find)
     report.refuse()
     assert event is not None  # noqa: S101 - one that is missing has been refused
     return Event(
@@ -183,10 +187,7 @@ def _event(document: Mapping[str, Any], report: _Report, today: date, find: Find
         venue=Venue(**event.venue.model_dump()),
         organiser=Organiser(name=event.organiser.name, address=_mailbox(event.organiser.address)),
         sessions=_in_order(each for path, each in timed if not is_off[path]),
-        mailings=tuple(
-            Mailing(**table.model_dump(exclude={"attachments"}), attachments=attached[path])
-            for path, table in mailings
-        ),
+        mailings=mailings,
         recipient_lists=tuple(RecipientList(**table.model_dump()) for _, table in lists),
         example=event.example,
         cancelled=event.cancelled,
@@ -194,6 +195,27 @@ def _event(document: Mapping[str, Any], report: _Report, today: date, find: Find
         approval=event.approval,
         public=event.public,
         called_off=_in_order(each for path, each in timed if is_off[path]),
+    )
+
+
+def _mailings(
+    document: Mapping[str, Any],
+    report: _Report,
+    kinds: Mapping[str, str],
+    zone: ZoneInfo | None,
+    people: Container[str],
+    find: Find,
+) -> tuple[Mailing, ...]:
+    """Those whose tables are understood. `kinds` are those of sessions by key, `people` the files of lists."""
+    tables = list(_list(MailingTable, document, "mailing", report))
+    for path, problem in checking.of_mailings(tables, kinds, zone):
+        report.add(path, problem)
+    attached = {path: tuple(_attached(table, path, find, people, report)) for path, table in tables}
+    for path, problem in attachments.problems_among(attached):
+        report.add(f"{path}.attachments", problem)
+    return tuple(
+        Mailing(**table.model_dump(exclude={"attachments"}), attachments=attached[path])
+        for path, table in tables
     )
 
 
@@ -356,25 +378,33 @@ def _first_day(event: EventTable, today: date, report: _Report) -> date | None:
     text = " ".join(event.date.split())
     found = _DAYS_FROM_TODAY.fullmatch(text.lower())
     if found and event.example:
-        day = today + timedelta(days=int(found[1]))
-        wanted = _WEEKDAYS.index(found[2]) if found[2] else day.weekday()
-        return day + timedelta(days=(wanted - day.weekday()) % 7)
-    if _DATE.fullmatch(text):
-        with suppress(ValueError):
-            return _stated(date.fromisoformat(text), event, today, report)
+        first = today + timedelta(days=int(found[1]))
+        wanted = _WEEKDAYS.index(found[2]) if found[2] else first.weekday()
+        return first + timedelta(days=(wanted - first.weekday()) % 7)
     if found:
         report.add("event.date", "a real event states its date, like 2027-03-10; only an example counts days")
-    else:
-        report.add("event.date", f"{_written(text)} is not a date; write it like 2027-03-10")
-    return None
+        return None
+    try:
+        return _stated(day(text), event, today, report)
+    except ValueError as error:
+        report.add("event.date", str(error))
+        return None
 
 
-def _stated(day: date, event: EventTable, today: date, report: _Report) -> date:
+def day(text: str) -> date:
+    """A day as `2027-03-10`. Raises ValueError for anything else."""
+    if _DATE.fullmatch(text):
+        with suppress(ValueError):
+            return date.fromisoformat(text)
+    raise ValueError(f"{_written(text)} is not a date; write it like 2027-03-10")
+
+
+def _stated(stated: date, event: EventTable, today: date, report: _Report) -> date:
     if event.example:
         report.add("event.example", "is for an event without a date of its own: take out this line")
-    if day < today:
-        report.add("event.date", f"{day} is past; hardly a letter would leave", warning=True)
-    return day
+    if stated < today:
+        report.add("event.date", f"{stated} is past; hardly a letter would leave", warning=True)
+    return stated
 
 
 @dataclass(frozen=True, kw_only=True)

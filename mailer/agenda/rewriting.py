@@ -5,7 +5,6 @@ at once, with the name of its field. Nothing is kept here.
 """
 
 from collections.abc import Collection, Mapping
-from datetime import date
 from typing import Any
 
 from mailer.agenda import checking, editing, writing
@@ -140,24 +139,23 @@ def key_of(title: str, event: Event, taken: Collection[str] = ()) -> str:
 
 
 def _placed(event: Event, number: int, written: Written, *, is_new: bool) -> Event:
-    since = writing.first_day(event)
-    tables = writing.document(event, today=since)
+    tables = writing.mailings(event)
     table = {name: value for name, value in written.items() if value not in (None, "")}
-    tables["mailing"][number : number if is_new else number + 1] = [table]
+    tables[number : number if is_new else number + 1] = [table]
     try:
-        return editing.read_again(tables, _place(number), since)
+        return editing.with_mailings(event, tables, _place(number))
     except BadInput as error:
-        raise BadInput([*error.problems, *_hidden_by(error.problems, tables, number, since)]) from None
+        raise BadInput([*error.problems, *_hidden_by(error.problems, event, tables, number)]) from None
 
 
 def _hidden_by(
-    told: Collection[Problem], tables: writing.Document, number: int, since: date
+    told: Collection[Problem], event: Event, tables: list[writing.Document], number: int
 ) -> list[Problem]:
     """What is wrong with the other fields: a value without any meaning hides it."""
     wrong = {each.field for each in told}
-    tables["mailing"][number] |= {name: value for name, value in _ANY.items() if name in wrong}
+    tables[number] |= {name: value for name, value in _ANY.items() if name in wrong}
     try:
-        editing.read_again(tables, _place(number), since)
+        editing.with_mailings(event, tables, _place(number))
     except BadInput as further:
         return [each for each in further.problems if each.field and each.field not in wrong]
     return []

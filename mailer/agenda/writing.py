@@ -49,8 +49,13 @@ def document(event: Event, *, today: date) -> Document:
         },
         "recipients": [_table(RecipientsTable, each) for each in event.recipient_lists],
         "session": [_session(each, event.zone, first, assumed, is_off=each.key in off) for each in sessions],
-        "mailing": [_mailing(each) for each in event.mailings],
+        "mailing": mailings(event),
     }
+
+
+def mailings(event: Event) -> list[Document]:
+    """The tables of its mailings alone."""
+    return [_mailing(each) for each in event.mailings]
 
 
 def text(tables: Document, *, heading: str = "") -> str:

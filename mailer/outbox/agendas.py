@@ -1,7 +1,7 @@
 """Published agendas, and the wordings letters are written with, kept for ever. What changed is for others."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import lru_cache
 
@@ -11,6 +11,7 @@ from mailer.agenda.model import AgendaVersion, Approval, Event
 from mailer.errors import StoreError
 from mailer.outbox import attachments, editions, schema
 from mailer.outbox.database import insert
+from mailer.outbox.editions import Hand
 from mailer.outbox.people import said_of
 
 _versions = schema.agenda_version
@@ -67,8 +68,9 @@ def was_published(c: Connection, event: Event, *, before: int) -> bool:
     return any(version(c, event.key, number).event == event for number, _ in numbers)
 
 
-def publish(c: Connection, published: AgendaVersion, by: str = "") -> None:
-    """Keep a version under its number, for good. `by` is whoever publishes it, where that is known.
+def publish(c: Connection, published: AgendaVersion, by: str = "", hands: Collection[Hand] = ()) -> None:
+    """Keep a version under its number, for good. `by` is whoever publishes it, where that is known; `hands` are all who
+    had a hand in it. Where they are not told, `by` had one in all of it.
 
     Raises:
         StoreError: the number is taken: somebody else published since the latest version was read. Or the content of
@@ -88,7 +90,8 @@ def publish(c: Connection, published: AgendaVersion, by: str = "") -> None:
         )
     attachments.bind(c, published)
     needs = published.event.approval is not Approval.NONE
-    editions.raised(c, published.event.key, editions.AGENDA, by, published.published_at, needs_approval=needs)
+    for who, what in sorted(hands) or [(by, editions.AGENDA)]:
+        editions.raised(c, published.event.key, what, who, published.published_at, needs_approval=needs)
 
 
 def event_keys(c: Connection) -> list[str]:

@@ -8,11 +8,13 @@ transaction.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from mailer.outbox import editions
 from mailer.outbox.database import fetch
 from mailer.outbox.schema import approval
+
+_TAKEN_BACK = "taken back by "
 
 _UNAPPROVED = """
 FROM edition e CROSS JOIN occasion held
@@ -45,6 +47,18 @@ def last(c: Connection, event: str, mailing: str) -> Approval | None:
     """The newest approval of a mailing, ended or not."""
     found = _approvals(c, event, mailing, limit=1)
     return found[0] if found else None
+
+
+def hands(c: Connection, event: str, mailing: str, kind: str) -> tuple[str, ...]:
+    """Who had a hand in what a mailing is made of since somebody approved it, or ever. An approval that was taken back
+    has approved nothing.
+    """
+    query = select(func.max(approval.c.edition)).where(
+        approval.c.event == event,
+        approval.c.mailing == mailing,
+        approval.c.reason.not_like(f"{_TAKEN_BACK}%"),
+    )
+    return editions.hands(c, event, mailing, kind, since=c.scalar(query) or 0)
 
 
 def standing(c: Connection, event: str) -> dict[str, Approval]:
@@ -86,6 +100,11 @@ def end(c: Connection, event: str, mailing: str, reason: str, at: datetime) -> b
         approval.c.event == event, approval.c.mailing == mailing, approval.c.ended_at.is_(None)
     )
     return bool(c.execute(ending.values(ended_at=at, reason=reason)).rowcount)
+
+
+def take_back(c: Connection, event: str, mailing: str, by: str, at: datetime) -> bool:
+    """Somebody wants it to hold no longer. Whether there was one."""
+    return end(c, event, mailing, f"{_TAKEN_BACK}{by}", at)
 
 
 def held(c: Connection, event: str) -> frozenset[str]:

@@ -63,9 +63,10 @@ def last(c: Connection, did: str, *, event: str) -> Deed | None:
     return Deed(**row._mapping) if row else None
 
 
-def moments(c: Connection, who: str, did: str) -> list[datetime]:
-    """When somebody did such a deed."""
-    return list(c.scalars(select(audit.c.at).where(audit.c.who == who, audit.c.did == did)))
+def moments(c: Connection, who: str, did: str, *, since: datetime | None = None) -> list[datetime]:
+    """When somebody did such a deed, after `since` if it is given; in the order of the rows."""
+    query = select(audit.c.at).where(audit.c.who == who, audit.c.did == did).order_by(audit.c.number)
+    return list(c.scalars(query if since is None else query.where(audit.c.at > since)))
 
 
 def broken_at(c: Connection) -> int | None:

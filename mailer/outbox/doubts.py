@@ -44,9 +44,12 @@ class Doubt:
     answered_at: datetime | None
 
 
-def doubts(c: Connection, event: str) -> list[Doubt]:
-    """Letters of which nobody knows whether the server has them, the longest in doubt first."""
-    rows = c.execute(_doubtful(event)).all()
+def doubts(c: Connection, event: str, *, only: int | None = None) -> list[Doubt]:
+    """Letters of which nobody knows whether the server has them, the longest in doubt first; `only` the one with this
+    id, if that is given and it is one of them.
+    """
+    query = _doubtful(event)
+    rows = c.execute(query if only is None else query.where(letter.c.id == only)).all()
     if not rows:
         return []
     ids = [row.id for row in rows]

@@ -3,6 +3,8 @@
 Every function works in its caller's transaction. The rows go when what they led to is published, or given up.
 """
 
+import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -12,6 +14,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from mailer.agenda.model import Event
 from mailer.errors import StoreError
 from mailer.outbox.database import insert
+from mailer.outbox.editions import Hand
 from mailer.outbox.schema import draft
 
 _IS_IN_FORCE = draft.c.taken_back_at.is_(None)
@@ -19,17 +22,29 @@ _IS_IN_FORCE = draft.c.taken_back_at.is_(None)
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """One edit: `what` in words for people, by whom, and the version in force that it was begun on."""
+    """One edit: `what` in words for people, by whom, and the version in force that it was begun on. `hands` are all who
+    had one in the agenda as it is after it, since that version.
+    """
 
     number: int
     based_on: int
     at: datetime
     by: str
     what: str
+    hands: frozenset[Hand] = frozenset()
 
 
-def add(c: Connection, event: Event, based_on: int, at: datetime, by: str, what: str) -> int:
-    """Keep the agenda as it is after an edit; its number, above all before it.
+def add(
+    c: Connection,
+    event: Event,
+    based_on: int,
+    at: datetime,
+    by: str,
+    what: str,
+    *,
+    hands: Collection[Hand] = (),
+) -> int:
+    """Keep the agenda as it is after an edit, with all who had a hand in it; its number, above all before it.
 
     Raises:
         StoreError: somebody else has added one at the same time.
@@ -37,7 +52,7 @@ def add(c: Connection, event: Event, based_on: int, at: datetime, by: str, what:
     last = c.scalar(select(func.max(draft.c.number)).where(draft.c.event == event.key)) or 0
     row = {
         "event": event.key, "number": last + 1, "document": event.model_dump_json(), "based_on": based_on,
-        "at": at, "by": by, "what": what,
+        "at": at, "by": by, "what": what, "hands": json.dumps(sorted(hands), ensure_ascii=False),
     }  # fmt: skip
     taken = insert(c, draft).values(row).on_conflict_do_nothing().returning(draft.c.number)
     if c.scalar(taken) is None:
@@ -47,9 +62,13 @@ def add(c: Connection, event: Event, based_on: int, at: datetime, by: str, what:
 
 def edits(c: Connection, event: str) -> list[Edit]:
     """Those that stand, in their order."""
-    columns = (draft.c.number, draft.c.based_on, draft.c.at, draft.c.by, draft.c.what)
+    columns = (draft.c.number, draft.c.based_on, draft.c.at, draft.c.by, draft.c.what, draft.c.hands)
     query = select(*columns).where(draft.c.event == event, _IS_IN_FORCE).order_by(draft.c.number)
-    return [Edit(**row._mapping) for row in c.execute(query)]
+    return [Edit(**{**row._mapping, "hands": _hands(row.hands)}) for row in c.execute(query)]
+
+
+def _hands(kept: str) -> frozenset[Hand]:
+    return frozenset((who, what) for who, what in json.loads(kept))
 
 
 def document(c: Connection, event: str, number: int) -> Event:

@@ -10,9 +10,18 @@ from sqlalchemy import Connection, insert, or_, select, text
 
 from mailer.outbox.schema import edition
 
+Hand = tuple[str, str]
+"""Who had a hand in something, and in which part of it."""
+
 AGENDA = "agenda"
 RECIPIENTS = "recipients"
+_MAILING = "mailing:"
 _WORDING = "wording:"
+
+
+def mailing_of(key: str) -> str:
+    """What has changed when the agenda says something else of this mailing, and nothing else."""
+    return f"{_MAILING}{key}"
 
 
 def wording_of(folder: str) -> str:
@@ -51,12 +60,15 @@ def begun_at(c: Connection, event: str) -> tuple[int, datetime | None]:
     return (row.number, row.at) if row else (0, None)
 
 
-def last_editor(c: Connection, event: str, kind: str) -> str:
-    """Who last changed what letters of this kind are made of, as far as that is known; nobody where it never is. What
-    nobody did, such as following the clocks, takes a change off nobody.
+def hands(c: Connection, event: str, mailing: str, kind: str, *, since: int) -> tuple[str, ...]:
+    """Who has changed what a mailing of this kind is made of, in editions above `since`, as far as that is known; in
+    alphabetical order. What nobody did, such as following the clocks, is nobody's.
     """
-    parts = (AGENDA, RECIPIENTS, wording_of(kind), wording_of("layout"))
+    parts = (AGENDA, mailing_of(mailing), RECIPIENTS, wording_of(kind), wording_of("layout"))
     query = select(edition.c.by).where(
-        edition.c.event == event, edition.c.by != "", or_(*(edition.c.what == each for each in parts))
+        edition.c.event == event,
+        edition.c.number > since,
+        edition.c.by != "",
+        or_(*(edition.c.what == each for each in parts)),
     )
-    return c.scalar(query.order_by(edition.c.number.desc()).limit(1)) or ""
+    return tuple(sorted(set(c.scalars(query))))

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, false, or_, select
 
 from mailer.agenda.model import ABOUT_ENTRIES, OF_ITSELF, AgendaVersion, MailingKind
 from mailer.outbox import agendas, people, wordings
 from mailer.outbox.letter import Happening, LetterState
 from mailer.outbox.moving import chunks, move
 from mailer.outbox.pauses import words_of
-from mailer.outbox.schema import flag, in_states, letter, occasion, recipient, stopped_occasion
+from mailer.outbox.schema import flag, holds_place, in_states, letter, occasion, recipient, stopped_occasion
 from mailer.planning import due
 
 MOST_LOOKED_AT = 2000
@@ -159,23 +159,29 @@ def _identity(row: Any) -> tuple[str, str, datetime]:
 
 
 def _told_later() -> ColumnElement[bool]:
-    """Whether the same reader was written to later about the same."""
+    """Whether the same reader was written to later about the same; of what tells of no entries it is not asked.
+
+    By occasion first: that is how letters are indexed.
+    """
     later, its = letter.alias(), occasion.alias()
     entries = [kind.value for kind in ABOUT_ENTRIES]
     is_alike = or_(
         its.c.mailing == occasion.c.mailing,
         and_(its.c.mailing.in_(entries), occasion.c.mailing.in_(entries)),
     )
-    return (
+    those = select(its.c.id).where(
+        its.c.event == occasion.c.event, its.c.anchor == occasion.c.anchor, is_alike
+    )
+    there_is = (
         select(later.c.id)
-        .join(its, its.c.id == later.c.occasion_id)
         .where(
+            later.c.occasion_id.in_(those.correlate(occasion)),
             later.c.recipient_id == letter.c.recipient_id,
+            holds_place(later),
             later.c.id > letter.c.id,
             later.c.state.not_in([each.value for each in _OVER]),
-            its.c.event == occasion.c.event,
-            its.c.anchor == occasion.c.anchor,
-            is_alike,
         )
+        .correlate(letter, occasion)
         .exists()
     )
+    return case((letter.c.upkeep.is_(None), false()), else_=there_is)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, literal, select, update
+from sqlalchemy import ColumnElement, Connection, and_, literal, select, update
 
 from mailer.agenda.model import ABOUT_ENTRIES
 from mailer.outbox.database import insert
@@ -143,17 +143,18 @@ def withdraw_letters(
 def withdraw_upkeep(c: Connection, event: str, reason: str, now: datetime) -> int:
     """What was to be told of entries by an agenda that is no longer in force stays unsaid; how many letters that is."""
     about_entries = and_(occasion.c.event == event, occasion.c.mailing.in_(ABOUT_ENTRIES))
-    ids = c.scalars(select(occasion.c.id).where(about_entries, occasion.c.id.in_(_unsent())))
+    ids = c.scalars(select(occasion.c.id).where(about_entries, _has_unsent()))
     return sum(withdraw_occasion(c, each, reason, now) for each in ids.all())
 
 
-def _unsent() -> Select[tuple[int]]:
-    return select(letter.c.occasion_id).where(in_states(UNSENT))
+def _has_unsent() -> ColumnElement[bool]:
+    """Occasion by occasion: that is how letters are indexed."""
+    return select(letter.c.id).where(letter.c.occasion_id == occasion.c.id, in_states(UNSENT)).exists()
 
 
 def with_unsent(c: Connection, event: str) -> list[StoredOccasion]:
     """The occasions of which letters wait to be sent."""
-    query = select(occasion).where(occasion.c.event == event, occasion.c.id.in_(_unsent()))
+    query = select(occasion).where(occasion.c.event == event, _has_unsent())
     return [StoredOccasion(**row) for row in c.execute(query.order_by(occasion.c.id)).mappings()]
 
 

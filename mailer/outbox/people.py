@@ -61,7 +61,7 @@ LONG_LIST = 2_000
 seconds.
 """
 
-ANYBODY = true()
+_ANYBODY = true()
 
 UNSUBSCRIBED = "unsubscribed"
 LEFT = "no longer on the list"
@@ -361,7 +361,7 @@ def members(c: Connection, event: str, of: Collection[tuple[str, str]]) -> Itera
 
     A thousand are read at a time, in three statements; what the caller writes in between is no obstacle.
     """
-    return _members(c, event, of, ANYBODY)
+    return _members(c, event, of, _ANYBODY)
 
 
 def choosers(c: Connection, event: str, session: str, of: Collection[tuple[str, str]]) -> Iterator[Member]:
@@ -371,7 +371,7 @@ def choosers(c: Connection, event: str, session: str, of: Collection[tuple[str, 
     return _members(c, event, of, or_(chosen, recipient.c.id.in_(have_answered)))
 
 
-def with_unsent(c: Connection, event: str, occasion_id: int) -> Iterator[Member]:
+def waiting_for(c: Connection, event: str, occasion_id: int) -> Iterator[Member]:
     """As `members`, those whose letters of this occasion wait to be sent; what they have is not told."""
     unsent = select(letter.c.recipient_id).where(letter.c.occasion_id == occasion_id, in_states(UNSENT))
     return _members(c, event, (), recipient.c.id.in_(unsent))
@@ -416,7 +416,7 @@ def _among(column: ColumnElement[int], rows: Sequence[Row[Any]]) -> ColumnElemen
 
 
 def _listed(
-    c: Connection, event: str, after: int = 0, wanted: ColumnElement[bool] = ANYBODY
+    c: Connection, event: str, after: int = 0, wanted: ColumnElement[bool] = _ANYBODY
 ) -> Iterator[Sequence[Row[Any]]]:
     query = _people().where(recipient.c.event == event, recipient.c.left_at.is_(None), wanted)
     query, last = query.order_by(recipient.c.id).limit(CHUNK), after
@@ -517,9 +517,16 @@ def somebody(c: Connection, event: str, recipient_id: int) -> Listed | None:
 
 
 def zones(c: Connection, event: str) -> set[str | None]:
-    """The time zones of those on the list; None stands for the venue's."""
-    query = select(recipient.c.timezone).where(recipient.c.event == event, recipient.c.left_at.is_(None))
-    return set(c.scalars(query.distinct()))
+    """The time zones of those on the list; None stands for the venue's. Found by going from each to the next: there are
+    few, however many people.
+    """
+    listed = (recipient.c.event == event, recipient.c.left_at.is_(None))
+    first = select(func.min(recipient.c.timezone).label("zone")).where(*listed).cte("zones", recursive=True)
+    behind = select(func.min(recipient.c.timezone)).where(*listed, recipient.c.timezone > first.c.zone)
+    each = first.union_all(select(behind.scalar_subquery()).where(first.c.zone.is_not(None)))
+    found: set[str | None] = set(c.scalars(select(each.c.zone).where(each.c.zone.is_not(None))))
+    of_the_venue = select(recipient.c.id).where(*listed, recipient.c.timezone.is_(None)).limit(1)
+    return found | ({None} if c.scalar(of_the_venue) is not None else set())
 
 
 def asked(c: Connection, event: str) -> int:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     ForeignKeyConstraint,
+    FromClause,
     Index,
     Integer,
     LargeBinary,
@@ -182,8 +183,11 @@ draft = Table(
     Column("by", Text, nullable=False),
     Column("what", Text, nullable=False),
     Column("taken_back_at", Instant),
+    Column("hands", Text, nullable=False, server_default="[]"),
 )
-"""Edits of an agenda that are not published, each with the whole of it: `based_on` is the version it was begun on."""
+"""Edits of an agenda that are not published, each with the whole of it: `based_on` is the version it was begun on,
+`hands` as JSON who has changed which part since.
+"""
 
 wording = Table(
     "wording",
@@ -208,6 +212,15 @@ recipient = Table(
     Index(None, "event", "id"),
 )
 """One person at one event. `address_key` is the address in lower case: written otherwise it is the same."""
+
+_IS_LISTED = recipient.c.left_at.is_(None)
+Index(
+    "ix_recipient_listed",
+    recipient.c.event,
+    recipient.c.timezone,
+    sqlite_where=_IS_LISTED,
+    postgresql_where=_IS_LISTED,
+)
 
 _HAS_UNSUBSCRIBED = recipient.c.unsubscribed_at.is_not(None)
 Index(
@@ -336,10 +349,13 @@ occasion = Table(
 )
 
 
-def holds_place() -> ColumnElement[bool]:
-    """Whether a letter keeps others of its occasion and recipient away: unless it was withdrawn unsent."""
+def holds_place(of: FromClause | None = None) -> ColumnElement[bool]:
+    """Whether a letter, or one `of` an alias, keeps others of its occasion and recipient away: unless it was withdrawn
+    unsent.
+    """
+    of = letter if of is None else of
     withdrawn = literal(LetterState.WITHDRAWN, letter.c.state.type, literal_execute=True)
-    return or_(letter.c.state != withdrawn, letter.c.repeated_at.is_not(None))
+    return or_(of.c.state != withdrawn, of.c.repeated_at.is_not(None))
 
 
 def in_states(states: Iterable[LetterState]) -> ColumnElement[bool]:
@@ -712,6 +728,10 @@ _GUARDS = (
     (
         "postgresql",
         "CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_stays()",
+    ),
+    (
+        "postgresql",
+        "CREATE TRIGGER audit_is_not_emptied BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_stays()",  # noqa: E501
     ),
 )
 for _dialect, _guard in _GUARDS:

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from mailer.agenda.model import AgendaVersion, Event, Mailing, SessionKind
 from mailer.agenda.rules import ANCHORS, EVENT, PUBLICATION, Rule
+from mailer.keyed import Keyed, itself
 from mailer.planning import timing
 from mailer.recipients import audience
 from mailer.recipients.model import Recipient
@@ -85,14 +87,19 @@ def occasions(version: AgendaVersion, zones: Iterable[str | None]) -> list[Occas
     A rule in the recipient's time gives one occasion for each instant at which it falls somewhere. A mailing
     that does not stand gives none: the others go on. Of what is cancelled nobody is reminded.
     """
-    zones = set(zones) or {None}
-    found = set()
+    return list(_occasions(itself(version), frozenset(zones) or frozenset({None})))
+
+
+@lru_cache(maxsize=8)
+def _occasions(this: Keyed[AgendaVersion], zones: frozenset[str | None]) -> tuple[Occasion, ...]:
+    """Kept, for every page asks for those of the version in force."""
+    version, found = this.value, set[Occasion]()
     for mailing in () if version.event.cancelled else version.event.mailings:
         if stands(version.event, mailing):
             here = zones if timing.depends_on_reader(mailing.rule) else {None}
             for anchor in anchors(version.event, mailing.rule):
                 found |= {occasion(version, mailing, anchor, zone) for zone in here}
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 def occasion(version: AgendaVersion, mailing: Mailing, anchor: str, zone: str | None) -> Occasion:
@@ -121,13 +128,12 @@ class Judge:
     def __init__(self, version: AgendaVersion, opened: Occasion) -> None:
         self.opened, self.mailing = opened, version.event.mailing(opened.mailing)
         self._version = version
-        self._wanted = audience.parse(self.mailing.audience)
         self._in_zone: dict[str | None, bool] = {}
 
     @property
     def is_for_choosers(self) -> bool:
         """Whether nobody is meant who has not chosen, or answered for, the session it hangs on."""
-        return audience.is_chosen(self._wanted)
+        return audience.is_chosen(audience.parse(self.mailing.audience))
 
     def judge(self, member: Member, now: datetime) -> Judgement:
         """What becomes of this member at the occasion, which is due at `now`.
@@ -160,11 +166,16 @@ class Judge:
         return self._in_zone[zone]
 
     def is_for(self, member: Member) -> bool:
-        """Whether this member is in the audience, as they have answered; nobody is reminded of what they declined."""
-        anchor, answers = self.opened.anchor, member.answers
-        if self.mailing.is_reminder and "declined" in {answers.get(EVENT), answers.get(anchor)}:
-            return False
-        return audience.matches(self._wanted, member.recipient, answers=answers, anchor=anchor)
+        return is_for(self.mailing, self.opened.anchor, member)
+
+
+def is_for(mailing: Mailing, anchor: str, member: Member) -> bool:
+    """Whether a member is in the audience, as they have answered; nobody is reminded of what they declined."""
+    answers = member.answers
+    if mailing.is_reminder and "declined" in {answers.get(EVENT), answers.get(anchor)}:
+        return False
+    wanted = audience.parse(mailing.audience)
+    return audience.matches(wanted, member.recipient, answers=answers, anchor=anchor)
 
 
 def judge(version: AgendaVersion, opened: Occasion, member: Member, now: datetime) -> Judgement:
@@ -221,6 +232,13 @@ def judge_letter(opened: Occasion, now: datetime, *, unsubscribed: bool) -> Judg
     if now >= opened.useful_until:
         return Judgement(verdict=Verdict.MISS, reason="was due while the service was not running")
     return Judgement(verdict=Verdict.SEND)
+
+
+def moved(timetable: Iterable[Occasion], opened: Iterable[tuple[str, str, datetime]]) -> set[tuple[str, str]]:
+    """The mailings and anchors that have an hour at which no letters were written down, and had some at another."""
+    known = set(opened)
+    anew = {each.identity[:2] for each in timetable if each.identity not in known}
+    return anew & {identity[:2] for identity in known}
 
 
 def next_due_at(timetable: Iterable[Occasion], now: datetime) -> datetime | None:

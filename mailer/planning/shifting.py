@@ -1,5 +1,6 @@
 """What becomes of a mailing's hour when the conference moves: worked out by moving it. Pure."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,7 +30,8 @@ def shifts(version: AgendaVersion, mailing: Mailing) -> list[Shift]:
     if anchor is None:
         return []
     at = timing.instant(mailing.rule, version, anchor, None)
-    moved = {"an hour": _later(version.event, hours=1), "a week": _later(version.event, days=7)}
+    those = _that_matter(version.event, {anchor, mailing.rule.anchor})
+    moved = {"an hour": _later(those, hours=1), "a week": _later(those, days=7)}
     return [
         Shift(
             by=by,
@@ -38,6 +40,14 @@ def shifts(version: AgendaVersion, mailing: Mailing) -> list[Shift]:
         )
         for by, event in moved.items()
     ]
+
+
+def _that_matter(event: Event, anchors: Collection[str]) -> Event:
+    """The event with those of hundreds of sessions by which it begins and ends, and these."""
+    first = min(event.sessions, key=lambda each: each.starts_at)
+    last = max(event.sessions, key=lambda each: each.ends_at)
+    wanted = {first.key, last.key, *anchors}
+    return event.model_copy(update={"sessions": tuple(each for each in event.sessions if each.key in wanted)})
 
 
 def _later(event: Event, *, days: int = 0, hours: int = 0) -> Event:

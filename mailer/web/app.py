@@ -33,6 +33,7 @@ from mailer.web.organiser import (
     mailings,
     outbox,
     people,
+    postponing,
     publishing,
     replies,
     start,
@@ -54,6 +55,7 @@ def create_app(office: Office) -> FastAPI:
         timetable,
         agenda,
         calling_off,
+        postponing,
         publishing,
         versions,
         handing_in,
@@ -77,7 +79,7 @@ def create_app(office: Office) -> FastAPI:
     ):
         app.routes.extend(routed.routes(office).routes)
     app.state.live = live.of_office(office)
-    app.routes.extend(live.routes(app.state.live).routes)
+    app.routes.extend(live.routes(app.state.live, office).routes)
     _add_plumbing(app, office)
     app.mount("/static", StaticFiles(directory=pages.STATIC))
     app.add_exception_handler(AnyHTTPException, _tidy)

@@ -4,6 +4,7 @@ languages.
 Every function takes the zone it tells; none reads a clock. Clocks show 24 hours; digits are European in every language.
 """
 
+import datetime as times
 from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 
@@ -36,9 +37,12 @@ def hour(moment: datetime, zone: tzinfo) -> str:
 def day(moment: datetime, zone: tzinfo, language: str = "") -> str:
     """`Wednesday, 10 March 2027`, or as another language writes it in full."""
     date = moment.astimezone(zone).date()
-    if language in {"", "en"}:
-        return format_date(date, "EEEE, d MMMM y", locale=_LOCALE)
-    return format_date(date, "full", locale=locale_of(language))
+    return in_full(date) if language in {"", "en"} else format_date(date, "full", locale=locale_of(language))
+
+
+def in_full(date: times.date) -> str:
+    """`Wednesday, 10 March 2027`, of a date that no clock belongs to."""
+    return format_date(date, "EEEE, d MMMM y", locale=_LOCALE)
 
 
 @_remembered
@@ -74,9 +78,10 @@ def away(moment: datetime, now: datetime) -> str:
 
 
 def apart(distance: timedelta) -> str:
-    """`1 hour later`, `5 hours 30 minutes earlier`: by how much something has moved."""
+    """`1 hour later`, `5 hours 30 minutes earlier`, `91 days later`: by how much something has moved."""
     hours, minutes = divmod(round(abs(distance) / timedelta(minutes=1)), 60)
-    named = [(hours, "hour"), (minutes, "minute")]
+    days, hours = divmod(hours, 24)
+    named = [(days, "day"), (hours, "hour"), (minutes, "minute")]
     words = [f"{count} {name}" if count == 1 else f"{count} {name}s" for count, name in named if count]
     return f"{' '.join(words)} {'later' if distance > timedelta() else 'earlier'}"
 

@@ -44,6 +44,23 @@ PERSONAL: Mapping[str, str] = MappingProxyType(
 )
 """What the pages behind a personal link add: no search engine, no cache, no script."""
 
+
+def readable(address: str) -> str:
+    """An address as people write it: its domain in its own script (RFC 3492), where that can be shown."""
+    local, at, domain = address.rpartition("@")
+    return f"{local}{at}{'.'.join(map(_readable, domain.split('.')))}"
+
+
+def _readable(label: str) -> str:
+    if not label.lower().startswith("xn--"):
+        return label
+    try:
+        shown = label[4:].encode().decode("punycode")
+    except UnicodeError:
+        return label
+    return shown if shown.isprintable() else label
+
+
 _TEMPLATES = Environment(
     loader=FileSystemLoader(FOLDER / "templates"),
     autoescape=True,
@@ -54,6 +71,7 @@ _TEMPLATES = Environment(
 _TEMPLATES.filters.update(
     hour=moments.hour,
     day=moments.day,
+    in_full=moments.in_full,
     short_day=moments.short_day,
     short=moments.short,
     exact=moments.exact,
@@ -64,6 +82,7 @@ _TEMPLATES.filters.update(
     urlpath=lambda address: urlsplit(address).path,
     isolated=lambda text: f"\u2068{text}\u2069",  # UAX 9 2.4.4: its direction is its own affair
     webcal=lambda address: f"webcal://{address.partition('://')[2]}",
+    readable=readable,
     number=lambda count: f"{count:,}",
 )
 

@@ -85,8 +85,8 @@ def test_a_moved_session_says_from_when_to_when() -> None:
             what="session",
             anchor="session-1",
             field="starts_at",
-            before="2027-03-10 10:00",
-            after="2027-03-10 10:05",
+            before="10 March 2027, 10:00",
+            after="10 March 2027, 10:05",
         )
     ]
 
@@ -410,6 +410,58 @@ def test_an_hour_that_clocks_skip_elsewhere_is_as_much_later() -> None:
     tunis = event(timezone="Africa/Tunis", sessions=(one,), called_off=(one,))
 
     moved = changes.on_the_clock_of(tunis, "Europe/Vienna")
+    assert moved.starts_at.astimezone(moved.zone).isoformat() == "2027-03-28T03:30:00+02:00"
+    assert moved.called_off == moved.sessions
+
+
+def test_on_other_days_a_session_has_moved_only_where_it_has_not_moved_with_all() -> None:
+    later = changes.moved_by(EVENT, 91)
+    moved = Change(
+        kind=ChangeKind.MOVED, what="event", anchor="event", field="first_day", before="2027-03-10", after="2027-06-09"
+    )  # fmt: skip
+    assert later.starts_at - EVENT.starts_at == 91 * 24 * HOUR - HOUR
+    assert differences(EVENT, later) == [moved]
+    assert differences(EVENT, changes.on_the_clock_of(later, "Europe/Sofia"))[1:] == [moved]
+
+    one = later.session("session-2")
+    hour = {"starts_at": one.starts_at + HOUR, "ends_at": one.ends_at + HOUR}
+    apart = later.model_copy(
+        update={"sessions": tuple(one.model_copy(update=hour) if s is one else s for s in later.sessions)}
+    )
+    assert [(each.anchor, each.field) for each in differences(EVENT, apart)] == [
+        ("event", "first_day"),
+        ("session-2", "starts_at"),
+        ("session-2", "ends_at"),
+    ]
+
+
+def test_the_conference_has_moved_when_most_of_its_sessions_have() -> None:
+    later = changes.moved_by(EVENT, 7)
+    keys = [each.key for each in EVENT.sessions]
+
+    def moved(count: int) -> Event:
+        those = keys[:count]
+        return event(sessions=tuple((later if key in those else EVENT).session(key) for key in keys))
+
+    half = len(keys) // 2
+    assert [changes.days_moved(EVENT, moved(count)) for count in (1, half, half + 1, len(keys))] == [
+        0,
+        0,
+        7,
+        7,
+    ]
+    assert (
+        changes.days_moved(EVENT, event(sessions=(session("opening").model_copy(update={"key": "new"}),)))
+        == 0
+    )
+    assert changes.days_moved(later, EVENT) == -7
+
+
+def test_moved_by_days_an_hour_that_clocks_skip_is_as_much_later() -> None:
+    night = datetime(2027, 3, 27, 2, 30, tzinfo=ZoneInfo("Europe/Vienna"))
+    one = session("session-2", starts_at=night, ends_at=night + HOUR)
+
+    moved = changes.moved_by(event(sessions=(one,), called_off=(one,)), 1)
     assert moved.starts_at.astimezone(moved.zone).isoformat() == "2027-03-28T03:30:00+02:00"
     assert moved.called_off == moved.sessions
 

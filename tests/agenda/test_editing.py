@@ -1,14 +1,16 @@
 """Changes of an agenda, one at a time, and what of them is refused."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
-from mailer.agenda import editing, rewriting
+from mailer.agenda import editing, rewriting, writing
 from mailer.agenda.model import Approval, Event, MailingKind, SessionKind
 from mailer.errors import BadInput
 from tests.web.agendas import CONFERENCE as EVENT
+
+TODAY = date(2027, 3, 1)
 
 
 def _refused(change: Callable[[], Event]) -> list[tuple[str | None, str]]:
@@ -28,6 +30,7 @@ def test_only_what_is_given_is_changed() -> None:
 def test_nothing_given_changes_nothing() -> None:
     assert editing.change_session(EVENT, "opening", {}) == EVENT
     assert editing.change_event(EVENT, editing.event_fields(EVENT)) == EVENT
+    assert editing.move(EVENT, "2027-03-10", today=TODAY) == EVENT
     for session in EVENT.sessions:
         assert editing.change_session(EVENT, session.key, editing.session_fields(EVENT, session.key)) == EVENT
 
@@ -77,7 +80,7 @@ def test_what_no_file_may_say_no_form_may(given: dict[str, str], said: tuple[str
 
 
 def test_an_hour_that_is_skipped_is_asked_about() -> None:
-    night = editing.change_event(EVENT, {"date": "2027-03-28"})
+    night = editing.move(EVENT, "2027-03-28", today=TODAY)
 
     (told,) = _refused(lambda: editing.change_session(night, "registration", {"start": "02:30"}))
     assert told == ("start", "02:30 on 2027-03-28 does not exist in Europe/Vienna: the clocks skip it")
@@ -131,12 +134,9 @@ def test_a_mailing_that_loses_its_session_is_named() -> None:
 
 
 def test_the_event_is_changed_by_its_own_fields() -> None:
-    changed = editing.change_event(
-        EVENT, {"title": "Rivers", "venue.city": "1020 Vienna", "date": "2027-03-11"}
-    )
+    changed = editing.change_event(EVENT, {"title": "Rivers", "venue.city": "1020 Vienna"})
 
     assert (changed.title, changed.venue.city) == ("Rivers", "1020 Vienna")
-    assert changed.starts_at - EVENT.starts_at == timedelta(days=1)
     assert _refused(lambda: editing.change_event(EVENT, {"venue.city": "", "title": "a\nb"})) == [
         ("title", "holds a control character or a line break"),
         ("venue.city", "is missing"),
@@ -199,6 +199,98 @@ def test_a_zone_or_a_language_that_is_none_is_refused() -> None:
         "language",
         "timezone",
     ]
+
+
+def test_the_whole_conference_moves_and_keeps_its_hours_on_the_clock() -> None:
+    """Into summer time, over three days, one of which is only a cancelled session's."""
+    long = editing.add_session(
+        EVENT, {"title": "Dinner", "day": 2, "start": "19:00", "end": "00:30", "end_day": 3}
+    )
+    long = editing.add_session(long, {"title": "Visit", "day": 3, "start": "10:00"})
+    long = editing.cancel_session(long, "visit", is_known=True)
+    moved = editing.move(long, " 2027-06-09 ", today=TODAY)
+
+    for each in (*long.sessions, *long.called_off):
+        assert editing.session_fields(moved, each.key) == editing.session_fields(long, each.key)
+    assert moved.starts_at - long.starts_at == timedelta(days=91) - timedelta(hours=1)
+    (was,), (now) = long.called_off, moved.called_off[0]
+    assert now.starts_at.astimezone(moved.zone).isoformat() == "2027-06-11T10:00:00+02:00"
+    assert now.ends_at - now.starts_at == was.ends_at - was.starts_at == timedelta(minutes=15)
+    assert {**moved.model_dump(), "sessions": (), "called_off": ()} == {
+        **long.model_dump(), "sessions": (), "called_off": ()
+    }  # fmt: skip
+    assert editing.move(moved, "2027-03-10", today=TODAY) == long
+
+
+def test_an_example_moves_as_well_and_stays_one() -> None:
+    moved = editing.move(EVENT.model_copy(update={"example": True}), "2027-06-09", today=TODAY)
+
+    assert moved.example
+    assert writing.first_day(moved) == date(2027, 6, 9)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("", "'' is not a date; write it like 2027-03-10"),
+        ("soon", "'soon' is not a date; write it like 2027-03-10"),
+        ("0000-01-01", "'0000-01-01' is not a date; write it like 2027-03-10"),
+        ("2027-02-29", "'2027-02-29' is not a date; write it like 2027-03-10"),
+        ("12027-03-10", "'12027-03-10' is not a date; write it like 2027-03-10"),
+        ("2027-03-10T09:00", "'2027-03-10T09:00' is not a date; write it like 2027-03-10"),
+        ("in 3 days", "'in 3 days' is not a date; write it like 2027-03-10"),
+        ("２０２７-03-11", "'２０２７-03-11' is not a date; write it like 2027-03-10"),
+        ("2027-02-28", "2027-02-28 is past"),
+    ],
+)
+def test_to_no_day_and_to_a_past_one_nothing_moves(typed: str, said: str) -> None:
+    assert _refused(lambda: editing.move(EVENT, typed, today=TODAY)) == [("first_day", said)]
+
+
+def test_today_is_not_past() -> None:
+    assert writing.first_day(editing.move(EVENT, str(TODAY), today=TODAY)) == TODAY
+
+
+def test_hours_that_the_clocks_skip_there_are_all_told() -> None:
+    late = editing.add_session(EVENT, {"title": "Night", "start": "02:15", "end": "02:45", "day": 2})
+
+    said = "on 2027-03-28 does not exist in Europe/Vienna: the clocks skip it; change its hour first"
+    assert _refused(lambda: editing.move(late, "2027-03-27", today=TODAY)) == [
+        (None, f"session 'night': start: 02:15 {said}"),
+        (None, f"session 'night': end: 02:45 {said}"),
+    ]
+
+
+def test_of_an_hour_that_comes_twice_the_first_is_meant() -> None:
+    late = editing.add_session(EVENT, {"title": "Night", "start": "02:15", "end": "04:00", "day": 2})
+    moved = editing.move(late, "2027-10-30", today=TODAY)
+    assert editing.session_fields(moved, "night")["start"] == "02:15+02:00"
+
+    second = editing.change_session(moved, "night", {"start": "02:15+01:00"})
+    assert (
+        editing.session_fields(editing.move(second, "2027-11-13", today=TODAY), "night")["start"] == "02:15"
+    )
+
+
+def test_a_session_between_two_equal_hours_cannot_move_out_of_that_night() -> None:
+    night = {"title": "Night", "start": "02:45+02:00", "end": "02:15+01:00", "day": 2}
+    event = editing.add_session(editing.move(EVENT, "2027-10-30", today=TODAY), night)
+
+    ((field, said),) = _refused(lambda: editing.move(event, "2027-11-13", today=TODAY))
+    assert (field, said[:31]) == (None, "session 'night': end: 02:15 is ")
+
+
+def test_a_draft_of_a_moved_conference_is_carried_over_with_its_days() -> None:
+    """One moved the whole, the other an hour or added a session; whoever was first, all of it is on the new days."""
+    moved = editing.move(EVENT, "2027-06-09", today=TODAY)
+    latest = editing.change_session(EVENT, "opening", {"start": "09:30"})
+    latest = editing.add_session(latest, {"title": "New", "start": "18:00", "day": 2})
+    both = editing.move(latest, "2027-06-09", today=TODAY)
+
+    assert editing.carry_over(EVENT, moved, latest) == both
+    assert editing.carry_over(EVENT, latest, moved) == both
+    elsewhere = editing.move(latest, "2027-04-14", today=TODAY)
+    assert editing.carry_over(EVENT, moved, elsewhere) == both  # the draft's day, where both moved it
 
 
 @pytest.mark.parametrize("typed", [EVENT.title, f"  {EVENT.title.upper()} ", EVENT.title.replace(" ", "")])

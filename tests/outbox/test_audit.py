@@ -13,6 +13,7 @@ from mailer.outbox import audit
 from mailer.outbox.database import Database
 from mailer.outbox.schema import audit as rows
 from tests.conference import PUBLISHED_AT
+from tests.databases import empty
 
 
 def _note(database: Database, *did: str) -> None:
@@ -43,6 +44,21 @@ def test_the_database_refuses_to_alter_them(database: Database, statement: objec
         database.writing() as c,
     ):
         c.execute(statement)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("statement", ["TRUNCATE audit", "TRUNCATE account, audit CASCADE"])
+def test_postgresql_refuses_to_empty_them(postgresql_database: Database, statement: str) -> None:
+    _note(postgresql_database, "came")
+
+    with (
+        pytest.raises((DBAPIError, StoreError), match="neither altered nor taken out"),
+        postgresql_database.writing() as c,
+    ):
+        c.execute(text(statement))
+
+    with postgresql_database.reading() as c:
+        assert [deed.did for deed in audit.deeds(c)] == ["came"]
+    empty(postgresql_database)
 
 
 @contextmanager

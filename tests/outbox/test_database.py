@@ -13,7 +13,7 @@ from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from mailer.errors import StoreError
-from mailer.outbox import agendas, ledger, pauses, people, schema
+from mailer.outbox import agendas, drafts, ledger, pauses, people, schema
 from mailer.outbox import database as database_module
 from mailer.outbox.database import HEAD, MIGRATIONS, VERSION_TABLE, Database, open_database
 from tests.databases import empty_sqlite
@@ -182,8 +182,35 @@ def test_a_database_of_the_first_release_is_brought_along(
     brought_along.close()
 
 
+EDITS = """
+INSERT INTO draft VALUES ('c', 1, '{}', 1, '2027-01-11 08:00:00', 'Maria', 'one', NULL);
+INSERT INTO draft VALUES ('c', 2, '{}', 1, '2027-01-11 08:00:00', 'Jan', 'two', '2027-01-11 08:00:00');
+INSERT INTO draft VALUES ('c', 3, '{}', 1, '2027-01-11 08:00:00', 'Ida', 'three', NULL)"""
+"""The second was taken back."""
+
+
+def test_edits_that_were_kept_before_are_told_of_those_who_made_them(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as then:
+        then.setattr(database_module, "HEAD", "0015")
+        old = open_database(database_url)
+    with old.writing() as c:
+        for statement in EDITS.split(";\n"):
+            c.execute(text(statement))
+    old.close()
+
+    brought_along = open_database(database_url)
+    with brought_along.reading() as c:
+        assert [each.hands for each in drafts.edits(c, "c")] == [
+            {("Maria", "agenda")},
+            {("Ida", "agenda"), ("Maria", "agenda")},
+        ]
+    brought_along.close()
+
+
 def described(c: Connection) -> dict[str, list[str]]:
-    """Columns, keys, checks and indexes of every table, each in words, whatever their order."""
+    """Columns, keys, checks, indexes and triggers of every table, each in words, whatever their order."""
     if c.dialect.name == "sqlite":
         made = c.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
         return {name: sorted(line.strip("\t ,") for line in sql.splitlines()) for name, sql in made}
@@ -195,9 +222,11 @@ def described(c: Connection) -> dict[str, list[str]]:
         look.get_check_constraints,
         look.get_foreign_keys,
     )
-    return {
+    found = {
         table: sorted(str(each) for fact in facts for each in fact(table)) for table in schema.metadata.tables
     }
+    triggers = c.scalars(text("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"))
+    return found | {"triggers": sorted(triggers)}
 
 
 def test_head_is_the_newest_migration() -> None:

@@ -118,6 +118,10 @@ def test_the_last_try_is_the_one_that_counts(database: Database) -> None:
 def test_who_has_left_or_unsubscribed_or_whose_occasion_is_gone_is_not_asked(database: Database) -> None:
     lose(database, 3)
     assert all(doubt.is_asked for doubt in doubts_of(database))
+    every = doubts_of(database)
+    with database.reading() as c:
+        assert [doubts.doubts(c, EVENT, only=each.letter.id) for each in every] == [[each] for each in every]
+        assert doubts.doubts(c, EVENT, only=999) == []
     first, _, third = doubts_of(database)
     with database.writing() as c:
         people.unsubscribe(c, first.letter.recipient_id, NOW)

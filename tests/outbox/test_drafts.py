@@ -23,6 +23,14 @@ def test_each_edit_is_kept_with_the_whole_agenda(database: Database) -> None:
             drafts.document(c, EVENT.key, 3)
 
 
+def test_an_edit_tells_of_all_who_had_a_hand_in_it(database: Database) -> None:
+    hands = {("Jan", "mailing:report"), ("Zoë", "agenda")}
+    with database.writing() as c:
+        drafts.add(c, EVENT, 3, PUBLISHED_AT, "Maria", "one", hands=hands)
+        drafts.add(c, EVENT, 3, PUBLISHED_AT, "Maria", "two")
+        assert [each.hands for each in drafts.edits(c, EVENT.key)] == [hands, set()]
+
+
 def test_the_number_of_an_edit_that_was_taken_back_is_not_given_again(database: Database) -> None:
     with database.writing() as c:
         drafts.add(c, EVENT, 1, PUBLISHED_AT, "Maria", "one")

@@ -195,7 +195,7 @@ def test_those_with_unsent_letters_are_few(database: Database) -> None:
     first, *_ = claim(database, 1)
     tell(database, told(first, H.INTENDED), told(first, H.ACCEPTED))
     with database.reading() as c:
-        found = [member.id for member in people.with_unsent(c, EVENT, occasion_id)]
+        found = [member.id for member in people.waiting_for(c, EVENT, occasion_id)]
     assert found == [each for each in ids[:3] if person(ids.index(each)).address != first.address]
 
 
@@ -209,6 +209,21 @@ def test_people_far_apart_have_what_is_theirs(database: Database) -> None:
     assert [(each.id, each.answers, each.had) for each in found] == [
         (each, {"session-2": "declined"}, {THIS: (DUE,)}) for each in (ids[0], ids[20], ids[39])
     ]
+
+
+def test_the_zones_of_those_on_the_list_are_found_from_one_to_the_next(database: Database) -> None:
+    zones = ("Europe/Vienna", "Asia/Tashkent", "Europe/Vienna", "Africa/Abidjan", "Asia/Tokyo")
+    listed = [person(number, timezone=zone) for number, zone in enumerate(zones)]
+    with database.reading() as c:
+        assert people.zones(c, EVENT) == set()
+    save(database, *listed)
+    with database.reading() as c:
+        assert people.zones(c, EVENT) == set(zones)
+        assert people.zones(c, "another") == set()
+    save(database, *listed[:-1], person(9))
+    with database.reading() as c:
+        assert people.zones(c, EVENT) == {"Europe/Vienna", "Asia/Tashkent", "Africa/Abidjan", None}
+    assert statements(database, lambda c: people.zones(c, EVENT)) == 2
 
 
 def test_saving_a_list_of_a_thousand_takes_a_handful_of_statements(database: Database) -> None:

@@ -20,9 +20,10 @@ import pytest
 from sqlalchemy import text
 
 from mailer.errors import StoreError
-from mailer.outbox import letters, schema
+from mailer.outbox import letters
 from mailer.outbox.database import Database, open_database
 from mailer.outbox.letter import Happening, LetterState
+from tests.databases import empty
 from tests.outbox.world import DIGEST, begin, claim, how_many, list_people, states, tell, told, write_letters
 
 S, H = LetterState, Happening
@@ -243,8 +244,7 @@ def test_without_a_sound_disk_there_is_no_intent_and_with_one_it_goes_on(
 def postgresql(postgresql_database: Database) -> Iterator[Database]:
     """PostgreSQL alone, with nothing in it."""
     yield postgresql_database
-    with postgresql_database.writing() as c:
-        c.execute(text(f"TRUNCATE {', '.join(schema.metadata.tables)}"))
+    empty(postgresql_database)
 
 
 @pytest.mark.parametrize("code", ["53100", "58030"], ids=["disk full", "input or output error"])

@@ -280,6 +280,18 @@ def test_an_occasion_is_opened_when_due_and_again_for_late_joiners(
     assert due.is_to_be_opened(VERSION, planned, now, opened_at, changed_at) is expected
 
 
+def test_what_has_moved_had_letters_at_another_hour() -> None:
+    timetable = due.occasions(VERSION, {None})
+    moved, stays = occasion("practical"), occasion("invitation")
+    opened = [
+        (moved.mailing, moved.anchor, moved.due_at - DAY),
+        stays.identity,
+        ("gone", "event", stays.due_at),
+    ]
+    assert due.moved(timetable, opened) == {("practical", "event")}
+    assert due.moved(timetable, []) == set()
+
+
 def test_the_next_due_moment_lies_strictly_ahead() -> None:
     timetable = due.occasions(VERSION, {None})
     assert due.next_due_at(timetable, SOON.due_at - MINUTE) == SOON.due_at

@@ -3,11 +3,13 @@
 A route with a parameter of which nothing is said here is an error: so no new page is forgotten.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from sqlalchemy import select
 from starlette.routing import Route
 
@@ -15,6 +17,7 @@ from mailer.composition.links import Purpose
 from mailer.outbox import failures
 from mailer.outbox.letter import LetterState
 from mailer.outbox.schema import letter
+from mailer.web.app import create_app
 from tests.scale.congress import ATTACHED, KEY, person
 from tests.scale.stage import UPLOAD, WELCOME, Stage
 
@@ -29,6 +32,8 @@ DOWNLOADS: Mapping[str, str] = {
     "/f/{token}.ics": "a calendar of all sessions, fetched by programs",
     "/outbox/{number}/letter.eml": "a letter as it left",
     "/tray/{number}/letter.eml": "a letter as it came",
+    "/outbox/{number}/files/{part}": "a file that left with a letter",
+    "/tray/{number}/files/{part}": "a file that came with a letter",
     "/inbox/{number}/mail.eml": "a mail as it came",
     "/mailings/{key}/attachments/{digest}": "a file that goes with letters",
 }
@@ -163,6 +168,13 @@ def _tray(tail: str) -> Callable[[Stage], Sequence[str]]:
     return lambda stage: [f"/tray/{max(1, stage.size.tray // 2)}{tail}"]
 
 
+def _files(stage: Stage, place: str, number: int) -> list[str]:
+    """The files of one letter, as its page links to them."""
+    page = TestClient(create_app(stage.office), base_url="http://127.0.0.1:8400", client=("127.0.0.1", 40000))
+    found = re.findall(rf'href="({place}/{number}/files/[0-9]+)"', page.get(f"{place}/{number}").text)
+    return list(dict.fromkeys(found))
+
+
 def _reader(purpose: Purpose, *shapes: str) -> Callable[[Stage], Sequence[str]]:
     """For somebody with one entry, and for somebody whose calendar holds every session."""
     return lambda stage: [
@@ -196,11 +208,13 @@ _WITH_KEYS: Mapping[str, Callable[[Stage], Sequence[str]]] = {
     "/outbox/{number}": _letters(""),
     "/outbox/{number}/letter.html": _letters("/letter.html"),
     "/outbox/{number}/letter.eml": _letters("/letter.eml"),
+    "/outbox/{number}/files/{part}": lambda stage: _files(stage, "/outbox", _numbers(stage)[0]),
     "/inbox/{number}": _of("/inbox/1", "/inbox/3", "/inbox/3?who=nov"),
     "/inbox/{number}/mail.eml": _of("/inbox/1/mail.eml"),
     "/tray/{number}": _tray(""),
     "/tray/{number}/letter.html": _tray("/letter.html"),
     "/tray/{number}/letter.eml": _tray("/letter.eml"),
+    "/tray/{number}/files/{part}": lambda stage: _files(stage, "/tray", max(1, stage.size.tray // 2)),
     "/welcome/{token}": _of(f"/welcome/{WELCOME}"),
     "/api/agenda/versions/{number}": lambda stage: [
         f"/api/agenda/versions/{stage.size.versions}{limit}" for limit in ("", "?limit=200")

@@ -5,6 +5,7 @@ Through the same functions as the service wherever those are quick enough; answe
 
 import csv
 import sqlite3
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -306,16 +307,19 @@ def _list(size: Size) -> bytes:
 
 
 def _catch(path: Path, size: Size) -> None:
-    """So many letters in the tray: short ones, for what is searched are their words."""
+    """So many letters in the tray, each with a small file: short ones, for what is searched are their words."""
     rows = []
+    file = b64encode(CONTENT).decode()
     for number in range(size.tray):
         who = person(size, number % size.people)
         text = f"Dear {who.full_name}, you are invited to the World Congress on Cybercrime. " * 8
         raw = (
             f"From: Conference Secretariat <secretariat@conference.example>\r\nTo: <{who.address}>\r\n"
             f"Subject: Invitation\r\nMessage-ID: <{number}@congress.example>\r\n"
-            f"Feedback-ID: invitation:{KEY}\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
-            f"<p>{text}</p>\r\n"
+            f"Feedback-ID: invitation:{KEY}\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=part\r\n"
+            f"\r\n--part\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>{text}</p>\r\n--part\r\n"
+            f"Content-Type: application/pdf\r\nContent-Disposition: attachment; filename={ATTACHED.file}\r\n"
+            f"Content-Transfer-Encoding: base64\r\n\r\n{file}\r\n--part--\r\n"
         ).encode()
         words = f"{who.address} {who.full_name} invitation {text}".casefold()
         at = (PUBLISHED_AT + timedelta(seconds=number)).isoformat()

@@ -246,6 +246,7 @@ AGENDA = [
     "/agenda/new",
     "/agenda/event",
     "/agenda/event/cancel",
+    "/agenda/event/move",
     "/agenda/publish",
     "/agenda/versions",
     "/agenda/versions/1",
@@ -275,6 +276,12 @@ def test_the_pages_of_the_agenda_are_for_everybody(
             page.goto("/agenda/sessions/opening")
             page.get_by_label("Title").fill("")
             page.get_by_role("button", name="Keep in the draft").click()
+            assert page.get_by_role("alert").count() == 1
+            assert axe.violations(page, WIDTHS) == {}
+            page.goto("/agenda/event/move")
+            page.locator("form.call-off").evaluate("form => { form.noValidate = true }")
+            page.get_by_label("First day").fill("2020-01-01")
+            page.get_by_role("button", name="Move it in the draft").click()
             assert page.get_by_role("alert").count() == 1
             assert axe.violations(page, WIDTHS) == {}
             page.goto("/agenda/event/cancel")

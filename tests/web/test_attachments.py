@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,6 +97,74 @@ def test_a_file_is_given_back_to_be_kept_and_never_shown(desk: Desk) -> None:
     assert browser.get(f"{AT}/{'0' * 64}").status_code == 404
     assert browser.get(link.replace("invitation", "report")).status_code == 404
     assert browser.get(f"{AT}/../../../etc/passwd").status_code == 404
+
+
+def _letters_with_files(desk: Desk) -> TestClient:
+    browser = desk.browser()
+    _add(browser, ("programme.pdf", PDF), ("Überblick.txt", b"<script>alert(1)</script>"))
+    drafting_of(desk.office, "Maria").publish("1.1")
+    desk.work()
+    return browser
+
+
+def test_a_letter_lists_the_files_that_go_with_it_to_be_kept_as_they_came(desk: Desk) -> None:
+    browser = _letters_with_files(desk)
+    for at in ("/tray/1", "/outbox/1"):
+        page = browser.get(at).text
+        listed = page.partition('aria-label="Files that go with it"')[2].partition("</ul>")[0]
+        assert "programme.pdf PDF, 13 kB" in _text(listed)
+        assert "Überblick.txt TXT, 25 bytes" in _text(listed)
+        links = re.findall(r'href="([^"]+)"', listed)
+        files = [browser.get(link) for link in links]
+        assert re.search(r"\w+\.ics ICS, \d kB", _text(listed))  # as its reader's mail program shows it
+        assert [each.content for each in files][1:] == [PDF, b"<script>alert(1)</script>"]
+        assert {each.headers["content-type"] for each in files} == {"application/octet-stream"}
+        assert {each.headers["x-content-type-options"] for each in files} == {"nosniff"}
+        assert 'filename="programme.pdf"' in files[1].headers["content-disposition"]
+        assert browser.get(f"{at}/files/99").status_code == 404
+        assert browser.get(f"{at}/files/0").status_code == 404
+
+
+def test_who_may_only_look_sees_which_files_go_with_a_letter(careful: Desk) -> None:
+    organiser, viewer = _signed_in(careful, Role.ORGANISER), _signed_in(careful, Role.VIEWER)
+    _add(organiser, ("programme.pdf", PDF))
+    drafting_of(careful.office, "Maria").publish("1.1")
+    careful.work()
+    link = re.search(r"/tray/1/files/\d+", organiser.get("/tray/1").text)
+    assert link
+    page = viewer.get("/tray/1").text
+    assert "programme.pdf PDF, 13 kB" in _text(page)
+    assert "/files/" not in page
+    assert (organiser.get(link[0]).status_code, viewer.get(link[0]).status_code) == (200, 403)
+
+
+def test_a_file_of_a_strange_name_can_be_kept(desk: Desk) -> None:
+    raw = (
+        b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n"
+        b"Content-Type: application/pdf\r\nContent-Disposition: attachment; "
+        b"filename*=utf-8''a%0D%0AX-Evil%3A%20%3Cb%3E.pdf\r\n\r\nhello\r\n--x--\r\n"
+    )
+    number = desk.tray.keep(raw, sender="a@b.example", recipient="c@d.example", received_at=desk.clock())
+    page = desk.browser().get(f"/tray/{number}").text
+    (link,) = re.findall(rf"/tray/{number}/files/\d+", page)
+    kept = desk.browser().get(link)
+    assert (kept.status_code, kept.content) == (200, b"hello")
+    assert kept.headers["content-disposition"].isprintable()
+    assert "<b>.pdf" not in page
+
+
+def test_the_rehearsal_names_the_files_that_letters_carry(desk: Desk) -> None:
+    browser = _letters_with_files(desk)
+    browser.get("/rehearsal")
+    for thread in threading.enumerate():
+        if thread.name == "rehearsing":
+            thread.join(60)
+    with_them = "With programme.pdf (13 kB) , Überblick.txt (25 bytes)"
+    page = browser.get("/rehearsal").text
+    assert with_them in _text(page)
+    (person, *_) = re.findall(r"as=(\d+)", page)
+    inbox = browser.get(f"/rehearsal?at=0&as={person}").text.partition("<h4>Inbox</h4>")[2]
+    assert with_them in _text(inbox)
 
 
 def test_a_name_is_text(desk: Desk) -> None:

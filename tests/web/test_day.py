@@ -1,6 +1,6 @@
 """Days drawn to scale."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from mailer.agenda import editing
 from mailer.web.organiser.day import LEAST, day_of, days, drawn
@@ -77,7 +77,7 @@ def test_days_are_counted_from_the_first_on_which_something_begins() -> None:
 
 
 def test_a_day_on_which_the_clocks_change_is_as_long_as_it_is() -> None:
-    night = editing.change_event(CONFERENCE, {"date": "2027-03-28"})
+    night = editing.move(CONFERENCE, "2027-03-28", today=date(2027, 3, 1))
     night = editing.change_session(night, "registration", {"start": "01:00", "end": "03:00"})
     day = drawn(night, 1)
     assert day

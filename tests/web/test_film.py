@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, Page
 
+from mailer.outbox import people
 from mailer.settings import ROOT
 from mailer.web.serving import reserve, serve
 from tests.conference import RECIPIENTS
@@ -89,6 +90,18 @@ def test_a_new_list_is_another_film(desk: Desk) -> None:
     assert "It is being played" in browser.get("/rehearsal").text
     _play(browser)
     assert '<span class="big">1</span>' in browser.get("/rehearsal").text
+
+
+def test_an_answer_is_no_reason_to_play_it_again(desk: Desk) -> None:
+    """Nobody has answered in a rehearsal; of a long list somebody answers all the time."""
+    browser = desk.browser()
+    _play(browser)
+    desk.clock.move(minutes=1)
+    with desk.database.writing() as transaction:
+        member = next(iter(people.roster(transaction, desk.office.event)))
+        people.record_answer(transaction, member.id, "event", "accepted", desk.clock(), "page", sequence=0)
+
+    assert "It is being played" not in browser.get("/rehearsal").text
 
 
 def test_the_slider_moves_the_film_in_a_browser(tmp_path: Path, chromium: Browser) -> None:

@@ -2,32 +2,46 @@
 
 import asyncio
 import http.client
+import itertools
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import pytest
 
+from mailer.accounts import SIGNED_IN_FOR, Accounts
+from mailer.errors import StoreError
 from mailer.holding import Hold
 from mailer.outbox.pulse import pulse
+from mailer.outbox.roles import Role
 from mailer.web.organiser import live
+from mailer.web.organiser.door import COOKIE
 from mailer.web.organiser.live import CHANGED, STILL_HERE, Live
 from mailer.web.serving import reserve, serve
-from tests.web.desk import Desk
+from tests.passwords import QUICK
+from tests.web.desk import Desk, open_desk
 
 T = TypeVar("T")
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @contextmanager
-def listening(address: str) -> Iterator[http.client.HTTPResponse]:
+def listening(address: str, shown: Mapping[str, str] = NOTHING) -> Iterator[http.client.HTTPResponse]:
     line = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)
     try:
-        line.request("GET", "/live")
+        line.request("GET", "/live", headers=dict(shown))
         yield line.getresponse()
     finally:
         line.close()
+
+
+def always() -> bool:
+    return True
 
 
 def word(response: http.client.HTTPResponse) -> str:
@@ -76,7 +90,7 @@ def test_many_listeners_cost_one_look_and_no_thread() -> None:
 
     async def listen(hub: Live, words: int) -> list[str]:
         heard = []
-        async for each in hub.words():
+        async for each in hub.words(always):
             heard.append(each)
             if len(heard) == words:
                 break
@@ -95,7 +109,7 @@ def test_where_nothing_changes_a_sign_of_life_is_given(monkeypatch: pytest.Monke
     monkeypatch.setattr(live, "MOST_WORDS", 3)
 
     async def listen() -> list[str]:
-        return [each async for each in Live(lambda: 1).words()]
+        return [each async for each in Live(lambda: 1).words(always)]
 
     assert run(listen()) == [CHANGED, STILL_HERE, STILL_HERE, STILL_HERE]
 
@@ -110,6 +124,93 @@ def test_no_more_than_so_many_may_listen(desk: Desk, address: str, monkeypatch: 
 
 def test_whoever_may_not_see_the_pages_may_not_listen(calm_desk: Desk) -> None:
     assert calm_desk.browser(peer="192.0.2.7").get("/live").status_code == 303
+
+
+@contextmanager
+def _listening_by(real: Desk, shown: dict[str, str]) -> Iterator[http.client.HTTPResponse]:
+    with serve(real.office, reserve(0)) as address, listening(address, shown) as response:
+        assert word(response) == CHANGED
+        assert word(response) == STILL_HERE
+        yield response
+
+
+@pytest.fixture
+def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """The desk of a real event, on which beats are short."""
+    monkeypatch.setattr(live, "SPEAKS_EVERY", 0.1)
+    with open_desk(tmp_path, is_demo=False) as desk:
+        desk.publish()
+        yield desk
+
+
+@pytest.fixture
+def accounts(real: Desk) -> Accounts:
+    return Accounts(database=real.database, passwords=QUICK)
+
+
+def _session(accounts: Accounts, now: datetime) -> str:
+    return accounts.join(
+        accounts.welcome(Role.VIEWER, now, "convenor"), "maria", "correct horse battery", now
+    )
+
+
+def test_a_line_ends_with_the_session_it_was_opened_with(real: Desk, accounts: Accounts) -> None:
+    session = _session(accounts, real.clock())
+    with _listening_by(real, {"Cookie": f"{COOKIE}={session}"}) as response:
+        accounts.sign_out(session, real.clock(), "maria")
+        assert _ends(response)
+
+
+def test_a_line_ends_when_its_session_has_lasted_long_enough(real: Desk, accounts: Accounts) -> None:
+    session = _session(accounts, real.clock())
+    with _listening_by(real, {"Cookie": f"{COOKIE}={session}"}) as response:
+        real.clock.now += SIGNED_IN_FOR
+        assert _ends(response)
+
+
+def test_a_line_ends_with_the_token_it_was_opened_with(real: Desk, accounts: Accounts) -> None:
+    token = accounts.make_token("wall", Role.VIEWER, real.clock(), "convenor")
+    with _listening_by(real, {"Authorization": f"Bearer {token}"}) as response:
+        (one,) = accounts.tokens()
+        accounts.revoke_token(one.id, real.clock(), "convenor")
+        assert _ends(response)
+
+
+def _ends(response: http.client.HTTPResponse) -> bool:
+    """Whether the line does, within a few beats."""
+    return any(word(response) == "" for _ in range(10))
+
+
+def test_a_line_ends_though_something_changes_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "SPEAKS_EVERY", 0.2)
+    monkeypatch.setattr(live, "LOOKS_EVERY", 0.01)
+    monkeypatch.setattr(live, "MOST_WORDS", 1000)
+    changes = itertools.count()
+    asked = []
+
+    def once() -> bool:
+        asked.append(True)
+        return len(asked) < 3
+
+    async def listen() -> list[str]:
+        return [each async for each in Live(lambda: next(changes)).words(once)]
+
+    heard = run(listen())
+    assert len(asked) == 3
+    assert 6 < len(heard) < 100
+
+
+def test_nobody_is_sent_away_because_the_database_could_not_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "SPEAKS_EVERY", 0.01)
+    monkeypatch.setattr(live, "MOST_WORDS", 2)
+
+    def unknown() -> bool:
+        raise StoreError("the disk is full")
+
+    async def listen() -> list[str]:
+        return [each async for each in Live(lambda: 1).words(unknown)]
+
+    assert run(listen()) == [CHANGED, STILL_HERE, STILL_HERE]
 
 
 def test_what_leaves_and_who_decides_is_noticed(empty_desk: Desk) -> None:

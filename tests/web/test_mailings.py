@@ -102,6 +102,20 @@ def test_a_test_goes_to_whoever_asks(desk: Desk) -> None:
     assert [letter.recipient for letter, _ in desk.tray.everything()].count("me@ministry.example") == 1
 
 
+def test_more_tests_than_one_may_send_are_refused(desk: Desk) -> None:
+    browser, form = desk.browser(), {"address": "me@ministry.example", "language": "en"}
+    answers = [
+        browser.post("/mailings/agenda/test", data=form, headers=OURS) for _ in range(module.MOST_TESTS + 1)
+    ]
+
+    assert [each.status_code for each in answers] == [*[303] * module.MOST_TESTS, 429]
+    told = answers[-1].text.partition('id="test"')[2]
+    assert "No test was sent: 20 test letters within an hour are the most" in told.partition("</p>")[0]
+    assert [kept.recipient for kept, _ in desk.tray.everything()].count("me@ministry.example") == 20
+    desk.clock.move(minutes=61)
+    assert browser.post("/mailings/agenda/test", data=form, headers=OURS).status_code == 303
+
+
 # ── approval ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -289,9 +303,10 @@ def test_new_words_and_letters_to_try_stand_in_the_audit(desk: Desk) -> None:
     browser.post("/mailings/invitation/test", data={"address": "me@ministry.example"}, headers=OURS)
 
     with desk.database.reading() as transaction:
-        told = [(each.who, each.did, each.what) for each in audit.deeds(transaction)[:2]]
+        told = [(each.who, each.did, each.what) for each in audit.deeds(transaction)[:3]]
     assert told == [
         ("demo", "sent a test letter", "invitation to me@ministry.example through the tray"),
+        ("demo", "asked for a test letter", "invitation to me@ministry.example"),
         ("demo", "reworded", "invitation in en"),
     ]
 

@@ -9,12 +9,14 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
+from playwright.sync_api import Browser
 from sqlalchemy import event
 
 from mailer.outbox import audit, claims, letters, people
 from mailer.outbox.letter import Happening, LetterState
 from mailer.outbox.letters import LetterRow
 from mailer.outbox.schema import Role
+from mailer.web import pages
 from mailer.web.organiser import outbox
 from tests.conference import EVENT, FOCAL_POINT, PRACTITIONER, RECIPIENTS
 from tests.outbox.world import told
@@ -465,3 +467,37 @@ def test_all_that_failed_of_one_cause_are_sent_again_after_a_look(waiting: Desk)
 )
 def test_a_cause_that_is_none_is_not_found(calm_desk: Desk, query: str) -> None:
     assert calm_desk.browser().get(f"/outbox/retry{query}").status_code == 404
+
+
+def test_on_a_tablet_what_is_said_of_a_letter_or_a_mailing_stands_beside_it(
+    chromium: Browser, address: str
+) -> None:
+    context = chromium.new_context(viewport={"width": 800, "height": 900})
+    page = context.new_page()
+    page.goto(f"{address}/outbox")
+    tops = "rows => rows.map(row => new Set([...row.children].map(cell => cell.getBoundingClientRect().top)).size)"
+    assert page.locator(".letters tbody tr").evaluate_all(tops) == [1] * len(RECIPIENTS)
+    heights = "rows => rows.map(row => row.getBoundingClientRect().height)"
+    assert max(page.locator(".by-state tbody tr").evaluate_all(heights)) < 60
+    assert page.evaluate("document.documentElement.scrollWidth") == 800
+    context.close()
+
+
+def test_a_domain_is_shown_in_its_own_script_and_left_as_it_is_in_the_letter(empty_desk: Desk) -> None:
+    empty_desk.publish(
+        recipients=(PRACTITIONER.model_copy(update={"address": "ana@xn--bcher-kva.xn--e1afmkfd.example"}),)
+    )
+    empty_desk.work()
+    browser = empty_desk.browser()
+    for path in ("/outbox", "/outbox/1", "/people/list", "/people/1"):
+        page = browser.get(path)
+        assert page.status_code == 200, path
+        assert ">ana@bücher.пример.example<" in page.text, path
+        assert ">ana@xn--" not in page.text, path
+    assert "ana@xn--bcher-kva.xn--e1afmkfd.example" in browser.get("/outbox/1?show=raw").text
+
+
+def test_a_domain_that_cannot_be_shown_stays_as_it_is() -> None:
+    assert pages.readable("a@xn--bcher-kva.example") == "a@bücher.example"
+    for address in ("a@xn--\u00e9.example", "a@xn--99999999999.example", "a@b.example", "nothing", ""):
+        assert pages.readable(address) == address

@@ -12,6 +12,7 @@ from mailer.delivery.envelope import Parcel
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.relay import Relay
 from mailer.errand import errand_with
+from mailer.mailings import MOST_TESTS
 from mailer.outbox import agendas, audit, people
 from mailer.outbox.letter import Happening
 from mailer.outbox.roles import Role
@@ -288,6 +289,22 @@ def test_the_checklist_tells_what_is_left_and_the_test_letter_is_one_of_it(tmp_p
         assert taken == ["me@ministry.example"]
         assert "250 ok" in answer.text
         assert answer.text.count(">done<") == before.count(">done<") + 1
+
+
+def test_from_the_checklist_too_no_more_tests_are_sent_than_one_may(tmp_path: Path) -> None:
+    with open_desk(tmp_path, is_demo=False) as desk:
+        desk.publish()
+        taken: list[str] = []
+        real = _with_setup(
+            _with_server(desk, taken, Happening.ACCEPTED), tmp_path, desk.office.event, relay=RELAY
+        )
+        organiser = _newcomer(real)
+        for _ in range(MOST_TESTS):
+            assert organiser.post("/start/test", data={"address": "me@ministry.example"}).status_code == 200
+        answer = organiser.post("/start/test", data={"address": "me@ministry.example"})
+
+        assert (answer.status_code, len(taken)) == (429, MOST_TESTS)
+        assert "the most that one account may send" in answer.text
 
 
 def test_a_test_letter_that_is_refused_is_told_in_the_servers_words(tmp_path: Path) -> None:

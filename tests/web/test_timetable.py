@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mailer.agenda import rewriting
 from mailer.agenda.model import Approval
 from mailer.agenda.rules import EVENT as WHOLE_EVENT
 from mailer.outbox import pauses, people, slowdowns, uploads
@@ -15,6 +16,7 @@ from mailer.outbox.pauses import EVERYTHING
 from mailer.outbox.schema import PausedBy, Role, letter, letter_history
 from mailer.web.app import create_app
 from tests.conference import EVENT, PRACTITIONER, RECIPIENTS
+from tests.web.agendas import CONFERENCE
 from tests.web.desk import AGENDA_IS_DUE_AT, Desk, open_desk
 from tests.web.test_door import _signed_in
 
@@ -76,6 +78,24 @@ def test_whose_clock_an_occasion_follows_is_told(calm_desk: Desk) -> None:
     told = words(calm_desk.browser().get("/").text)
     assert "Readers 4 hours ahead of the venue" in told
     assert re.search(r"Readers 9 hours behind the venue", told)
+
+
+def test_what_the_agenda_has_moved_away_from_is_told_as_history(desk: Desk) -> None:
+    """Not as that of readers in another zone, nor as what is still to come."""
+    desk.clock.now = AGENDA_IS_DUE_AT
+    desk.work()
+    when = {"when": "12 days before the event starts, at 10:00", "again_when_moved": False}
+    desk.publish(rewriting.rewritten(CONFERENCE, "agenda", when))
+    page = desk.browser().get("/").text
+    occasions = words(page.partition('id="occasions-agenda"')[2].partition("</details>")[0])
+    assert "2 occasions" in occasions
+    before, _, after = occasions.partition("Readers on the venue’s clock")
+    assert (
+        f"Before the agenda or the list changed Wed 24 Feb 2027, 09:00 {len(RECIPIENTS)} {len(RECIPIENTS)}"
+        in before
+    )
+    assert "Fri 26 Feb 2027, 10:00 0 – –" in after
+    assert "to come" not in words(page.partition('id="mailing-agenda"')[2].partition("</tbody>")[0])
 
 
 def test_letters_in_doubt_and_refused_need_a_person(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from mailer import wallclock
 from mailer.agenda import editing
 from mailer.agenda.changes import NAMED, ChangeKind, title_of
-from mailer.agenda.model import Event, SessionKind
+from mailer.agenda.model import Approval, Event, SessionKind
 from mailer.drafting import Draft, Drafting, Overtaken
 from mailer.errors import BadInput, ConvenorError, Problem
 from mailer.outbox.schema import Role
@@ -28,6 +28,12 @@ _LISTS = ("points", "speakers")
 _NUMBERS = ("day", "end_day")
 _MOST_EDITS_SHOWN = 12
 _ALL = "change the agenda"
+APPROVAL = "change who approves mailings"
+POLICIES = {
+    Approval.NONE: "Nobody, mailings leave at their hour by themselves",
+    Approval.ONE: "One person",
+    Approval.FOUR_EYES: "Four eyes, somebody who had no hand in it",
+}
 
 
 async def posted(request: Request) -> dict[str, str]:
@@ -129,6 +135,7 @@ def _page(
         further=[each.message for each in problems if not each.field],
         meanwhile=meanwhile,
         kinds=[each.value for each in SessionKind],
+        policies=POLICIES,
         languages=_languages(office, draft.event, str((values or {}).get("language", ""))),
         zones=wallclock.zone_choices() if form == "event" else (),
         is_off=key in {each.key for each in draft.event.called_off},
@@ -250,6 +257,14 @@ def _add_edits(router: APIRouter, office: Office) -> None:
             return _page(office, draft, None, form="event", values=form, meanwhile=meanwhile, **more)
 
         return edited(office, form, lambda event: editing.change_event(event, given), show, "")
+
+    @router.post("/agenda/event/approval")
+    def approval(form: Posted) -> Response:
+        door.must(office, Role.ADMINISTRATOR, APPROVAL)
+        policy = form.get("approval", "")
+        return edited(
+            office, form, lambda event: editing.ask_approval(event, policy), _shown_event(office), ""
+        )
 
     @router.post("/agenda/event/reinstate")
     def reinstate_event(form: Posted) -> Response:

@@ -7,13 +7,12 @@ shown here: it is somebody else's, and is only given back to be kept.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import quote
 
 from fastapi import APIRouter, File, Form, HTTPException, Path, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from mailer.agenda.attaching import HandedIn, attach, contents_of, take_off
-from mailer.agenda.attachments import LARGEST, MOST, OCTETS, megabytes
+from mailer.agenda.attachments import LARGEST, MOST, megabytes
 from mailer.agenda.model import Attachment, Mailing
 from mailer.drafting import Draft, Overtaken
 from mailer.errors import BadInput, ConvenorError
@@ -23,6 +22,7 @@ from mailer.web.office import Office
 from mailer.web.organiser import door
 from mailer.web.organiser.agenda import drafting_of, looked
 from mailer.web.organiser.frame import framed
+from mailer.web.organiser.letter import to_keep
 
 Key = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
@@ -118,8 +118,7 @@ def routes(office: Office) -> APIRouter:
             content = attachments.contents(transaction, [digest]).get(digest)
         if content is None:
             raise HTTPException(404)
-        headers = {"Content-Disposition": _as_file(named.name), "X-Content-Type-Options": "nosniff"}
-        return Response(content, media_type=OCTETS, headers=headers)
+        return to_keep(named.name, content)
 
     return router
 
@@ -177,9 +176,3 @@ def _page(office: Office, files: Files, *, status: int = 200) -> HTMLResponse:
     return framed(
         office, "organiser/mailings/attached.html", status=status, files=files, mailing=files.mailing
     )
-
-
-def _as_file(name: str) -> str:
-    """RFC 6266 4.3: the name in ASCII for old browsers, and as it is for all others (RFC 8187)."""
-    plain = name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from email.message import EmailMessage, Message
 
 from mailer.accounts import Visitor
+from mailer.agenda.attachments import megabytes
 from mailer.composition.links import without_tokens
 from mailer.delivery import tray
 from mailer.delivery.tray import CaughtLetter
@@ -20,12 +21,33 @@ _LINK = re.compile(r"https?://[^\s<>\"']+")
 
 
 @dataclass(frozen=True, kw_only=True)
+class CaughtFile:
+    """A file that goes with a letter, the `number`-th of its parts. `name` is what its reader sees."""
+
+    number: int
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+    @property
+    def kind(self) -> str:
+        """What people call it: by its ending, if it has one."""
+        _, point, ending = self.name.rpartition(".")
+        return ending.upper() if point else self.media_type
+
+    @property
+    def size(self) -> str:
+        return megabytes(len(self.content))
+
+
+@dataclass(frozen=True, kw_only=True)
 class OpenedLetter:
     """What is to be seen of a letter; None for a part it does not have.
 
     `headers` are From, To, Subject and Date, decoded. `source` is the whole of it as it came over the line, or None
     where it is not for whoever looks.
-    `mailing` is the key its Feedback-ID names, or nothing.
+    `mailing` is the key its Feedback-ID names, or nothing. `files` go with it, calendar files among them; `may_keep`
+    says whether they are for whoever looks.
     """
 
     caught: CaughtLetter
@@ -37,6 +59,8 @@ class OpenedLetter:
     links: tuple[str, ...]
     source: str | None
     mailing: str
+    files: tuple[CaughtFile, ...] = ()
+    may_keep: bool = True
 
     @property
     def views(self) -> tuple[str, ...]:
@@ -61,6 +85,7 @@ def open_letter(caught: CaughtLetter, raw: bytes) -> OpenedLetter:
         links=tuple(dict.fromkeys(_LINK.findall(text or ""))),
         source=raw[:MOST_SHOWN].decode("utf-8", "replace"),
         mailing=mailing_of(message),
+        files=tuple(_files(parts)),
     )
 
 
@@ -80,6 +105,7 @@ def as_seen_by(visitor: Visitor, letter: OpenedLetter) -> OpenedLetter:
         calendar=entry.read(unfolded) if unfolded is not None else None,
         links=(),
         source=None,
+        may_keep=False,
     )
 
 
@@ -98,6 +124,20 @@ def _parts(message: EmailMessage) -> Iterator[Message]:
                 yield part
     except (ValueError, LookupError, RecursionError, AttributeError):
         return
+
+
+def _files(parts: list[Message]) -> Iterator[CaughtFile]:
+    for number, part in enumerate(parts):
+        try:
+            name, is_beside = part.get_filename() or "", part.get_content_disposition() == "attachment"
+            payload = part.get_payload(decode=True)
+        except (ValueError, LookupError, AttributeError, IndexError, TypeError):
+            continue
+        if (name or is_beside) and isinstance(payload, bytes):
+            shown = "".join(each if each.isprintable() else "_" for each in name)
+            yield CaughtFile(
+                number=number, name=shown or "a file without a name", media_type=_kind(part), content=payload
+            )
 
 
 def _first(parts: list[Message], kind: str) -> str | None:

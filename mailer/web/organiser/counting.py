@@ -45,9 +45,6 @@ _PAUSED_BY = MappingProxyType(
         PausedBy.AUTH: "the mail server does not know us",
     }
 )
-_FARTHEST = 26
-"""Hours between the two clocks farthest apart on earth."""
-
 _SOON, _LIVE_EVERY, _IDLE_EVERY = timedelta(minutes=1), 2, 15
 
 
@@ -223,17 +220,20 @@ def stage_word(one: MailingStanding | OccasionStanding, now: datetime) -> str:
 
 
 def occasion_name(version: AgendaVersion, mailing: MailingStanding, occasion: OccasionStanding) -> str:
-    """What tells one occasion of a mailing from the others: its session, or whose clock it follows."""
+    """What tells one occasion of a mailing from the others: its session, or whose clock it follows.
+
+    One that the agenda has moved away from is told as that.
+    """
+    if occasion.anchor != EVENT and not occasion.is_in_force:
+        return f"{occasion.anchor_title}, before the agenda changed"
     if occasion.anchor != EVENT or mailing.mailing in UNASKED:
         return occasion.anchor_title
-    if version.event.mailing(mailing.mailing).rule.per_session:
-        return occasion.anchor_title  # it was about the whole event when this occasion was opened
+    if not occasion.is_in_force:
+        return "Before the agenda or the list changed"
     here = due.occasion(version, version.event.mailing(mailing.mailing), EVENT, None).due_at
     hours = (here - occasion.due_at) / timedelta(hours=1)
     if not hours:
         return "Readers on the venue\N{RIGHT SINGLE QUOTATION MARK}s clock"
-    if abs(hours) > _FARTHEST:
-        return "Planned before the agenda moved"
     count = f"{abs(hours):g} hour{'' if abs(hours) == 1 else 's'}"
     return f"Readers {count} {'ahead of' if hours > 0 else 'behind'} the venue"
 

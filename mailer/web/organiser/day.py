@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from mailer.agenda.changes import Change, ChangeKind, differences, on_the_clock_of
+from mailer.agenda.changes import Change, ChangeKind, carried_along, differences
 from mailer.agenda.model import Event, Session
 from mailer.web import moments
 
@@ -87,7 +87,7 @@ def drawn(event: Event, number: int, published: Event | None = None) -> Day | No
     What was cancelled since is drawn as well.
     """
     on = days(event).get(number)
-    published = on_the_clock_of(published, event.timezone) if published else None
+    published = carried_along(published, event) if published else None
     before = {each.key: each for each in published.sessions} if published else {}
     off = {each.key for each in event.called_off if each.key in before}
     here = [

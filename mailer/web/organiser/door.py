@@ -45,7 +45,6 @@ class Door:
 
     def __init__(self, app: ASGIApp, *, office: Office) -> None:
         self._app, self._office = app, office
-        self._accounts = office.accounts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(PUBLIC):
@@ -53,7 +52,7 @@ class Door:
             return
         headers = Headers(scope=scope)
         bearer = _bearer(headers)
-        visitor = await run_sync(self._visitor, scope, headers, bearer)
+        visitor = await run_sync(known, self._office, scope)
         if visitor is None and scope["path"].startswith(_MACHINES):
             await _unknown(scope)(scope, receive, send)
             return
@@ -70,12 +69,15 @@ class Door:
         finally:
             _visitor.reset(reset)
 
-    def _visitor(self, scope: Scope, headers: Headers, bearer: str) -> Visitor | None:
-        if bearer:
-            return self._accounts.machine(bearer)
-        session = session_in(headers)
-        visitor = self._accounts.visitor(session, self._office.clock()) if session else None
-        return visitor or (DEMO if self._office.is_demo and is_local(scope) else None)
+
+def known(office: Office, scope: Scope) -> Visitor | None:
+    """Whoever asks, by what they show, at this moment: a session or a token that was good may have ended since."""
+    headers = Headers(scope=scope)
+    if bearer := _bearer(headers):
+        return office.accounts.machine(bearer)
+    session = session_in(headers)
+    found = office.accounts.visitor(session, office.clock()) if session else None
+    return found or (DEMO if office.is_demo and is_local(scope) else None)
 
 
 def visitor() -> Visitor:

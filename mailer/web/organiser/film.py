@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import HTMLResponse
 
 from mailer import film
+from mailer.agenda.attachments import megabytes
 from mailer.agenda.model import AgendaVersion
 from mailer.composition.wording import Wording
 from mailer.film import MOST_PLAYERS, Arrived, Film, Playing, Projector, Torn
@@ -91,7 +92,6 @@ def _shown(office: Office, projector: Projector, template: str, at: int, person:
     door.must(office, Role.VIEWER, "see the rehearsal")
     with office.database.reading() as transaction:
         version = agendas.latest(transaction, office.event)
-        changed_at = people.changed_at(transaction, office.event)
         players = people.some(transaction, office.event, after=0, limit=MOST_PLAYERS)
         listed = people.asked(transaction, office.event)
         texts = wording_in_force(transaction, office.event, office.texts)
@@ -101,9 +101,10 @@ def _shown(office: Office, projector: Projector, template: str, at: int, person:
         return framed(office, template, film=None, playing=None, torn=None, listed=0)
 
     def play(heard: Heard) -> Film:
-        return film.play(version, players, listed=listed, sender=office.sender, texts=texts, heard=heard)
+        return film.play(version, players, sender=office.sender, texts=texts, heard=heard)
 
-    found = projector.film(office.event, (version.number, changed_at, texts.digest), play)
+    of = version.number, tuple(each.recipient for each in players), texts.digest
+    found = projector.film(office.event, of, play)
     values: dict[str, Any] = {
         "film": found if isinstance(found, Film) else None,
         "playing": found if isinstance(found, Playing) else None,
@@ -111,6 +112,7 @@ def _shown(office: Office, projector: Projector, template: str, at: int, person:
         "listed": listed,
         "most": MOST_PLAYERS,
         "zone": version.event.zone,
+        "megabytes": megabytes,
     }
     if isinstance(found, Film) and found.moments:
         values |= _moment(office, projector, found, players, at, person, texts=texts)

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
+from urllib.parse import quote
 
 from fastapi.responses import HTMLResponse, Response
 
 from mailer.accounts import Visitor
+from mailer.agenda.attachments import OCTETS
 from mailer.composition.links import without_tokens
 from mailer.outbox.roles import Role
 
@@ -42,3 +44,15 @@ def as_file(raw: bytes, number: int) -> Response:
     """The whole of it, as it goes over the line."""
     headers = {"Content-Disposition": f'attachment; filename="letter-{number}.eml"'}
     return Response(raw, media_type="message/rfc822", headers=headers)
+
+
+def to_keep(name: str, content: bytes) -> Response:
+    """A file, to be kept and not to be shown, whatever is in it."""
+    headers = {"Content-Disposition": _as_attachment(name), "X-Content-Type-Options": "nosniff"}
+    return Response(content, media_type=OCTETS, headers=headers)
+
+
+def _as_attachment(name: str) -> str:
+    """RFC 6266 4.3: the name in ASCII for old browsers, and as it is for all others (RFC 8187)."""
+    plain = name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,7 +1,7 @@
 """`/live`: a word to open pages whenever something has changed, as server-sent events (HTML Living Standard 9.2).
 
-The database is asked once a second while anybody listens, whoever many they are; listeners wait in the event loop
-and hold no thread. What has changed is not said: pages look again.
+The database is asked once a second while anybody listens, however many they are; listeners wait in the event loop
+and hold no thread. What has changed is not said: pages look again. A line ends when whoever listens may not any more.
 """
 
 import asyncio
@@ -9,17 +9,20 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from threading import Lock
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import StreamingResponse
 
 from mailer.errors import StoreError
 from mailer.outbox.pulse import pulse
 from mailer.web.office import Office
+from mailer.web.organiser import door
 
 MOST_LISTENERS = 200
 LOOKS_EVERY = 1.0
 SPEAKS_EVERY = 15.0
-"""Seconds. A line on which nothing is said for long is cut by whoever stands between."""
+"""Seconds. A line on which nothing is said for long is cut by whoever stands between. So often, too, one looks whether
+whoever listens still may.
+"""
 
 MOST_WORDS = 200
 """After so many a line ends, and the browser comes again: with the session it has then."""
@@ -42,8 +45,10 @@ class Live:
     def is_full(self) -> bool:
         return len(self._listeners) >= MOST_LISTENERS
 
-    async def words(self) -> AsyncIterator[str]:
-        """What one listener is sent. The first word is that something has changed: since the page was made it may."""
+    async def words(self, is_let_in: Callable[[], bool]) -> AsyncIterator[str]:
+        """What one listener is sent, while they are let in. The first word is that something has changed: since the
+        page was made it may.
+        """
         news = asyncio.Event()
         with self._lock:
             self._listeners[news] = asyncio.get_running_loop()
@@ -55,9 +60,15 @@ class Live:
                 self._watch = asyncio.create_task(self._keep_looking())
         try:
             yield CHANGED
+            looked_at = asyncio.get_running_loop().time()
             for _ in range(MOST_WORDS):
                 with suppress(TimeoutError):
                     await asyncio.wait_for(news.wait(), SPEAKS_EVERY)
+                at = asyncio.get_running_loop().time()
+                if not news.is_set() or at - looked_at >= SPEAKS_EVERY:
+                    looked_at = at
+                    if not await asyncio.to_thread(_is_still, is_let_in):
+                        return
                 if self._has_ended:
                     return
                 yield CHANGED if news.is_set() else STILL_HERE
@@ -88,6 +99,14 @@ class Live:
                     loop.call_soon_threadsafe(news.set)
 
 
+def _is_still(let_in: Callable[[], bool]) -> bool:
+    """Nobody is sent away because the database could not be asked: it is asked again at the next beat."""
+    try:
+        return let_in()
+    except StoreError:
+        return True
+
+
 def of_office(office: Office) -> Live:
     """What listens to an office's database."""
 
@@ -98,14 +117,18 @@ def of_office(office: Office) -> Live:
     return Live(look)
 
 
-def routes(live: Live) -> APIRouter:
+def routes(live: Live, office: Office) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/live")
-    async def listen() -> StreamingResponse:
-        """Says `changed` at the beginning and whenever it is so."""
+    async def listen(request: Request) -> StreamingResponse:
+        """Says `changed` at the beginning and whenever it is so, until the session it was opened with ends."""
         if live.is_full:
             raise HTTPException(503)
-        return StreamingResponse(live.words(), media_type="text/event-stream")
+
+        def is_let_in() -> bool:
+            return door.known(office, request.scope) is not None
+
+        return StreamingResponse(live.words(is_let_in), media_type="text/event-stream")
 
     return router

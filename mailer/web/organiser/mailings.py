@@ -23,7 +23,7 @@ from mailer.composition.wording import PARTS
 from mailer.drafting import Draft
 from mailer.errors import ConvenorError, Problem
 from mailer.lately import NotYet
-from mailer.mailings import Drafted, Reach, drafted, every_drafted
+from mailer.mailings import Drafted, Reach, TooManyTests, drafted, every_drafted
 from mailer.outbox.letter import Happening
 from mailer.outbox.schema import Role
 from mailer.planning import due, shifting
@@ -225,9 +225,12 @@ def page(
     problems: Sequence[Problem] = (),
     written: Mapping[str, Any] | None = None,
     refusal: str = "",
+    untried: str = "",
     is_overtaken: bool = False,
 ) -> HTMLResponse:
-    """One mailing's page. `written` is what somebody has typed, and not kept yet."""
+    """One mailing's page. `written` is what somebody has typed, and not kept yet; `refusal` why it is not approved, and
+    `untried` why no test was sent.
+    """
     this, now = office.mailings(), office.clock()
     # first of all: whatever is read later is no older, so that nobody approves what they were not shown
     releasing = replace(
@@ -260,6 +263,7 @@ def page(
         said=said,
         **fields(mailing, problems, written),
         refusal=refusal,
+        untried=untried,
         is_overtaken=is_overtaken,
         is_own=mailing.kind in OF_ITSELF,
         hours=hours_of(version, mailing, now, is_in_force=shown.is_as_published),
@@ -398,12 +402,19 @@ def _add_approving(router: APIRouter, office: Office) -> None:
         shown, this = found(office, key), office.mailings(by.name)
         if office.post is None:
             raise HTTPException(404)
+
+        def untried(status: int, why: str) -> HTMLResponse:
+            draft = looked(office)
+            return page(office, draft, found_in(office, draft, key), Look(), status=status, untried=why)
+
         try:
             outcome, through = this.send_test(
                 shown.version, shown.mailing, address, office.post, language=language
             )
+        except TooManyTests as error:
+            return untried(429, str(error))
         except ConvenorError as error:
-            return refused(key, 422, str(error))
+            return untried(422, str(error))
         if outcome.happening is not Happening.ACCEPTED:
-            return refused(key, 422, f"{through} says: {outcome.reply}")
+            return untried(422, f"{through} says: {outcome.reply}")
         return RedirectResponse(f"/mailings/{key}?said=sent", 303)

@@ -30,7 +30,7 @@ from mailer.web.organiser.frame import framed
 from mailer.web.organiser.letter import as_file, in_a_frame
 from mailer.web.organiser.people import listing_of
 from mailer.web.organiser.telling import sentence
-from mailer.web.organiser.tray import View, Width, published
+from mailer.web.organiser.tray import Part, View, Width, file_of, published
 
 PAGE = 50
 
@@ -78,6 +78,7 @@ def routes(office: Office) -> APIRouter:
     _add_holding(router, office)
     _add_resending(router, office)
     _add_letters(router, office, service)
+    _add_files(router, office, service)
     return router
 
 
@@ -254,6 +255,17 @@ def _add_resending(router: APIRouter, office: Office) -> None:
 # ── one letter ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _add_files(router: APIRouter, office: Office, service: Service) -> None:
+    @router.get("/outbox/{number}/files/{part}")
+    def file(number: Number, part: Part) -> Response:
+        """A file that goes with the letter."""
+        door.must(office, Role.ORGANISER, "take a letter along")
+        opened = _case(office, service, number).opened
+        if opened is None:
+            raise HTTPException(404)
+        return file_of(opened, part)
+
+
 def _add_letters(router: APIRouter, office: Office, service: Service) -> None:
     def shown(
         number: int,
@@ -366,12 +378,14 @@ def _case(office: Office, service: Service, number: int) -> Case:
         history = letters.history(transaction, number)
         reader = finding.known(transaction, row.recipient_id)
     composed, why_not = _composed(service, row)
+
+    def once(_letter: LetterRow) -> Composed:
+        if composed is None:
+            raise UnsafeLetter(why_not)
+        return composed
+
     in_doubt = row.state is LetterState.IN_DOUBT
-    doubts = (
-        open_doubts(office.database, office.event, service.compose, office.clock(), only=number)
-        if in_doubt
-        else []
-    )
+    doubts = open_doubts(office.database, office.event, once, office.clock(), only=number) if in_doubt else []
     return Case(
         row=row,
         history=history,

@@ -1,6 +1,7 @@
 """`/agenda/publish`: what publishing the draft would change, which letters it causes and to whom, then the button."""
 
 from bisect import bisect_right
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query
@@ -10,16 +11,17 @@ from mailer.accounts import Visitor
 from mailer.agenda.changes import title_of
 from mailer.agenda.model import Event
 from mailer.agenda.rules import EVENT
+from mailer.agenda.writing import first_day
 from mailer.calendars import Consequence
 from mailer.composition.composing import Composed
-from mailer.drafting import NotToBePublished, Outcome, Overtaken
+from mailer.drafting import ForAnAdministrator, NotToBePublished, Outcome, Overtaken
 from mailer.lately import AsOf
 from mailer.outbox.schema import Role
 from mailer.planning.entries import Effect
 from mailer.web import moments
 from mailer.web.office import Office
 from mailer.web.organiser import door
-from mailer.web.organiser.agenda import Posted, changes_of, drafting_of, looked
+from mailer.web.organiser.agenda import APPROVAL, POLICIES, Posted, changes_of, drafting_of, looked
 from mailer.web.organiser.frame import framed
 from mailer.web.organiser.letter import in_a_frame
 
@@ -33,10 +35,10 @@ FEW = 3
 """Addresses shown beside a number."""
 
 EFFECTS = {
-    Effect.REQUEST: "sent anew, and asked",
+    Effect.REQUEST: "sent anew; an answer is asked for again",
     Effect.CANCEL: "taken back",
-    Effect.REWORD: "reworded, nobody asked",
-    Effect.CHANGE: "sent anew, nobody asked",
+    Effect.REWORD: "only the words are others; no answer is asked for",
+    Effect.CHANGE: "sent anew; no answer is asked for",
 }
 
 
@@ -59,7 +61,10 @@ def routes(office: Office) -> APIRouter:
         looked(office)
         drafting = drafting_of(office, by.name)
         try:
-            drafting.publish(form.get("seen", ""))
+            drafting.publish(form.get("seen", ""), is_administrator=by.may(Role.ADMINISTRATOR))
+        except ForAnAdministrator:
+            door.must(office, Role.ADMINISTRATOR, APPROVAL)
+            raise
         except Overtaken:
             return _page(office, drafting.foreseen(), status=409, is_overtaken=True)
         except NotToBePublished:
@@ -105,7 +110,8 @@ def _page(
 ) -> HTMLResponse:
     found = foreseen.value
     draft, difference = found.draft, found.difference
-    consequences, moves_by = consequences_of(found), draft.clock_moves_by
+    consequences, moves_by, days = consequences_of(found), draft.clock_moves_by, draft.days_moved
+    was = first_day(draft.version.event)
     at_once = [(draft.event.mailing(key).title, count) for key, count in difference.due_at_once.items()]
     return framed(
         office,
@@ -119,6 +125,10 @@ def _page(
         consequences=consequences[:MOST_CHANGES],
         further=len(consequences) - MOST_CHANGES,
         moves=moments.apart(moves_by) if moves_by else "",
+        moved=moments.apart(timedelta(days=days)) if days else "",
+        days=(was, was + timedelta(days=days)),
+        fixed=[each for each in draft.event.mailings if each.stays],
+        policies=POLICIES,
         first_hour=moments.hour(draft.version.event.starts_at, draft.version.event.zone),
         at_once=at_once,
         courses=found.courses,

@@ -11,7 +11,7 @@ from mailer import starting
 from mailer.accounts import Visitor
 from mailer.agenda.model import AgendaVersion, Event
 from mailer.errors import BadInput, ConvenorError, Problem
-from mailer.mailings import first_mailing
+from mailer.mailings import TooManyTests, first_mailing
 from mailer.outbox import agendas, audit, people
 from mailer.outbox.letter import Happening
 from mailer.outbox.roles import Role
@@ -96,7 +96,8 @@ def routes(office: Office) -> APIRouter:
                 version, first_mailing(version), address, office.post
             )
         except ConvenorError as error:
-            return _checklist(office, setup, event, status=422, problem=str(error), address=address)
+            status = 429 if isinstance(error, TooManyTests) else 422
+            return _checklist(office, setup, event, status=status, problem=str(error), address=address)
         accepted, said = outcome.happening is Happening.ACCEPTED, f"{through}: {outcome.reply}"
         return _checklist(office, setup, event, status=200 if accepted else 422, problem="" if accepted else said,
                           told=said if accepted else "", address=address)  # fmt: skip

@@ -16,7 +16,7 @@ from mailer.web.office import Office
 from mailer.web.organiser import caught, door
 from mailer.web.organiser.caught import OpenedLetter
 from mailer.web.organiser.frame import framed
-from mailer.web.organiser.letter import as_file, in_a_frame
+from mailer.web.organiser.letter import as_file, in_a_frame, to_keep
 
 PAGE = 30
 LOOKED_THROUGH = 10_000
@@ -25,6 +25,7 @@ LOOKED_THROUGH = 10_000
 _HEAD = 64 * 1024
 
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Part = Annotated[int, Path(ge=0, le=1000)]
 View = Literal["html", "text", "calendar", "raw"]
 Width = Literal["phone", "desktop"]
 
@@ -100,7 +101,21 @@ def routes(office: Office) -> APIRouter:
             raise HTTPException(404)
         return as_file(found[1], number)
 
+    @router.get("/tray/{number}/files/{part}")
+    def file(number: Number, part: Part) -> Response:
+        """A file that goes with the letter, as it came."""
+        door.must(office, Role.ORGANISER, "take a letter along")
+        return file_of(opened(number), part)
+
     return router
+
+
+def file_of(letter: OpenedLetter, part: int) -> Response:
+    """Raises HTTPException (404): the letter has no such file."""
+    found = next((each for each in letter.files if each.number == part), None)
+    if found is None:
+        raise HTTPException(404)
+    return to_keep(found.name, found.content)
 
 
 def _mailing(tray: Tray, letter: CaughtLetter) -> str:
