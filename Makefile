@@ -14,7 +14,7 @@ run: .venv/.runs  ## start the service with the example, or with EVENT=agenda/mi
 
 test: .venv/.tests  ## run the tests, or a part of them: ARGS=tests/planning
 	@$(BIN)/python tests/provision.py
-	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/.tests  ## what the style and the types say
 	@$(BIN)/ruff format --check -q .

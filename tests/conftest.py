@@ -30,9 +30,28 @@ settings.register_profile("convenor", deadline=None, suppress_health_check=[Heal
 settings.load_profile("convenor")
 """How long an example takes says how busy the machine is; what must be quick is measured where it is promised."""
 
+TESTS = Path(__file__).parent
 MEMORY = Path("/dev/shm")  # noqa: S108 - the system's own name for it
 ROOM = 2 * 1024**3
 """Bytes; a whole run takes a quarter of it."""
+
+
+TAKE_LONG = (
+    "web/test_accessibility.py",
+    "scale/test_pages.py",
+    "acceptance/test_main_job.py",
+    "web/test_personal.py",
+    "acceptance/test_first_run.py",
+    "web/test_laying_out.py",
+    "test_cli.py",
+    "acceptance/test_rehearsal.py",
+    "test_service.py",
+    "acceptance/test_full_circle.py",
+    "faults/test_kills.py",
+)
+"""Files that take half a minute and more, the longest first. Each is one process's, and begun last it would be waited
+for by all others.
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +77,13 @@ def pytest_configure(config: pytest.Config) -> None:
     wallclock.use_packaged_tzdata()
     if "TMPDIR" not in os.environ and _has_room(MEMORY):
         os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first."""
+    turns = {TESTS / each: turn for turn, each in enumerate(TAKE_LONG)}
+    assert [path for path in turns if not path.exists()] == []
+    items.sort(key=lambda item: turns.get(item.path, len(turns)))
 
 
 def pytest_collection_finish() -> None:

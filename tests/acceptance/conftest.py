@@ -148,7 +148,9 @@ def copy_of_the_project(folder: Path) -> Iterator[Project]:
     home.mkdir()
     root.mkdir()
     for name in ("mailer", "templates", "agenda", "recipients"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / name, root / name
+        )  # with what Python has compiled of it, as from the second start on
     shutil.copy(ROOT / "schedule.py", root)
     for own in set((root / "agenda").iterdir()) - {root / "agenda" / "osce-cybercrime.toml"}:
         own.unlink()

@@ -126,17 +126,15 @@ def test_what_went_to_the_tray_is_not_mistaken_for_sent_by_a_real_mail_server(pr
 
 def test_a_template_broken_overnight_does_not_stop_what_is_published(project: Project) -> None:
     own_event(project)
-    service = project.start("agenda/mine.toml")
-    service.wait_until(lambda: service.mailing("invitation")["sent"] > 0)
-    service.end(signal.SIGINT)
+    assert project.convenor("apply", "agenda/mine.toml", "--yes").returncode == 0
     (project.root / "templates" / "practical" / "en.txt").write_text("{% if recipient.name %}", "utf-8")
 
-    again = project.start("agenda/mine.toml")
-    again.wait_until_ready()
+    service = project.start("agenda/mine.toml")
+    service.wait_until_ready()
 
-    assert "what was published goes on" in again.log.read_text()
-    again.wait_until(lambda: again.mailing("invitation")["stage"] == "done")
-    assert again.mailing("invitation")["failed"] == 0
+    assert "what was published goes on" in service.log.read_text()
+    service.wait_until(lambda: service.mailing("invitation")["stage"] == "done")
+    assert service.mailing("invitation")["failed"] == 0
 
 
 def test_the_page_tells_of_a_file_that_changes_while_the_service_runs(project: Project) -> None:
