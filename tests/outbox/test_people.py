@@ -154,7 +154,6 @@ def test_members_come_with_their_answers_and_what_they_have(database: Database) 
         people.unsubscribe(c, three, NOW)
         found = list(people.members(c, EVENT, {THIS}))
     answers = {"event": "accepted", "session-1": "declined"}
-    both, one_of_them = {THIS: (earlier.due_at, DUE)}, {THIS: (earlier.due_at,)}
     assert found == [
         Member(
             id=one,
