@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from mailer.agenda.model import AgendaVersion, Event, Mailing, SessionKind
 from mailer.agenda.rules import ANCHORS, EVENT, PUBLICATION, Rule
@@ -89,12 +90,16 @@ def occasions(version: AgendaVersion, zones: Iterable[str | None]) -> list[Occas
     A rule in the recipient's time gives one occasion for each instant at which it falls somewhere. A mailing
     that does not stand gives none: the others go on. Of what is cancelled nobody is reminded.
     """
-    return list(_occasions(itself(version), frozenset(zones) or frozenset({None})))
+    zones = frozenset(zones) or frozenset({None})
+    rules = (version.event.zone, *map(ZoneInfo, filter(None, zones)))
+    return list(_occasions(itself(version), zones, frozenset(map(itself, rules))))
 
 
 @lru_cache(maxsize=8)
-def _occasions(this: Keyed[AgendaVersion], zones: frozenset[str | None]) -> tuple[Occasion, ...]:
-    """Kept, for every page asks for those of the version in force."""
+def _occasions(
+    this: Keyed[AgendaVersion], zones: frozenset[str | None], _rules: frozenset[Keyed[ZoneInfo]]
+) -> tuple[Occasion, ...]:
+    """Kept, for every page asks for those of the version in force; while the zones' rules are these."""
     version, found = this.value, set[Occasion]()
     for mailing in () if version.event.cancelled else version.event.mailings:
         if stands(version.event, mailing):

@@ -1,7 +1,7 @@
 """A conference whose invitations have left, and a Maildir that answers come into: where tests of collecting begin."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -37,7 +37,7 @@ LEASE = timedelta(minutes=1)
 THROUGH = "smtps://mail.conference.example:465"
 
 
-_sent: dict[tuple[str, datetime, tuple[Happening, ...]], tuple[list[LetterRow], Contents]] = {}
+_sent: dict[Hashable, tuple[list[LetterRow], Contents]] = {}
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Letterbox:
 
         It takes a third of a second, and the same is kept each time: an empty database is given what came of it.
         """
-        what = self.database.engine.dialect.name, self.published_at, happenings
+        what = self.database.engine.dialect.name, self.published_at, happenings, RECIPIENTS
         if what in _sent and put(self.database, _sent[what][1]):
             return _sent[what][0]
         was_empty = not any(contents(self.database).values())

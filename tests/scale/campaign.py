@@ -24,7 +24,7 @@ SLOWEST_MS = 100.0
 _CALM_WITHIN = 240.0
 _HEARS_EVERY = 10
 
-_MOST_DOWNLOADS = 5
+_MOST_DOWNLOADS = 2
 """Times a file is fetched in a round: some are of tens of megabytes."""
 
 
