@@ -168,9 +168,9 @@ class Publishing:
         event = version.event.key
         opened = occasions.occasions(transaction, event)
         written = {each.identity for each in opened if not each.withdrawn_at}
-        pairs = {each.identity[:2] for each in opened}
         before = due.occasions(latest, people.zones(transaction, event)) if latest else []
         after = due.occasions(version, _zones(transaction, proposal))
+        pairs = {each.identity[:2] for each in opened} & {each.identity[:2] for each in (*before, *after)}
         touched = _touched(latest, before, version, after) if latest else ()
         these = [each for each in before if each.mailing in touched]
         was = _Timetable(latest or version, these, written, self.now)
