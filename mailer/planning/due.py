@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from mailer.agenda.model import AgendaVersion, Event, Mailing, SessionKind
 from mailer.agenda.rules import ANCHORS, EVENT, PUBLICATION, Rule
@@ -91,13 +90,12 @@ def occasions(version: AgendaVersion, zones: Iterable[str | None]) -> list[Occas
     that does not stand gives none: the others go on. Of what is cancelled nobody is reminded.
     """
     zones = frozenset(zones) or frozenset({None})
-    rules = (version.event.zone, *map(ZoneInfo, filter(None, zones)))
-    return list(_occasions(itself(version), zones, frozenset(map(itself, rules))))
+    return list(_occasions(itself(version), zones, timing.rules(version, zones)))
 
 
 @lru_cache(maxsize=8)
 def _occasions(
-    this: Keyed[AgendaVersion], zones: frozenset[str | None], _rules: frozenset[Keyed[ZoneInfo]]
+    this: Keyed[AgendaVersion], zones: frozenset[str | None], _rules: timing.Rules
 ) -> tuple[Occasion, ...]:
     """Kept, for every page asks for those of the version in force; while the zones' rules are these."""
     version, found = this.value, set[Occasion]()

@@ -3,14 +3,18 @@
 a wall-clock time in the hour that clocks skip is shifted forward; in the hour that comes twice, the first is meant.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from mailer import wallclock
 from mailer.agenda.model import AgendaVersion
 from mailer.agenda.rules import EACH_SESSION, EVENT, PUBLICATION, Clock, Edge, Rule
+from mailer.keyed import Keyed, itself
 
 SATURDAY = 5
+
+Rules = frozenset[Keyed[ZoneInfo]]
 
 
 def instant(rule: Rule, version: AgendaVersion, anchor: str, recipient_zone: str | None) -> datetime:
@@ -41,6 +45,11 @@ def instant(rule: Rule, version: AgendaVersion, anchor: str, recipient_zone: str
 def resolve(local: datetime, zone: ZoneInfo) -> datetime:
     """The UTC instant meant by a naive wall-clock time: gap -> shifted forward, fold -> the first."""
     return next(iter(wallclock.instants(local, zone)), None) or wallclock.after_gap(local, zone)
+
+
+def rules(version: AgendaVersion, zones: Iterable[str | None]) -> Rules:
+    """The rules of the venue's zone and of these, as they are known now: others are another value."""
+    return frozenset(map(itself, (version.event.zone, *map(ZoneInfo, filter(None, zones)))))
 
 
 def depends_on_reader(rule: Rule) -> bool:
