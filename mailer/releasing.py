@@ -155,7 +155,8 @@ class Releasing:
             return self._sights(transaction, now)
 
     def sight(self, mailing: str, now: datetime) -> Sight:
-        return self._named(self.sights(now), mailing)
+        with self.database.reading() as transaction:
+            return self._sight(transaction, now, mailing)
 
     def waiting(self, now: datetime) -> list[Sight]:
         """Mailings that are due, and leave only when somebody has approved them."""
@@ -164,7 +165,7 @@ class Releasing:
     def approve(self, mailing: str, by: str, now: datetime, *, seen: str | None = None) -> Sight:
         """Approve a mailing as it is now, or as it was `seen`: the digest of what somebody looked at."""
         with self.database.writing() as transaction:
-            found = self._named(self._sights(transaction, now), mailing)
+            found = self._sight(transaction, now, mailing)
             if refused := found.refuses(by):
                 raise ConvenorError(f"'{mailing}' cannot be approved by {by}: {refused}")
             if seen is not None and seen != found.matter.digest:
@@ -177,21 +178,30 @@ class Releasing:
             audit.note(
                 transaction, now, by, "approved", f"{mailing} ({matter.digest[:12]})", event=self.event
             )
-            return self._named(self._sights(transaction, now), mailing)
+            return self._sight(transaction, now, mailing)
 
     def take_back(self, mailing: str, by: str, now: datetime) -> None:
         """End an approval: what has not left is held."""
         with self.database.writing() as transaction:
-            self._named(self._sights(transaction, now), mailing)
+            self._sight(transaction, now, mailing)
             if not approvals.take_back(transaction, self.event, mailing, by, now):
                 raise ConvenorError(f"'{mailing}' is not approved")
             audit.note(transaction, now, by, "took an approval back", mailing, event=self.event)
 
-    def _sights(self, c: Transaction, now: datetime) -> list[Sight]:
+    def _sight(self, c: Transaction, now: datetime, mailing: str) -> Sight:
+        (found,) = self._sights(c, now, only=mailing)
+        return found
+
+    def _sights(self, c: Transaction, now: datetime, *, only: str | None = None) -> list[Sight]:
+        """Of every mailing, or of one. Raises ConvenorError for a mailing that there is not."""
         version = agendas.latest(c, self.event)
         if version is None:
             raise ConvenorError("nothing of this event is published yet")
-        policy = version.event.approval
+        policy, mailings = version.event.approval, every_mailing(version)
+        wanted = [each for each in mailings if only in {None, each.key}]
+        if only is not None and not wanted:
+            keys = ", ".join(each.key for each in mailings)
+            raise ConvenorError(f"there is no mailing '{only}'; there are {keys}")
         made_of = self._matters(c, version, now)
         free = frozenset(made_of) if policy is Approval.NONE else self._free(c, made_of)
         waits_since = _overdue(c, version, now, free)
@@ -204,7 +214,7 @@ class Releasing:
                 hands=self._hands(c, mailing),
                 fell_due_at=waits_since.get(mailing.key),
             )
-            for mailing in every_mailing(version)
+            for mailing in wanted
         ]
 
     def _matters(self, c: Transaction, version: AgendaVersion, now: datetime) -> Mapping[str, Matter]:
@@ -237,13 +247,6 @@ class Releasing:
         edits = editions.edits(c, self.event, mailing.key, mailing.kind)
         found = approving.unseen(edits, approvals.given(c, self.event, mailing.key))
         return tuple(each for each in found if each != wordings.FROM_FILES)
-
-    def _named(self, sights: list[Sight], mailing: str) -> Sight:
-        for each in sights:
-            if each.mailing.key == mailing:
-                return each
-        keys = ", ".join(each.mailing.key for each in sights)
-        raise ConvenorError(f"there is no mailing '{mailing}'; there are {keys}")
 
 
 def _overdue(
