@@ -505,10 +505,8 @@ def _is_reached(mailing: Mailing, anchors: Collection[str], member: Member) -> b
     """Whether they get it, for one of its sessions if it hangs on each."""
     if member.unsubscribed:
         return False
-    theirs = {
-        *member.recipient.sessions,
-        *member.answers,
-    }  # of hundreds of sessions; all others are alike to them
+    # of hundreds of sessions, those they have chosen or answered for; all others are alike to them
+    theirs = {*member.recipient.sessions, *member.answers}
     another = next((anchor for anchor in anchors if anchor not in theirs), None)
     return any(
         due.is_for(mailing, anchor, member)

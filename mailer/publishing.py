@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from mailer import planned
 from mailer.agenda.changes import Change, differences
@@ -177,10 +178,7 @@ class Publishing:
         becomes = _Timetable(version, after, written, self.now)
         added, changed, left = [], [], []
         those = people.members(transaction, event, pairs)
-
-        def back(addresses: Collection[str]) -> Iterator[Member]:
-            return people.returning(transaction, event, addresses, pairs)
-
+        back = partial(people.returning, transaction, event, of=pairs)
         for number, (listed_as, comes_as) in enumerate(_beside(those, back, proposal, self.now)):
             if number % TOLD_EVERY == 0:
                 self.heard(number, 2 * listed)

@@ -343,7 +343,7 @@ def each_listed(c: Connection, event: str, after: int = 0) -> Iterator[Member]:
 
 def some(c: Connection, event: str, after: int, limit: int = CHUNK) -> list[Member]:
     """As `roster`, those behind the one with the id `after`."""
-    query = _people().where(recipient.c.event == event, recipient.c.left_at.is_(None), recipient.c.id > after)
+    query = _people().where(recipient.c.event == event, _IS_LISTED, recipient.c.id > after)
     rows = c.execute(query.order_by(recipient.c.id).limit(limit)).all()
     return [_member(row, answers) for row, answers in _with_answers(c, rows)] if rows else []
 
@@ -352,7 +352,7 @@ def these(c: Connection, ids: Sequence[int]) -> list[Member]:
     """As `roster`, those with these ids who are on a list."""
     if not ids:
         return []
-    query = _people().where(recipient.c.id.in_(ids), recipient.c.left_at.is_(None)).order_by(recipient.c.id)
+    query = _people().where(recipient.c.id.in_(ids), _IS_LISTED).order_by(recipient.c.id)
     given = standing_answers(c, ids)
     return [_member(row, given.get(row.id, {})) for row in c.execute(query)]
 
@@ -499,9 +499,7 @@ def _member(
 
 def member_by_handle(c: Connection, handle: str) -> tuple[str, Member] | None:
     """The event and the person a link names, without what they have; None for nobody, or somebody who left."""
-    row = c.execute(
-        _people().where(recipient.c.handle == handle, recipient.c.left_at.is_(None))
-    ).one_or_none()
+    row = c.execute(_people().where(recipient.c.handle == handle, _IS_LISTED)).one_or_none()
     if row is None:
         return None
     ((_, answers),) = _with_answers(c, [row])
@@ -538,7 +536,7 @@ def zones(c: Connection, event: str) -> set[str | None]:
     """The time zones of those on the list; None stands for the venue's. Found by going from each to the next: there are
     few, however many people.
     """
-    listed = (recipient.c.event == event, recipient.c.left_at.is_(None))
+    listed = (recipient.c.event == event, _IS_LISTED)
     first = select(func.min(recipient.c.timezone).label("zone")).where(*listed).cte("zones", recursive=True)
     behind = select(func.min(recipient.c.timezone)).where(*listed, recipient.c.timezone > first.c.zone)
     each = first.union_all(select(behind.scalar_subquery()).where(first.c.zone.is_not(None)))
@@ -550,14 +548,14 @@ def zones(c: Connection, event: str) -> set[str | None]:
 def asked(c: Connection, event: str) -> int:
     """How many are on the list."""
     query = select(func.count()).select_from(recipient)
-    return c.scalar(query.where(recipient.c.event == event, recipient.c.left_at.is_(None))) or 0
+    return c.scalar(query.where(recipient.c.event == event, _IS_LISTED)) or 0
 
 
 def counts(c: Connection, event: str) -> RosterCounts:
     """How many are asked, and what those answered; numbers only, fit to be shown to anybody."""
     people = select(
-        func.count().filter(recipient.c.left_at.is_(None)),
-        func.count().filter(recipient.c.left_at.is_(None), recipient.c.unsubscribed_at.is_not(None)),
+        func.count().filter(_IS_LISTED),
+        func.count().filter(_IS_LISTED, recipient.c.unsubscribed_at.is_not(None)),
         func.count().filter(recipient.c.left_at.is_not(None)),
     )
     asked, unsubscribed, left = c.execute(people.where(recipient.c.event == event)).one()
@@ -580,7 +578,7 @@ def _answer_counts(c: Connection, event: str) -> dict[str, dict[Answer, int]]:
         select(answered.c.anchor, answered.c.answer, by_age.label("age"))
         .join(recipient, recipient.c.id == answered.c.recipient_id)
         .outerjoin(entry, ITS_ENTRY)
-        .where(recipient.c.event == event, recipient.c.left_at.is_(None), HOLDS)
+        .where(recipient.c.event == event, _IS_LISTED, HOLDS)
         .subquery()
     )
     query = select(last.c.anchor, last.c.answer, func.count()).where(last.c.age == 1)
@@ -646,7 +644,7 @@ def unconfirmed(c: Connection, event: str, mailing: str, source: str) -> dict[in
         select(answered.c.recipient_id, func.max(answered.c.at).label("at"))
         .join(recipient, recipient.c.id == answered.c.recipient_id)
         .outerjoin(told, told.c.recipient_id == answered.c.recipient_id)
-        .where(recipient.c.event == event, recipient.c.left_at.is_(None))
+        .where(recipient.c.event == event, _IS_LISTED)
         .where(answered.c.source == source)
         .where(or_(told.c.due_at.is_(None), answered.c.at >= told.c.due_at))
         .group_by(answered.c.recipient_id)

@@ -152,17 +152,22 @@ INSERT INTO letter VALUES (1, 1, 1, 1, 1, 'w', '2027-01-11 08:00:00', 'waiting',
 """What somebody had who began with the first release."""
 
 
+def _of_an_older_release(url: str, monkeypatch: pytest.MonkeyPatch, head: str, rows: str) -> Database:
+    """What was kept while `head` was the newest migration, opened as it is opened now."""
+    with monkeypatch.context() as then:
+        then.setattr(database_module, "HEAD", head)
+        old = open_database(url)
+    with old.writing() as c:
+        for statement in rows.split(";\n"):
+            c.execute(text(statement))
+    old.close()
+    return open_database(url)
+
+
 def test_a_database_of_the_first_release_is_brought_along(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as then:
-        then.setattr(database_module, "HEAD", "0001")
-        old = open_database(database_url)
-    with old.writing() as c:
-        for statement in FIRST_RELEASE.split(";\n"):
-            c.execute(text(statement))
-    old.close()
-    brought_along = open_database(database_url)
+    brought_along = _of_an_older_release(database_url, monkeypatch, "0001", FIRST_RELEASE)
     published_at, sent_at = (datetime(2027, 1, 11, hour, tzinfo=UTC) for hour in (8, 9))
     with brought_along.writing() as c:
         assert [
@@ -192,15 +197,7 @@ INSERT INTO draft VALUES ('c', 3, '{}', 1, '2027-01-11 08:00:00', 'Ida', 'three'
 def test_edits_that_were_kept_before_are_told_of_those_who_made_them(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as then:
-        then.setattr(database_module, "HEAD", "0015")
-        old = open_database(database_url)
-    with old.writing() as c:
-        for statement in EDITS.split(";\n"):
-            c.execute(text(statement))
-    old.close()
-
-    brought_along = open_database(database_url)
+    brought_along = _of_an_older_release(database_url, monkeypatch, "0015", EDITS)
     with brought_along.reading() as c:
         assert [each.hands for each in drafts.edits(c, "c")] == [
             {("Maria", "agenda")},

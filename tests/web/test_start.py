@@ -271,14 +271,17 @@ def _with_server(desk: Desk, taken: list[str], happening: Happening) -> Desk:
     return replace(desk, office=replace(desk.office, post=post))
 
 
+def _with_a_checklist(desk: Desk, taken: list[str], folder: Path) -> TestClient:
+    """An organiser whose letters to try are taken."""
+    served = _with_server(desk, taken, Happening.ACCEPTED)
+    return _newcomer(_with_setup(served, folder, desk.office.event, relay=RELAY))
+
+
 def test_the_checklist_tells_what_is_left_and_the_test_letter_is_one_of_it(tmp_path: Path) -> None:
     with open_desk(tmp_path, is_demo=False) as desk:
         desk.publish()
         taken: list[str] = []
-        real = _with_setup(
-            _with_server(desk, taken, Happening.ACCEPTED), tmp_path, desk.office.event, relay=RELAY
-        )
-        organiser = _newcomer(real)
+        organiser = _with_a_checklist(desk, taken, tmp_path)
 
         before = organiser.get("/start").text
         assert '<a href="/people">The people</a>' in before
@@ -295,10 +298,7 @@ def test_from_the_checklist_too_no_more_tests_are_sent_than_one_may(tmp_path: Pa
     with open_desk(tmp_path, is_demo=False) as desk:
         desk.publish()
         taken: list[str] = []
-        real = _with_setup(
-            _with_server(desk, taken, Happening.ACCEPTED), tmp_path, desk.office.event, relay=RELAY
-        )
-        organiser = _newcomer(real)
+        organiser = _with_a_checklist(desk, taken, tmp_path)
         for _ in range(MOST_TESTS):
             assert organiser.post("/start/test", data={"address": "me@ministry.example"}).status_code == 200
         answer = organiser.post("/start/test", data={"address": "me@ministry.example"})
