@@ -70,8 +70,19 @@ def edited(old: Event, new: Event) -> tuple[bool, frozenset[str]]:
     return of_all, frozenset(key for key in was.keys() | now.keys() if was.get(key) != now.get(key))
 
 
+def unseen(edits: Iterable[tuple[int, str]], approved: Sequence[tuple[int, str]]) -> tuple[str, ...]:
+    """Who has changed something that nobody else has approved since, in alphabetical order. Both are editions with who
+    made them, or approved under them: whoever approved their own changes has shown them to nobody.
+    """
+
+    def is_seen(number: int, by: str) -> bool:
+        return any(at >= number and _person(by) != _person(other) for at, other in approved)
+
+    return tuple(sorted({by for number, by in edits if not is_seen(number, by)}))
+
+
 def refusal(policy: Approval, by: str, hands: Iterable[str]) -> str:
-    """Why `by` may not approve what these `hands` have changed since it was approved last; nothing if they may."""
+    """Why `by` may not approve what these `hands` have changed and nobody else approved; nothing if they may."""
     if policy is Approval.NONE:
         return "this event asks for no approval: its mailings leave by themselves"
     for each in hands:

@@ -463,12 +463,12 @@ def letter_to_try(
     """The letter to an invented reader at `address`: it is in no outbox and in no count, its links lead nowhere, and
     its subject says that it is a test.
     """
-    subjects = f"{mailing.kind}/", f".{PARTS[0]}"
+    folder, subject = f"{mailing.kind}/", f".{PARTS[0]}"
     marked = texts.with_texts(
         {
             path: MARK + text
             for path, text in texts.texts.items()
-            if path.startswith(subjects[0]) and path.endswith(subjects[1])
+            if path.startswith(folder) and path.endswith(subject)
         }
     )
     reader = Recipient(

@@ -4,7 +4,7 @@ For the command line, whose proposals come from files, and for the desk, whose c
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -18,10 +18,8 @@ from mailer.dossier import Proposal
 from mailer.errors import Problem
 from mailer.lately import Heard, nobody
 from mailer.mending import Mending
-from mailer.outbox import letters, occasions, people
+from mailer.outbox import occasions, people
 from mailer.outbox.database import Database, Transaction
-from mailer.outbox.letter import UNSENT
-from mailer.outbox.letters import OccasionProgress
 from mailer.outbox.people import RosterChange
 from mailer.planned import Planned
 from mailer.planning import due
@@ -149,7 +147,8 @@ class Publishing:
             timetable = due.occasions(version, _zones(transaction, proposal))
             opened = (each.identity for each in occasions.occasions(transaction, event))
             listed = people.members(transaction, event, due.moved(timetable, opened))
-            proposed = (member for _, member in _beside(listed, proposal, self.now) if member)
+            both = _beside(listed, lambda _: (), proposal, self.now)
+            proposed = (member for _, member in both if member)
             expected = due.expected(version, timetable, proposed, self.now)
             counted = dict(zip(timetable, expected, strict=True))
             return planned.planned(transaction, self.profile, version, counted, self.now)
@@ -167,11 +166,9 @@ class Publishing:
     ) -> "_Look":
         """Everybody looked at once. So many are `listed`."""
         event = version.event.key
-        written = {
-            each.occasion.identity: each
-            for each in letters.progress(transaction, event)
-            if not each.occasion.withdrawn_at
-        }
+        opened = occasions.occasions(transaction, event)
+        written = {each.identity for each in opened if not each.withdrawn_at}
+        pairs = {each.identity[:2] for each in opened}
         before = due.occasions(latest, people.zones(transaction, event)) if latest else []
         after = due.occasions(version, _zones(transaction, proposal))
         touched = _touched(latest, before, version, after) if latest else ()
@@ -179,14 +176,18 @@ class Publishing:
         was = _Timetable(latest or version, these, written, self.now)
         becomes = _Timetable(version, after, written, self.now)
         added, changed, left = [], [], []
-        those = people.members(transaction, event, {identity[:2] for identity in written})
-        for number, (listed_as, comes_as) in enumerate(_beside(those, proposal, self.now)):
+        those = people.members(transaction, event, pairs)
+
+        def back(addresses: Collection[str]) -> Iterator[Member]:
+            return people.returning(transaction, event, addresses, pairs)
+
+        for number, (listed_as, comes_as) in enumerate(_beside(those, back, proposal, self.now)):
             if number % TOLD_EVERY == 0:
                 self.heard(number, 2 * listed)
             if listed_as:
-                was.counting.see(listed_as)
+                was.see(listed_as)
             if comes_as:
-                becomes.counting.see(comes_as)
+                becomes.see(comes_as)
             if listed_as is None and comes_as:
                 added.append(comes_as.recipient.address.lower())
             elif listed_as and comes_as is None:
@@ -207,9 +208,14 @@ def _zones(transaction: Transaction, proposal: Proposal) -> set[str | None]:
 
 
 def _beside(
-    listed: Iterable[Member], proposal: Proposal, now: datetime
+    listed: Iterable[Member],
+    back: Callable[[Collection[str]], Iterable[Member]],
+    proposal: Proposal,
+    now: datetime,
 ) -> Iterator[tuple[Member | None, Member | None]]:
-    """Everybody as they are listed, and as they would be; None where they are not, or would not be."""
+    """Everybody as they are listed, and as they would be; None where they are not, or would not be. `back` knows those
+    of some addresses who were listed once.
+    """
     if proposal.recipients is None:
         yield from ((member, member) for member in listed)
         return
@@ -217,25 +223,50 @@ def _beside(
     for member in listed:
         said = wanted.pop(member.recipient.address.lower(), None)
         yield member, replace(member, recipient=said) if said else None
+    for member in back(wanted.keys()) if wanted else ():
+        said = wanted.pop(member.recipient.address.lower())
+        yield None, replace(member, recipient=said, joined_at=now)
     yield from ((None, Member(id=0, recipient=said, joined_at=now)) for said in wanted.values())
 
 
 class _Timetable:
-    """Occasions of one version, and how many letters each would still bring to those whom `counting` is shown.
-    `written` are the occasions with letters, by identity.
+    """Occasions of one version, and how many letters each would still bring to those who are seen: those that wait and
+    stay, and those that are not written down yet. `written` are the occasions that were opened, by identity.
     """
 
     def __init__(
         self,
         version: AgendaVersion,
         occasions: Sequence[Occasion],
-        written: Mapping[tuple[str, str, datetime], OccasionProgress],
+        written: Collection[tuple[str, str, datetime]],
         now: datetime,
     ) -> None:
         self.version, self._written, self._now = version, written, now
         self._occasions = occasions
         self._open = [each for each in occasions if not self._is_over(each)]
-        self.counting = due.Expected(version, self._open, now)
+        self._new = due.Expected(version, self._open, now)
+        self._judges = {each.identity: due.Judge(version, each) for each in occasions}
+        self._waiting = Counter[tuple[str, str, datetime]]()
+
+    def see(self, member: Member) -> None:
+        """A letter that waits stays while its occasion does, and its reader is meant; else it is withdrawn, and is none
+        that they have had.
+        """
+        gone: dict[tuple[str, str], set[datetime]] = {}
+        for this, waiting in member.waiting.items():
+            for due_at in waiting:
+                judge = self._judges.get((*this, due_at))
+                if judge and judge.is_for(member):
+                    self._waiting[*this, due_at] += 1
+                else:
+                    gone.setdefault(this, set()).add(due_at)
+        if gone:
+            had = {
+                this: tuple(each for each in those if each not in gone.get(this, ()))
+                for this, those in member.had.items()
+            }
+            member = replace(member, had=had)
+        self._new.see(member)
 
     def _is_over(self, occasion: Occasion) -> bool:
         """Whether nobody gets a letter of it any more who has none: so it is with reminders."""
@@ -243,7 +274,7 @@ class _Timetable:
 
     def expected(self) -> dict[Occasion, int]:
         """Letters that are not written down yet, of each occasion in the order of time."""
-        counted = dict(zip(self._open, self.counting.letters, strict=True))
+        counted = dict(zip(self._open, self._new.letters, strict=True))
         return {each: counted.get(each, 0) for each in self._occasions}
 
     def due_at_once(self) -> dict[str, int]:
@@ -259,14 +290,13 @@ class _Timetable:
             found.setdefault(each.mailing, {})[each] = letters_of
         return found
 
-    def unsent(self, occasion: Occasion) -> int:
-        """Letters that are written down and wait."""
-        found = self._written.get(occasion.identity)
-        return sum(found.counts.get(state, 0) for state in UNSENT) if found else 0
+    def waiting(self, mailing: str) -> int:
+        """Letters of a mailing that are written down, and wait and stay."""
+        return sum(count for (key, _, _), count in self._waiting.items() if key == mailing)
 
     def to_come(self, expected: Mapping[Occasion, int]) -> ToCome | None:
         """Of one mailing; None where nothing of it is to come."""
-        counts = {each: count + self.unsent(each) for each, count in expected.items()}
+        counts = {each: count + self._waiting[each.identity] for each, count in expected.items()}
         ahead = [each for each, count in counts.items() if count or each.due_at > self._now]
         if not ahead:
             return None
@@ -302,17 +332,12 @@ def _courses(look: _Look) -> Iterator[Course]:
     before, after = was.by_mailing(), becomes.by_mailing()
     for key in look.touched:
         those, these = before.get(key, {}), after.get(key, {})
-        stay = {each.identity for each in these}
-        withdrawn = sum(was.unsent(each) for each in those if each.identity not in stay)
-        comes = becomes.to_come(these)
-        if comes and not new[key].again_when_moved:  # whose letter is withdrawn has none
-            comes = replace(comes, letters=comes.letters + withdrawn)
         course = Course(
             mailing=key,
             title=(new.get(key) or old[key]).title,
             was=was.to_come(those),
-            becomes=comes,
-            withdrawn=withdrawn,
+            becomes=becomes.to_come(these),
+            withdrawn=max(0, was.waiting(key) - becomes.waiting(key)),
         )
         if course.was != course.becomes:
             yield course

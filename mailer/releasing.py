@@ -34,7 +34,7 @@ _TOLD_EVERY = 1_000
 @dataclass(frozen=True, kw_only=True)
 class Sight:
     """A mailing as whoever approves it sees it. `last` is its newest approval, ended or not; `hands` who has changed
-    what it is made of since somebody approved it, or ever; `fell_due_at` when it should have left, if it waits for
+    what it is made of, and nobody else has approved that since; `fell_due_at` when it should have left, if it waits for
     nothing else.
     """
 
@@ -234,7 +234,8 @@ class Releasing:
 
     def _hands(self, c: Transaction, mailing: Mailing) -> tuple[str, ...]:
         """The people among them: a folder of templates that was taken in has no eyes."""
-        found = approvals.hands(c, self.event, mailing.key, mailing.kind)
+        edits = editions.edits(c, self.event, mailing.key, mailing.kind)
+        found = approving.unseen(edits, approvals.given(c, self.event, mailing.key))
         return tuple(each for each in found if each != wordings.FROM_FILES)
 
     def _named(self, sights: list[Sight], mailing: str) -> Sight:

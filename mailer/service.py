@@ -149,7 +149,7 @@ class Service:
         if version is None or version.event != event:
             is_renewed, at, old = True, now.replace(microsecond=0), version.event if version else None
             version = changes.next_version(version, event, at, published_by=published_by)
-            agendas.publish(transaction, version, by, {*hands, *releasing.hands_in(old, event, by)})
+            agendas.publish(transaction, version, {*hands, *releasing.hands_in(old, event, by)})
             occasions.withdraw_upkeep(transaction, event.key, "the agenda has changed again", now)
             calendars.catch_up(transaction, event.key, now)
         if is_renewed:

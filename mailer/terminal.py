@@ -336,7 +336,7 @@ def _print_courses(courses: Sequence[Course], zone: ZoneInfo, now: datetime) -> 
     if not courses:
         return
     _print(Text("  In the timetable:", style="bold"))
-    table = _table("mailing", "to come, as it was", "to come, as it is", "")
+    table = _table("mailing", "to come, as it was", "to come, as it becomes", "")
     for each in courses:
         withdrawn = f"{_counted(each.withdrawn)} written already withdrawn" if each.withdrawn else ""
         table.add_row(

@@ -159,6 +159,7 @@ def test_apply_shows_the_difference_and_publishes_nothing_unasked(published: Pub
     assert re.search(r"session session-1 starts: .* 10:00 → .* 10:05", done.stdout.decode())
     assert difference["published"] is False
     assert [change["field"] for change in difference["difference"]["changes"]] == ["starts_at"]
+    assert re.search("to come, as it was +to come, as it becomes", done.stdout.decode())
     (course,) = difference["courses"]
     assert (course["mailing"], course["was"]["letters"]) == ("session-reminder", course["becomes"]["letters"])
     assert re.search(

@@ -1,6 +1,6 @@
 """What publishing would do to the timetable is foretold, and is what happens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from mailer.dossier import Proposal
 from mailer.outbox import agendas, letters
 from mailer.outbox.letter import LetterState
 from mailer.outbox.people import record_answer, roster
-from mailer.publishing import Course, Publishing, ToCome
+from mailer.publishing import Course, Foreseen, Publishing, ToCome
+from mailer.recipients.model import Recipient
 from tests.conference import RECIPIENTS
 from tests.web.agendas import CONFERENCE
 from tests.web.desk import AGENDA_IS_DUE_AT, Desk, open_desk
@@ -153,6 +154,62 @@ def test_a_wider_audience_of_what_has_left_is_what_leaves_at_once(desk: Desk) ->
     desk.clock.move(minutes=1)
     desk.work()
     assert desk.tray.count() - before == 1
+
+
+def _foreseen(desk: Desk, event: Event, listed: Sequence[Recipient] = RECIPIENTS) -> Foreseen:
+    office = desk.office
+    with desk.database.reading() as transaction:
+        latest = agendas.latest(transaction, CONFERENCE.key)
+    publishing = Publishing(
+        database=office.database, sender=office.sender, profile=office.profile, now=desk.clock()
+    )
+    return publishing.foresee(Proposal(event=event, recipients=tuple(listed), texts=office.texts), latest)
+
+
+def test_letters_that_wait_and_move_to_an_hour_past_leave_at_once(desk: Desk) -> None:
+    desk.clock.now = AGENDA_IS_DUE_AT
+    desk.service.plan(desk.clock())
+    when = {"when": "25 days before the event starts, at 09:00", "again_when_moved": False}
+    moved = rewriting.rewritten(CONFERENCE, "agenda", when)
+    found = _foreseen(desk, moved)
+    desk.publish(moved)
+    desk.service.plan(desk.clock())
+
+    assert _waiting(desk, "agenda") == len(RECIPIENTS)
+    assert found.difference.due_at_once == {"agenda": len(RECIPIENTS)}
+    (course,) = found.courses
+    assert (course.becomes and course.becomes.letters, course.withdrawn) == (len(RECIPIENTS), len(RECIPIENTS))
+
+
+def test_letters_that_wait_for_whoever_is_no_longer_meant_are_withdrawn(desk: Desk) -> None:
+    desk.clock.now = AGENDA_IS_DUE_AT
+    desk.service.plan(desk.clock())
+    narrower = rewriting.rewritten(CONFERENCE, "agenda", {"audience": "role = speaker"})
+    found = _foreseen(desk, narrower)
+    desk.publish(narrower)
+    desk.clock.move(seconds=2)
+    desk.service.plan(desk.clock())
+
+    assert _waiting(desk, "agenda") == 1
+    (course,) = found.courses
+    assert course.was
+    assert course.was.letters == len(RECIPIENTS)
+    assert (course.becomes and course.becomes.letters, course.withdrawn) == (1, len(RECIPIENTS) - 1)
+
+
+def test_whoever_comes_back_has_what_they_have(desk: Desk) -> None:
+    desk.clock.now = AGENDA_IS_DUE_AT
+    desk.work()
+    desk.publish(recipients=RECIPIENTS[1:], event=CONFERENCE)
+    desk.clock.move(minutes=5)
+    desk.work()
+    found = _foreseen(desk, CONFERENCE)
+    desk.publish(recipients=RECIPIENTS, event=CONFERENCE)
+    desk.service.plan(desk.clock())
+
+    assert found.difference.added == (RECIPIENTS[0].address,)
+    assert found.difference.due_at_once == {}
+    assert _waiting(desk, "agenda") == _waiting(desk, "invitation") == 0
 
 
 def _waiting(desk: Desk, mailing: str) -> int:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.agenda.model import Approval, Event
+from mailer.agenda.model import Approval, Event, RecipientList
 from mailer.composition import wording
 from mailer.composition.composing import Sender
 from mailer.composition.links import Signer
@@ -294,6 +294,48 @@ def test_an_approval_that_was_taken_back_gives_no_editor_their_second_pair_of_ey
 
     _refused(desk, "Anna", "Boris")
     desk.approve(by="Clara")
+
+
+def test_whoever_approved_their_own_edit_has_shown_it_to_nobody(database: Database) -> None:
+    """As they may while one person is enough: with four eyes it is still theirs."""
+    desk = Desk(database)
+    desk.publish(by="Anna")
+    desk.approve(by="Anna")
+    desk.publish(FOUR_EYES, by="Clara")
+
+    _refused(desk, "Anna", "Clara")
+    desk.approve(by="Boris")
+    desk.reword(by="Boris")
+    desk.approve(by="Anna")
+
+
+@pytest.mark.parametrize("approver", ["Anna", "ANNA (command line)"])
+def test_whoever_approved_alone_what_they_changed_gives_themselves_no_second_pair_of_eyes(
+    database: Database, approver: str
+) -> None:
+    """One was enough while the policy asked for one; with four eyes somebody else is to see it."""
+    desk = Desk(database)
+    desk.publish(ASKED, by="Dora")
+    desk.approve(by="Boris")
+    desk.reword(by="Anna")
+    desk.approve(by=approver)
+    desk.publish(FOUR_EYES, by="Clara")
+
+    _refused(desk, "Anna", "Clara")
+    assert desk.releasing.sight("invitation", desk.now).hands == ("Anna", "Clara")
+    desk.approve(by="Boris")
+    assert desk.releasing.sight("invitation", desk.now).hands == ()
+
+
+def test_whoever_puts_the_mailings_in_another_order_has_a_hand_in_none(database: Database) -> None:
+    desk = Desk(database)
+    desk.publish(FOUR_EYES, by="Anna")
+    lists = (RecipientList(file="a.csv"),)
+    desk.publish(FOUR_EYES.model_copy(update={"recipient_lists": lists}), by="Boris")
+    in_another_order = tuple(reversed(FOUR_EYES.mailings))
+    desk.publish(FOUR_EYES.model_copy(update={"mailings": in_another_order}), by="Clara")
+
+    assert desk.releasing.sight("invitation", desk.now).hands == ("Anna",)
 
 
 def test_an_edit_that_was_undone_by_another_leaves_a_hand_in_it(database: Database) -> None:

@@ -193,8 +193,8 @@ def test_each_kind_whose_words_changed_has_a_new_edition(both: Both) -> None:
     both.reword(OTHER)
 
     with both.this.database.reading() as c:
-        assert "Anna" in editions.hands(c, event, "report", "report", since=0)
-        assert "Anna" not in editions.hands(c, event, "invitation", "invitation", since=0)
+        assert "Anna" in {by for _, by in editions.edits(c, event, "report", "report")}
+        assert "Anna" not in {by for _, by in editions.edits(c, event, "invitation", "invitation")}
         newest, before = wordings.history(c, event)
     assert (newest.by, newest.is_edited, before.is_edited) == ("Anna", True, False)
     assert newest.files == before.digest

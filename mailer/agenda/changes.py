@@ -4,7 +4,6 @@ Gives sentences for the organiser, SEQUENCE numbers for the calendar, and what a
 concerned. Who is told, and how, is not decided here.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -152,15 +151,16 @@ def moved_by(event: Event, days: int) -> Event:
 
 
 def days_moved(old: Event, new: Event) -> int:
-    """By how many days the whole conference is later than it was: as many as most of the sessions that both have."""
-    was = {each.key: each for each in (*old.sessions, *old.called_off)}
-    by = Counter(
-        (_date(each, new) - _date(was[each.key], old)).days
-        for each in (*new.sessions, *new.called_off)
-        if each.key in was
+    """By how many days the whole conference is later than it was: as many as the first of the sessions that both have,
+    if most of them are.
+    """
+    now = {each.key: each for each in (*new.sessions, *new.called_off)}
+    both = sorted(
+        (each for each in (*old.sessions, *old.called_off) if each.key in now),
+        key=lambda session: session.starts_at,
     )
-    ((days, count),) = by.most_common(1) or [(0, 0)]
-    return days if count * 2 > by.total() else 0
+    by = [(_date(now[each.key], new) - _date(each, old)).days for each in both]
+    return by[0] if by and by.count(by[0]) * 2 > len(by) else 0
 
 
 def carried_along(old: Event, new: Event) -> Event:
@@ -202,7 +202,7 @@ def title_of(anchor: str, *events: Event) -> str:
 
 
 def in_words(changes: Sequence[Change], *events: Event) -> str:
-    """Changes in one line, such as `Opening session: start 2027-03-10 09:15 -> 2027-03-10 09:30`."""
+    """Changes in one line, such as `Opening session: start 10 March 2027, 09:15 -> 10 March 2027, 09:30`."""
     said = []
     for each in changes:
         if each.field == "sessions":  # their order follows their hours
@@ -342,7 +342,7 @@ def _of_event(old: Event | None, new: Event) -> Iterator[Change]:
         was = writing.first_day(old)
         yield Change(
             kind=ChangeKind.MOVED, what="event", anchor=EVENT, field="first_day",
-            before=was.isoformat(), after=(was + timedelta(days=days)).isoformat(),
+            before=_shown(was, new.zone), after=_shown(was + timedelta(days=days), new.zone),
         )  # fmt: skip
 
 
@@ -390,7 +390,7 @@ def _of_fields(what: str, old: Session | Mailing, new: Session | Mailing, zone: 
             )  # fmt: skip
 
 
-def _shown(value: object, zone: ZoneInfo) -> str:
+def _shown(value: object, zone: ZoneInfo) -> str:  # noqa: PLR0911 - one for each kind of value
     match value:
         case None:
             return ""
@@ -399,6 +399,8 @@ def _shown(value: object, zone: ZoneInfo) -> str:
         case datetime():
             there = value.astimezone(zone)
             return f"{there.day} {there:%B %Y, %H:%M}"
+        case date():
+            return f"{value.day} {value:%B %Y}"
         case tuple():
             return "; ".join(_shown(each, zone) for each in value)
         case Venue():

@@ -177,7 +177,7 @@ class Mailing(_Frozen):
         return rules.parse(self.useful_until)
 
     @property
-    def stays(self) -> bool:
+    def has_fixed_hour(self) -> bool:
         """Whether it leaves, or ceases to be useful, at a day and hour of its own: that moves with nothing."""
         return bool(self.rule.instant or self.useful_until_rule.instant)
 

@@ -68,9 +68,9 @@ def was_published(c: Connection, event: Event, *, before: int) -> bool:
     return any(version(c, event.key, number).event == event for number, _ in numbers)
 
 
-def publish(c: Connection, published: AgendaVersion, by: str = "", hands: Collection[Hand] = ()) -> None:
-    """Keep a version under its number, for good. `by` is whoever publishes it, where that is known; `hands` are all who
-    had a hand in it. Where they are not told, `by` had one in all of it.
+def publish(c: Connection, published: AgendaVersion, hands: Collection[Hand] = ()) -> None:
+    """Keep a version under its number, for good. `hands` are all who had a hand in it, as far as that is known. One in
+    which nobody had any, such as one with its mailings in another order, is an edition all the same.
 
     Raises:
         StoreError: the number is taken: somebody else published since the latest version was read. Or the content of
@@ -90,7 +90,7 @@ def publish(c: Connection, published: AgendaVersion, by: str = "", hands: Collec
         )
     attachments.bind(c, published)
     needs = published.event.approval is not Approval.NONE
-    for who, what in sorted(hands) or [(by, editions.AGENDA)]:
+    for who, what in sorted(hands) or [("", editions.AGENDA)]:
         editions.raised(c, published.event.key, what, who, published.published_at, needs_approval=needs)
 
 

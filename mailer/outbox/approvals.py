@@ -49,16 +49,16 @@ def last(c: Connection, event: str, mailing: str) -> Approval | None:
     return found[0] if found else None
 
 
-def hands(c: Connection, event: str, mailing: str, kind: str) -> tuple[str, ...]:
-    """Who had a hand in what a mailing is made of since somebody approved it, or ever. An approval that was taken back
-    has approved nothing.
+def given(c: Connection, event: str, mailing: str) -> list[tuple[int, str]]:
+    """The last edition under which each has approved a mailing, with who it was. An approval that was taken back has
+    approved nothing.
     """
-    query = select(func.max(approval.c.edition)).where(
+    query = select(func.max(approval.c.edition).label("edition"), approval.c.by).where(
         approval.c.event == event,
         approval.c.mailing == mailing,
         approval.c.reason.not_like(f"{_TAKEN_BACK}%"),
     )
-    return editions.hands(c, event, mailing, kind, since=c.scalar(query) or 0)
+    return [(row.edition, row.by) for row in c.execute(query.group_by(approval.c.by))]
 
 
 def standing(c: Connection, event: str) -> dict[str, Approval]:

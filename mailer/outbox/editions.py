@@ -6,7 +6,7 @@ approval is known to be stale at once, long before anybody has looked what the c
 
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, or_, select, text
+from sqlalchemy import Connection, func, insert, or_, select, text
 
 from mailer.outbox.schema import edition
 
@@ -60,15 +60,12 @@ def begun_at(c: Connection, event: str) -> tuple[int, datetime | None]:
     return (row.number, row.at) if row else (0, None)
 
 
-def hands(c: Connection, event: str, mailing: str, kind: str, *, since: int) -> tuple[str, ...]:
-    """Who has changed what a mailing of this kind is made of, in editions above `since`, as far as that is known; in
-    alphabetical order. What nobody did, such as following the clocks, is nobody's.
+def edits(c: Connection, event: str, mailing: str, kind: str) -> list[tuple[int, str]]:
+    """The last edition in which each has changed what a mailing of this kind is made of, with who it was, as far as
+    that is known. What nobody did, such as following the clocks, is nobody's.
     """
     parts = (AGENDA, mailing_of(mailing), RECIPIENTS, wording_of(kind), wording_of("layout"))
-    query = select(edition.c.by).where(
-        edition.c.event == event,
-        edition.c.number > since,
-        edition.c.by != "",
-        or_(*(edition.c.what == each for each in parts)),
+    query = select(func.max(edition.c.number).label("number"), edition.c.by).where(
+        edition.c.event == event, edition.c.by != "", or_(*(edition.c.what == each for each in parts))
     )
-    return tuple(sorted(set(c.scalars(query))))
+    return [(row.number, row.by) for row in c.execute(query.group_by(edition.c.by))]

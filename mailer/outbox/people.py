@@ -61,6 +61,7 @@ LONG_LIST = 2_000
 seconds.
 """
 
+_IS_LISTED = recipient.c.left_at.is_(None)
 _ANYBODY = true()
 
 UNSUBSCRIBED = "unsubscribed"
@@ -377,33 +378,48 @@ def waiting_for(c: Connection, event: str, occasion_id: int) -> Iterator[Member]
     return _members(c, event, (), recipient.c.id.in_(unsent))
 
 
+def returning(
+    c: Connection, event: str, addresses: Collection[str], of: Collection[tuple[str, str]]
+) -> Iterator[Member]:
+    """As `members`, those of these addresses who are on the list no more."""
+    for keys in chunks(sorted(map(_key, addresses))):
+        yield from _members(c, event, of, recipient.c.address_key.in_(keys), recipient.c.left_at.is_not(None))
+
+
 def _members(
-    c: Connection, event: str, of: Collection[tuple[str, str]], wanted: ColumnElement[bool]
+    c: Connection,
+    event: str,
+    of: Collection[tuple[str, str]],
+    wanted: ColumnElement[bool],
+    listed: ColumnElement[bool] = _IS_LISTED,
 ) -> Iterator[Member]:
     named = select(occasion).where(
         occasion.c.event == event, occasion.c.mailing.in_({each for each, _ in of})
     )
     theirs = {row.id: row for row in c.execute(named) if (row.mailing, row.anchor) in of} if of else {}
-    for rows in _listed(c, event, wanted=wanted):
-        had = _had(c, theirs, rows) if theirs else {}
+    for rows in _listed(c, event, wanted=and_(listed, wanted)):
+        had, waiting = _had(c, theirs, rows) if theirs else ({}, {})
         for row, answers in _with_answers(c, rows):
-            yield _member(row, answers, had.get(row.id))
+            yield _member(row, answers, had.get(row.id), waiting.get(row.id))
 
 
-def _had(
-    c: Connection, theirs: Mapping[int, Row[Any]], rows: Sequence[Row[Any]]
-) -> dict[int, dict[tuple[str, str], tuple[datetime, ...]]]:
-    """When those letters of these occasions fell due that these people have."""
-    had: dict[int, dict[tuple[str, str], tuple[datetime, ...]]] = {}
-    query = select(letter.c.recipient_id, letter.c.occasion_id).where(
+_Had = dict[int, dict[tuple[str, str], tuple[datetime, ...]]]
+
+
+def _had(c: Connection, theirs: Mapping[int, Row[Any]], rows: Sequence[Row[Any]]) -> tuple[_Had, _Had]:
+    """When those letters of these occasions fell due that these people have; and those of them that wait."""
+    had, waiting = _Had(), _Had()
+    query = select(letter.c.recipient_id, letter.c.occasion_id, letter.c.state).where(
         letter.c.occasion_id.in_(theirs), _among(letter.c.recipient_id, rows), holds_place(),
         letter.c.state != LetterState.MISSED,
     )  # fmt: skip
     for each in c.execute(query.order_by(letter.c.occasion_id)):
-        one, of_reader = theirs[each.occasion_id], had.setdefault(each.recipient_id, {})
+        one = theirs[each.occasion_id]
         this = one.mailing, one.anchor
-        of_reader[this] = (*of_reader.get(this, ()), one.due_at)
-    return had
+        for found in (had, waiting) if each.state in UNSENT else (had,):
+            of_reader = found.setdefault(each.recipient_id, {})
+            of_reader[this] = (*of_reader.get(this, ()), one.due_at)
+    return had, waiting
 
 
 def _among(column: ColumnElement[int], rows: Sequence[Row[Any]]) -> ColumnElement[bool]:
@@ -416,9 +432,9 @@ def _among(column: ColumnElement[int], rows: Sequence[Row[Any]]) -> ColumnElemen
 
 
 def _listed(
-    c: Connection, event: str, after: int = 0, wanted: ColumnElement[bool] = _ANYBODY
+    c: Connection, event: str, after: int = 0, wanted: ColumnElement[bool] = _IS_LISTED
 ) -> Iterator[Sequence[Row[Any]]]:
-    query = _people().where(recipient.c.event == event, recipient.c.left_at.is_(None), wanted)
+    query = _people().where(recipient.c.event == event, wanted)
     query, last = query.order_by(recipient.c.id).limit(CHUNK), after
     while rows := c.execute(query.where(recipient.c.id > last)).all():
         yield rows
@@ -468,6 +484,7 @@ def _member(
     row: Row[Any],
     answers: dict[str, str],
     had: Mapping[tuple[str, str], tuple[datetime, ...]] | None = None,
+    waiting: Mapping[tuple[str, str], tuple[datetime, ...]] | None = None,
 ) -> Member:
     return Member(
         id=row.id,
@@ -476,6 +493,7 @@ def _member(
         answers=answers,
         unsubscribed=row.unsubscribed_at is not None,
         had=had or {},
+        waiting=waiting or {},
     )
 
 

@@ -40,7 +40,8 @@ class Member:
     """A recipient with what planning must know: when they joined, what they answered, what they already have.
 
     `answers` maps an anchor (`event` or session key) to the last answer; `had` maps a mailing and an anchor to the due
-    times of the letters of it that they already have (not those withdrawn or missed): of those at hand.
+    times of the letters of it that they already have (not those withdrawn or missed): of those at hand. `waiting` are
+    those among them that have not left.
     """
 
     id: int
@@ -49,6 +50,7 @@ class Member:
     answers: dict[str, str] = field(default_factory=dict)
     unsubscribed: bool = False
     had: Mapping[tuple[str, str], Sequence[datetime]] = field(default_factory=dict)
+    waiting: Mapping[tuple[str, str], Sequence[datetime]] = field(default_factory=dict)
 
 
 class Verdict(StrEnum):

@@ -3,6 +3,7 @@
 Knows neither events nor letters. All values are escaped; a stranger's text never becomes markup.
 """
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from email.utils import parseaddr
 from pathlib import Path
@@ -45,20 +46,63 @@ PERSONAL: Mapping[str, str] = MappingProxyType(
 """What the pages behind a personal link add: no search engine, no cache, no script."""
 
 
+_SCRIPTS = {
+    "ARABIC",
+    "ARMENIAN",
+    "BENGALI",
+    "CYRILLIC",
+    "DEVANAGARI",
+    "ETHIOPIC",
+    "GEORGIAN",
+    "GREEK",
+    "GUJARATI",
+} | {"GURMUKHI", "HANGUL", "HEBREW", "KANNADA", "KHMER", "LATIN", "SINHALA", "TAMIL", "TELUGU", "THAI", "CJK"}
+_JAPANESE = {"HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC"}
+"""Scripts in daily use (UAX 31 Table 5), by the first word of their letters' names; what is written with CJK is one."""
+
+_LONGEST_LABEL = 63  # RFC 1035 2.3.4
+_LATIN = frozenset("abcdefghijklmnopqrstuvwxyzßæœøđðþłħŋəɛɔ")
+_TWINS = frozenset("асԁеԍһіјӏкорԗԛѕтԝхуъыьҽпгѵѡαγικνορτυωηχագզէլհյոսցւքօ")
+"""Letters, without their accents, that nobody takes for another of Latin; and those of others that one may."""
+
+
 def readable(address: str) -> str:
-    """An address as people write it: its domain in its own script (RFC 3492), where that can be shown."""
+    """An address as people write it: its domain in its own script (RFC 3492), where that can be mistaken for no other.
+
+    A label is shown so if it is encoded as it would be, and its letters are of one script in daily use. In Latin, all
+    of them are letters of ASCII, accents aside, or plainly none; in another, one at least is like no Latin letter.
+    Every other label stays as it is, a few honest ones among them: those wholly of such twins, or with a dotless i.
+    """
     local, at, domain = address.rpartition("@")
     return f"{local}{at}{'.'.join(map(_readable, domain.split('.')))}"
 
 
 def _readable(label: str) -> str:
-    if not label.lower().startswith("xn--"):
+    encoded = label.lower()
+    if not encoded.startswith("xn--") or len(encoded) > _LONGEST_LABEL:
         return label
     try:
-        shown = label[4:].encode().decode("punycode")
+        shown = encoded[4:].encode().decode("punycode")
+        is_so_encoded = f"xn--{shown.encode('punycode').decode()}" == encoded
     except UnicodeError:
         return label
-    return shown if shown.isprintable() else label
+    return shown if is_so_encoded and _is_plain(shown) else label
+
+
+def _is_plain(label: str) -> bool:
+    if label.isascii() or unicodedata.normalize("NFKC", label.lower()) != label:
+        return False
+    letters = [each for each in label if each not in "-0123456789"]
+    words = {unicodedata.name(each, "").partition(" ")[0] for each in letters}
+    scripts = {"CJK" if word in _JAPANESE else word for word in words}
+    if (
+        len(scripts) != 1
+        or not scripts <= _SCRIPTS
+        or {unicodedata.category(each)[0] for each in letters} - {*"LM"}
+    ):
+        return False
+    bare = {unicodedata.normalize("NFD", each)[0] for each in letters}
+    return bare <= _LATIN if scripts == {"LATIN"} else not bare <= _TWINS
 
 
 _TEMPLATES = Environment(

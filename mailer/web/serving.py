@@ -1,5 +1,6 @@
 """Serving the pages beside the service: one loopback port, one thread. What is served is `app`'s."""
 
+import gc
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -57,7 +58,11 @@ def serve(office: Office, listener: socket.socket) -> Iterator[str]:
 def serve_app(
     app: FastAPI, listener: socket.socket, *, around: Callable[..., Any] | None = None
 ) -> Iterator[str]:
-    """As `serve`, an application that is there already. `around` stands in front of it, such as one that measures."""
+    """As `serve`, an application that is there already. `around` stands in front of it, such as one that measures.
+
+    What there is by now stays for good: the collector does not look at it again, which took a tenth of a second each
+    time, and some page waited for it.
+    """
     port = listener.getsockname()[1]
     server = uvicorn.Server(
         uvicorn.Config(
@@ -70,6 +75,8 @@ def serve_app(
         )
     )
     sys.setswitchinterval(TURNS_OF)
+    gc.collect()
+    gc.freeze()
     thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="pages", daemon=True)
     thread.start()
     try:
@@ -79,3 +86,4 @@ def serve_app(
         server.should_exit = True
         thread.join(timeout=5)
         listener.close()
+        gc.unfreeze()

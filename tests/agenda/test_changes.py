@@ -417,7 +417,8 @@ def test_an_hour_that_clocks_skip_elsewhere_is_as_much_later() -> None:
 def test_on_other_days_a_session_has_moved_only_where_it_has_not_moved_with_all() -> None:
     later = changes.moved_by(EVENT, 91)
     moved = Change(
-        kind=ChangeKind.MOVED, what="event", anchor="event", field="first_day", before="2027-03-10", after="2027-06-09"
+        kind=ChangeKind.MOVED, what="event", anchor="event", field="first_day",
+        before="10 March 2027", after="9 June 2027",
     )  # fmt: skip
     assert later.starts_at - EVENT.starts_at == 91 * 24 * HOUR - HOUR
     assert differences(EVENT, later) == [moved]
@@ -455,6 +456,22 @@ def test_the_conference_has_moved_when_most_of_its_sessions_have() -> None:
         == 0
     )
     assert changes.days_moved(later, EVENT) == -7
+
+
+def test_the_conference_has_not_moved_when_its_first_session_has_not() -> None:
+    """Two of three were put on the next day, each by hand."""
+    day, (first, *others) = 24 * HOUR, EVENT.sessions[:3]
+
+    def on_its_day(one: Session, days: int) -> Session:
+        hours = {"starts_at": one.starts_at + days * day, "ends_at": one.ends_at + days * day}
+        return one.model_copy(update=hours)
+
+    old, new = (event(sessions=(first, *(on_its_day(each, days) for each in others))) for days in (1, 2))
+
+    assert changes.days_moved(old, new) == 0
+    told = differences(old, new)
+    assert {each.anchor for each in told} == {each.key for each in others}
+    assert {each.kind for each in told} == {ChangeKind.MOVED}
 
 
 def test_moved_by_days_an_hour_that_clocks_skip_is_as_much_later() -> None:

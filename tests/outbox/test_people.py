@@ -155,8 +155,21 @@ def test_members_come_with_their_answers_and_what_they_have(database: Database) 
         found = list(people.members(c, EVENT, {THIS}))
     answers = {"event": "accepted", "session-1": "declined"}
     assert found == [
-        Member(id=one, recipient=person(0), joined_at=NOW, had={THIS: (earlier.due_at, DUE)}),
-        Member(id=two, recipient=person(1), joined_at=NOW, answers=answers, had={THIS: (earlier.due_at,)}),
+        Member(
+            id=one,
+            recipient=person(0),
+            joined_at=NOW,
+            had={THIS: (earlier.due_at, DUE)},
+            waiting={THIS: (earlier.due_at, DUE)},
+        ),
+        Member(
+            id=two,
+            recipient=person(1),
+            joined_at=NOW,
+            answers=answers,
+            had={THIS: (earlier.due_at,)},
+            waiting={THIS: (earlier.due_at,)},
+        ),
         Member(id=three, recipient=person(2), joined_at=NOW, unsubscribed=True),
     ]
 
@@ -183,7 +196,7 @@ def test_those_who_may_have_chosen_a_session_are_few(database: Database) -> None
         write_letters(c, [ids[0]])
         found = list(people.choosers(c, EVENT, "session-2", {THIS}))
     assert found == [
-        Member(id=ids[0], recipient=CHOOSER, joined_at=NOW, had={THIS: (DUE,)}),
+        Member(id=ids[0], recipient=CHOOSER, joined_at=NOW, had={THIS: (DUE,)}, waiting={THIS: (DUE,)}),
         Member(id=ids[2], recipient=person(2), joined_at=NOW, answers={"session-2": "accepted"}),
     ]
 
@@ -209,6 +222,18 @@ def test_people_far_apart_have_what_is_theirs(database: Database) -> None:
     assert [(each.id, each.answers, each.had) for each in found] == [
         (each, {"session-2": "declined"}, {THIS: (DUE,)}) for each in (ids[0], ids[20], ids[39])
     ]
+
+
+def test_what_has_left_waits_no_more_and_whoever_left_is_found_again(database: Database) -> None:
+    begin(database, 2)
+    first, _ = claim(database, 2)
+    tell(database, told(first, H.INTENDED), told(first, H.ACCEPTED))
+    save(database, person(1), at=timedelta(hours=1))
+    with database.reading() as c:
+        (stays,) = people.members(c, EVENT, {THIS})
+        (gone,) = people.returning(c, EVENT, [person(0).address.upper(), person(1).address], {THIS})
+    assert (stays.recipient, stays.had, stays.waiting) == (person(1), {THIS: (DUE,)}, {THIS: (DUE,)})
+    assert (gone.recipient, gone.had, gone.waiting) == (person(0), {THIS: (DUE,)}, {})
 
 
 def test_the_zones_of_those_on_the_list_are_found_from_one_to_the_next(database: Database) -> None:

@@ -139,7 +139,7 @@ def _measured(stage: Stage, client: _Client, ask: Ask, *, rounds: int, times: in
         size=max(each.size for each in seen),
         statements=max(each.statements for each in seen),
         first_ms=first.first_ms if ask.why else first.wall_ms,
-        calm=min(calm, key=lambda each: (each.p50, each.p99)),
+        calm=min(calm, key=lambda each: (each.p99, each.p50)),
         busy=Round.of(busy, is_download=bool(ask.why)),
     )
 

@@ -25,7 +25,18 @@ from mailer.composition.links import Purpose, Signer
 from mailer.delivery.profiles import TRAY
 from mailer.delivery.tray import Tray
 from mailer.drafting import Drafting
-from mailer.outbox import accounts, agendas, attachments, audit, claims, drafts, incoming, people, uploads
+from mailer.outbox import (
+    accounts,
+    agendas,
+    attachments,
+    audit,
+    claims,
+    drafts,
+    editions,
+    incoming,
+    people,
+    uploads,
+)
 from mailer.outbox.claimed import Change, ClaimedLetter, SentEntry
 from mailer.outbox.database import Database, open_database
 from mailer.outbox.letter import Happening
@@ -148,7 +159,7 @@ def _publish(service: Service, size: Size) -> None:
         attachments.keep(transaction, {ATTACHED.digest: CONTENT}, PUBLISHED_AT)
         for number in range(size.versions - 1):
             version = changes.next_version(version, _renamed(agenda, number), at + timedelta(days=number))
-            agendas.publish(transaction, version, "Omar Haddad")
+            agendas.publish(transaction, version, {("Omar Haddad", editions.AGENDA)})
     service.publish(agenda, People(size), PUBLISHED_AT)
 
 

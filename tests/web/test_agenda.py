@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from mailer.agenda.model import Approval
 from mailer.outbox import agendas, audit
 from mailer.outbox.schema import Role
+from mailer.web.organiser.agenda import drafting_of
 from tests.outbox.world import statements
 from tests.web.agendas import CONFERENCE, full
 from tests.web.desk import Desk, invited, open_desk
@@ -204,6 +205,8 @@ def test_it_is_called_off_by_its_title_alone(desk: Desk) -> None:
     publish = browser.get("/agenda/publish").text
     assert "This calls the whole conference off" in publish
     assert "In the timetable" in publish
+    assert "To come, as it was" in publish
+    assert "To come, as it becomes" in publish
     assert browser.get("/agenda/event/cancel").headers["location"] == "/agenda/event"
     assert _post(browser, "/agenda/event/reinstate", seen="1.1").status_code == 303
     assert "nothing differs" in browser.get("/agenda").text
@@ -234,7 +237,9 @@ def test_the_whole_conference_is_moved_undone_and_published(tmp_path: Path) -> N
     fixed = CONFERENCE.mailing("practical").model_copy(
         update={"when": "2027-03-01 09:00", "useful_until": "2027-03-10 08:00", "title": "Getting <there>"}
     )
-    mailings = tuple(fixed if each.key == fixed.key else each for each in CONFERENCE.mailings)
+    moving = CONFERENCE.mailing("report").model_copy(update={"useful_until": "2027-12-01 09:00"})
+    others = {each.key: each for each in (fixed, moving)}
+    mailings = tuple(others.get(each.key, each) for each in CONFERENCE.mailings)
     with open_desk(tmp_path) as desk:
         desk.publish(CONFERENCE.model_copy(update={"mailings": mailings}))
         desk.work()
@@ -244,22 +249,25 @@ def test_the_whole_conference_is_moved_undone_and_published(tmp_path: Path) -> N
         assert 'value="2027-03-10"' in form
         said = 'Getting &lt;there&gt;</a>: leaves <bdi class="figures">2027-03-01 09:00</bdi>, useful until'
         assert re.findall(r'<a href="/mailings/([a-z-]+)"', form.partition("What becomes of")[2]) == [
-            "practical"
+            "practical",
+            "report",
         ]
+        assert "With a day and hour of their own" in form
+        assert "stay where they are" not in form
         assert said in form
         assert "4 hang on the hours of the event or its sessions, and move with it." in form
 
         assert _post(browser, "/agenda/event/move", seen="1.0", first_day="2027-06-09").status_code == 303
         page = browser.get("/agenda").text
         assert "Wednesday, 9 June 2027" in page
-        assert "2027-03-10 → 2027-06-09" in page
+        assert "10 March 2027 → 9 June 2027" in page
         assert 'class="ghost"' not in page
         assert "<em>was" not in page
         publish = browser.get("/agenda/publish").text
         assert "The whole conference takes place 91 days later than before" in publish
         assert "was Wednesday, 10 March 2027, and is Wednesday, 9 June 2027" in publish
         assert said in publish
-        assert "sent anew, and asked" in publish
+        assert "sent anew; an answer is asked for again" in publish
 
         assert _post(browser, "/agenda/undo", seen="1.1").status_code == 303
         assert "Wednesday, 10 March 2027" in browser.get("/agenda").text
@@ -366,7 +374,10 @@ def test_no_organiser_changes_who_approves_by_any_way(tmp_path: Path) -> None:
 
         refused("/agenda/event/approval", seen="1.2", approval="none")
         # the same policy by the form of the event, which does not know it
-        _post(other, "/agenda/event", seen="1.2", approval="none")
+        assert _post(other, "/agenda/event", seen="1.2", title="Rivers", approval="none").status_code == 303
+        drafted = drafting_of(desk.office, "").look().event
+        assert (drafted.title, drafted.approval) == ("Rivers", Approval.FOUR_EYES)
+        assert _post(other, "/agenda/undo", seen="1.3").status_code == 303
         assert "nothing differs" in other.get("/agenda").text
         # undone to the loosened one
         assert _post(other, "/agenda/undo", seen="1.2").status_code == 303

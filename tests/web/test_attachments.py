@@ -3,7 +3,8 @@
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -141,15 +142,33 @@ def test_a_file_of_a_strange_name_can_be_kept(desk: Desk) -> None:
     raw = (
         b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n"
         b"Content-Type: application/pdf\r\nContent-Disposition: attachment; "
-        b"filename*=utf-8''a%0D%0AX-Evil%3A%20%3Cb%3E.pdf\r\n\r\nhello\r\n--x--\r\n"
+        b"filename*=utf-8''a%0D%0AX-Evil%3A%20%3Cb%3E.pdf%22%5C\r\n\r\nhello\r\n--x--\r\n"
     )
     number = desk.tray.keep(raw, sender="a@b.example", recipient="c@d.example", received_at=desk.clock())
     page = desk.browser().get(f"/tray/{number}").text
     (link,) = re.findall(rf"/tray/{number}/files/\d+", page)
     kept = desk.browser().get(link)
     assert (kept.status_code, kept.content) == (200, b"hello")
-    assert kept.headers["content-disposition"].isprintable()
+    assert kept.headers["content-disposition"] == (
+        "attachment; filename=\"a__X-Evil: <b>.pdf__\"; filename*=UTF-8''a__X-Evil%3A%20%3Cb%3E.pdf%22%5C"
+    )
     assert "<b>.pdf" not in page
+
+
+def test_a_part_of_a_letter_is_decoded_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = _letters_with_files(desk)
+    decoded = list[str]()
+    payload_of: Callable[..., object] = EmailMessage.get_payload
+
+    def counted(part: EmailMessage, i: int | None = None, decode: bool = False) -> object:
+        if decode:
+            decoded.append(part.get_content_type())
+        return payload_of(part, i, decode)
+
+    monkeypatch.setattr(EmailMessage, "get_payload", counted)
+    assert "programme.pdf" in browser.get("/tray/1").text
+    assert decoded.count("text/plain") == 2  # the letter itself, and the overview that goes with it
+    assert decoded.count("text/html") == decoded.count("application/pdf") == 1
 
 
 def test_the_rehearsal_names_the_files_that_letters_carry(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from mailer.outbox import flags, incoming, people
 from mailer.outbox.schema import Answer, Forward, IncomingState, Role
 from mailer.web.organiser import inbox
 from tests.conference import EVENT, FOCAL_POINT, ORGANISER, PRACTITIONER, RECIPIENTS
-from tests.inbox import mails
+from tests.inbox import letterbox, mails
 from tests.inbox.dialects import Said, google
 from tests.inbox.letterbox import NOW, Letterbox, reading
 from tests.web.desk import Desk, open_desk
@@ -107,6 +107,32 @@ def test_older_mails_are_a_page_away(box: tuple[Desk, Letterbox], monkeypatch: p
     assert 'rel="next"' in first
     before = first.partition("before=")[2].partition('"')[0]
     assert 'rel="next"' not in browser.get(f"/inbox?show=needs&before={before}").text
+
+
+def test_domains_are_shown_in_their_own_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded, shown = "xn--e1afmkfd.example", "пример.example"
+    one, other = (
+        each.model_copy(update={"address": f"{name}@{encoded}"})
+        for name, each in (("ana", PRACTITIONER), ("camille", FOCAL_POINT))
+    )
+    monkeypatch.setattr(letterbox, "RECIPIENTS", (one, other))
+    with open_desk(tmp_path) as desk, reading() as reader:
+        box = Letterbox(database=desk.database, path=tmp_path / "mail", reader=reader)
+        box.send_invitations()
+        desk.clock.now = NOW
+        asked = replace(box.asked(one.address), attendee=f"assistant@{encoded}")
+        answered = box.receive(google(asked, YES)).id
+        bounced = box.receive(mails.report(box.return_path(other.address), other.address)).id
+        browser = desk.browser()
+        for path, times in (
+            ("/inbox", 1),
+            (f"/inbox/{answered}?who=novak", 4),
+            (f"/inbox/{bounced}", 2),
+            ("/inbox?show=bounce", 3),
+        ):
+            page = re.sub(r"<pre.*?</pre>|<[^>]*>", "|", browser.get(path).text, flags=re.DOTALL)
+            assert encoded not in page, path
+            assert page.count(f"@{shown}") == times, path
 
 
 # ── deciding ─────────────────────────────────────────────────────────────────────────────────────────────────

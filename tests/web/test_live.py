@@ -236,3 +236,23 @@ def run(what: Coroutine[Any, Any, T]) -> T:
     """In a thread of its own: the browser of other tests has its loop in this one."""
     with ThreadPoolExecutor(1) as beside:
         return beside.submit(lambda: asyncio.run(what)).result(30)
+
+
+def test_what_changes_while_a_word_is_being_sent_is_said_next() -> None:
+    """Whoever reads slowly misses nothing."""
+    tables = itertools.count()
+    found = [next(tables)]
+
+    async def listen() -> list[str]:
+        words = Live(lambda: found[0]).words(always)
+        said = [await anext(words)]
+        for _ in range(2):
+            await asyncio.sleep(0.1)
+            found[0] = next(tables)
+            await asyncio.sleep(0.1)
+            said.append(await asyncio.wait_for(anext(words), 5))
+        return said
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(live, "LOOKS_EVERY", 0.02)
+        assert asyncio.run(listen()) == [CHANGED] * 3

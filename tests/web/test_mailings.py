@@ -15,6 +15,7 @@ from mailer.lately import AsOf
 from mailer.mailings import Mailings, Reach
 from mailer.outbox import audit, people
 from mailer.outbox.schema import Role
+from mailer.web.organiser.agenda import POLICIES
 from mailer.web.serving import reserve, serve
 from tests.conference import EVENT, PRACTITIONER, RECIPIENTS, version
 from tests.judges import axe
@@ -133,7 +134,9 @@ def test_only_an_approver_approves(careful: Desk) -> None:
 
     careful.work()
     assert careful.tray.count() == 0
-    assert "waits for approval" in organiser.get("/mailings").text
+    page = organiser.get("/mailings").text
+    assert "waits for approval" in page
+    assert f"Who must have seen one before it leaves: {POLICIES[ASKED.approval].lower()}" in page
     assert organiser.post("/mailings/invitation/approve", data={"seen": ""}, headers=OURS).status_code == 403
     assert _approve(approver, careful) == 303
     careful.work()

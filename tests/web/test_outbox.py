@@ -22,6 +22,7 @@ from mailer.web import pages
 from mailer.web.organiser import outbox
 from tests.conference import EVENT, FOCAL_POINT, PRACTITIONER, RECIPIENTS
 from tests.outbox.world import told
+from tests.web.agendas import CONFERENCE
 from tests.web.desk import Desk, published
 from tests.web.test_door import OURS, _signed_in, real
 
@@ -486,12 +487,16 @@ def test_on_a_tablet_what_is_said_of_a_letter_or_a_mailing_stands_beside_it(
 
 
 def test_a_domain_is_shown_in_its_own_script_and_left_as_it_is_in_the_letter(empty_desk: Desk) -> None:
-    empty_desk.publish(
-        recipients=(PRACTITIONER.model_copy(update={"address": "ana@xn--bcher-kva.xn--e1afmkfd.example"}),)
-    )
+    ana = PRACTITIONER.model_copy(update={"address": "ana@xn--bcher-kva.xn--e1afmkfd.example"})
+    empty_desk.publish(CONFERENCE, (ana,))
     empty_desk.work()
     browser = empty_desk.browser()
-    for path in ("/outbox", "/outbox/1", "/people/list", "/people/1"):
+    assert post(browser, "/agenda/sessions/registration", seen="1.0", start="08:30").status_code == 303
+    of_the_agenda = ("/agenda/publish", "/agenda/publish/people?anchor=event&effect=request")
+    for path in (
+        *("/outbox", "/outbox/1", "/outbox/1?show=calendar", "/tray", "/people/list", "/people/1"),
+        *of_the_agenda,
+    ):
         page = browser.get(path)
         assert page.status_code == 200, path
         assert ">ana@bücher.пример.example<" in page.text, path
@@ -500,6 +505,68 @@ def test_a_domain_is_shown_in_its_own_script_and_left_as_it_is_in_the_letter(emp
 
 
 def test_a_domain_that_cannot_be_shown_stays_as_it_is() -> None:
-    assert pages.readable("a@xn--bcher-kva.example") == "a@bücher.example"
     for address in ("a@xn--\u00e9.example", "a@xn--99999999999.example", "a@b.example", "nothing", ""):
+        assert pages.readable(address) == address
+
+
+def _in_ascii(label: str) -> str:
+    return f"a@xn--{label.encode('punycode').decode()}.example"
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "bücher",
+        "łódź",
+        "straße",
+        "münchen-2027",
+        "пример",
+        "київ",
+        "παράδειγμα",
+        "հայաստան",
+        "مثال",
+        "उदाहरण",
+        "ตัวอย่าง",
+        "דוגמה",
+        "例え",
+        "テスト",
+        "ラーメン",
+        "佐々木",
+        "서울",
+    ],
+)
+def test_a_domain_in_one_script_is_shown_in_it(label: str) -> None:
+    assert pages.readable(_in_ascii(label)) == f"a@{label}.example"
+    assert pages.readable(_in_ascii(label).replace("xn--", "XN--")) == f"a@{label}.example"
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "p\u0430ypal",  # a Cyrillic letter in a Latin word
+        "примеp",  # and the other way round
+        "g\u03bf\u03bfgle",  # Greek in Latin
+        "аррӏе",  # wholly Cyrillic, and each letter a twin of a Latin one
+        "сосё",  # an accent tells no more
+        "νοο",
+        "յոս",
+        "\ua4ee\ua4d3\ua4d3\ua4e1\ua4f0",  # Lisu, which is made of Latin capitals
+        "\u0251pple",  # a Latin letter that is no ASCII one, and looks like it
+        "b\u0131g",
+        "google",  # nothing is hidden in it: RFC 3492 has no need of itself
+        "bÜcher",
+        "bu\u0308cher",
+        "b\u2044ü",
+        "b.ü",
+        "☕",
+        "-2027-",
+    ],
+)
+def test_a_domain_that_could_be_taken_for_another_stays_as_it_is(label: str) -> None:
+    assert pages.readable(_in_ascii(label)) == _in_ascii(label)
+
+
+def test_a_domain_is_shown_only_if_it_is_encoded_as_it_would_be() -> None:
+    assert pages.readable("a@xn--BCHER-KVA.example") == "a@bücher.example"
+    for address in ("a@xn---e1afmkfd.example", _in_ascii("ü" * 60 + "é" * 60)):
         assert pages.readable(address) == address

@@ -34,6 +34,7 @@ POLICIES = {
     Approval.ONE: "One person",
     Approval.FOUR_EYES: "Four eyes, somebody who had no hand in it",
 }
+"""Who must have seen a mailing before it leaves."""
 
 
 async def posted(request: Request) -> dict[str, str]:
@@ -109,10 +110,11 @@ def _page(
     key: str = "",
     values: Fields | None = None,
     problems: tuple[Problem, ...] = (),
+    is_overtaken: bool = False,
     meanwhile: Fields | None = None,
 ) -> HTMLResponse:
-    """A day of the draft, with a form beside it: `new`, `session` or `event`. `meanwhile` is what somebody else has
-    made of it since.
+    """A day of the draft, with a form beside it: `new`, `session` or `event`. `is_overtaken` says that somebody else
+    has changed the draft, `meanwhile` what they made of what was typed.
     """
     days = drawing.days(draft.event)
     shown = number if number in days else next(iter(days))
@@ -133,7 +135,8 @@ def _page(
         values=values or {},
         problems={each.field: each.message for each in problems if each.field},
         further=[each.message for each in problems if not each.field],
-        meanwhile=meanwhile,
+        is_overtaken=is_overtaken,
+        meanwhile=meanwhile or {},
         kinds=[each.value for each in SessionKind],
         policies=POLICIES,
         languages=_languages(office, draft.event, str((values or {}).get("language", ""))),
@@ -208,8 +211,9 @@ def _add_edits(router: APIRouter, office: Office) -> None:
         given = _given(form)
 
         def show(draft: Draft, **more: Any) -> HTMLResponse:
-            meanwhile = _changed_meanwhile(draft, key, form) if more.get("status") == 409 else None
-            return _session_page(office, draft, key, {"key": key, **form}, meanwhile=meanwhile, **more)
+            if more.get("status") == 409:
+                more |= {"is_overtaken": True, "meanwhile": _changed_meanwhile(draft, key, form)}
+            return _session_page(office, draft, key, {"key": key, **form}, **more)
 
         return edited(office, form, lambda event: editing.change_session(event, key, given), show, key)
 
@@ -253,8 +257,9 @@ def _add_edits(router: APIRouter, office: Office) -> None:
             differs = {
                 name: each for name, each in now.items() if str(each) != str(form.get(name, each)).strip()
             }
-            meanwhile = differs if more.get("status") == 409 else None
-            return _page(office, draft, None, form="event", values=form, meanwhile=meanwhile, **more)
+            if more.get("status") == 409:
+                more |= {"is_overtaken": True, "meanwhile": differs}
+            return _page(office, draft, None, form="event", values=form, **more)
 
         return edited(office, form, lambda event: editing.change_event(event, given), show, "")
 
@@ -280,9 +285,8 @@ def _shown(office: Office, key: str) -> Callable[..., HTMLResponse]:
 
 def _shown_event(office: Office) -> Callable[..., HTMLResponse]:
     def show(draft: Draft, **more: Any) -> HTMLResponse:
-        meanwhile: Fields | None = {} if more.get("status") == 409 else None
-        values = editing.event_fields(draft.event)
-        return _page(office, draft, None, form="event", values=values, meanwhile=meanwhile, **more)
+        values, is_overtaken = editing.event_fields(draft.event), more.get("status") == 409
+        return _page(office, draft, None, form="event", values=values, is_overtaken=is_overtaken, **more)
 
     return show
 
@@ -348,7 +352,7 @@ def _add_whole(router: APIRouter, office: Office) -> None:
         try:
             act(drafting_of(office, by.name), str(form.get("seen", "")))
         except Overtaken as error:
-            return _page(office, error.draft, None, status=409, meanwhile={})
+            return _page(office, error.draft, None, status=409, is_overtaken=True)
         except BadInput as error:
             return _page(office, looked(office), None, status=422, problems=error.problems)
         return RedirectResponse("/agenda", 303)

@@ -42,9 +42,8 @@ def routes(office: Office) -> APIRouter:
         typed = form.get("typed", "")
 
         def show(_: Draft, **more: Any) -> HTMLResponse:
-            meanwhile: Fields | None = {} if more.get("status") == 409 else None
             found = AsOf(value=drafting().outcome(_called_off), at=office.clock())
-            return _page(office, found, values=form, meanwhile=meanwhile, **more)
+            return _page(office, found, values=form, is_overtaken=more.get("status") == 409, **more)
 
         return edited(office, form, lambda event: editing.call_off(event, typed), show, "")
 
@@ -63,7 +62,7 @@ def _page(
     status: int = 200,
     values: Fields | None = None,
     problems: tuple[Problem, ...] = (),
-    meanwhile: Fields | None = None,
+    is_overtaken: bool = False,
 ) -> HTMLResponse:
     found = foreseen.value
     consequences, minutes = found.difference.consequences, found.draft.event.quiet_minutes
@@ -83,5 +82,5 @@ def _page(
         quiet=f"{minutes} minute{'' if minutes == 1 else 's'}",
         values=values or {},
         problems={each.field: each.message for each in problems if each.field},
-        meanwhile=meanwhile,
+        is_overtaken=is_overtaken,
     )

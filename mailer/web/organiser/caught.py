@@ -130,10 +130,10 @@ def _files(parts: list[Message]) -> Iterator[CaughtFile]:
     for number, part in enumerate(parts):
         try:
             name, is_beside = part.get_filename() or "", part.get_content_disposition() == "attachment"
-            payload = part.get_payload(decode=True)
+            payload = part.get_payload(decode=True) if name or is_beside else None
         except (ValueError, LookupError, AttributeError, IndexError, TypeError):
             continue
-        if (name or is_beside) and isinstance(payload, bytes):
+        if isinstance(payload, bytes):
             shown = "".join(each if each.isprintable() else "_" for each in name)
             yield CaughtFile(
                 number=number, name=shown or "a file without a name", media_type=_kind(part), content=payload

@@ -26,6 +26,9 @@ IN_A_FRAME: Mapping[str, str] = MappingProxyType(
 _HEAD = re.compile(r"<head(\s[^>]*)?>", re.IGNORECASE)
 _BASE = '<base target="_blank" rel="noreferrer">'
 
+_NOT_PLAIN = re.compile(r'[?"\\]')
+"""What ends a quoted string or begins a quoted pair (RFC 9110 5.6.4), and what stands for all that is not ASCII."""
+
 
 def in_a_frame(source: str, by: Visitor) -> HTMLResponse:
     """The HTML part as it is for whoever looks, its links made to open outside the frame; nothing else is altered."""
@@ -54,5 +57,5 @@ def to_keep(name: str, content: bytes) -> Response:
 
 def _as_attachment(name: str) -> str:
     """RFC 6266 4.3: the name in ASCII for old browsers, and as it is for all others (RFC 8187)."""
-    plain = name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
+    plain = _NOT_PLAIN.sub("_", name.encode("ascii", "replace").decode())
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -71,8 +71,9 @@ class Live:
                         return
                 if self._has_ended:
                     return
-                yield CHANGED if news.is_set() else STILL_HERE
-                news.clear()
+                word = CHANGED if news.is_set() else STILL_HERE
+                news.clear()  # before it is said: what changes while it is being sent is said next
+                yield word
         finally:
             with self._lock:
                 self._listeners.pop(news, None)

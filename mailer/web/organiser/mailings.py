@@ -32,7 +32,7 @@ from mailer.standing import standing
 from mailer.web import pages
 from mailer.web.office import Office
 from mailer.web.organiser import attachments, counting, door
-from mailer.web.organiser.agenda import looked
+from mailer.web.organiser.agenda import POLICIES, looked
 from mailer.web.organiser.frame import framed
 from mailer.web.organiser.letter import IN_A_FRAME, in_a_frame, text_as_seen_by
 
@@ -120,6 +120,7 @@ def _add_looking(router: APIRouter, office: Office) -> None:
             rows=rows,
             zone=event.zone,
             event=event,
+            policies=POLICIES,
             said=SAID.get(said, ""),
             is_drafted=any(not each.is_as_published for each, _, _ in rows),
             behind=draft.behind,

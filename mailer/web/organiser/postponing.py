@@ -1,4 +1,4 @@
-"""`/agenda/event/move`: the whole conference is moved in the draft, and which mailings stay where they are."""
+"""`/agenda/event/move`: the whole conference is moved in the draft, and which mailings have an hour of their own."""
 
 from datetime import date
 from typing import Any
@@ -15,7 +15,7 @@ from mailer.outbox.schema import Role
 from mailer.web.office import Office
 from mailer.web.organiser import day as drawing
 from mailer.web.organiser import door
-from mailer.web.organiser.agenda import Fields, Posted, edited, looked
+from mailer.web.organiser.agenda import Posted, edited, looked
 from mailer.web.organiser.frame import framed
 
 
@@ -36,8 +36,7 @@ def routes(office: Office) -> APIRouter:
             return editing.move(event, typed, today=_today(office, event))
 
         def show(draft: Draft, **more: Any) -> HTMLResponse:
-            meanwhile: Fields | None = {} if more.get("status") == 409 else None
-            return _page(office, draft, typed, meanwhile=meanwhile, **more)
+            return _page(office, draft, typed, is_overtaken=more.get("status") == 409, **more)
 
         return edited(office, form, change, show, "")
 
@@ -55,7 +54,7 @@ def _page(
     *,
     status: int = 200,
     problems: tuple[Problem, ...] = (),
-    meanwhile: Fields | None = None,
+    is_overtaken: bool = False,
 ) -> HTMLResponse:
     mailings = draft.event.mailings
     return framed(
@@ -67,10 +66,10 @@ def _page(
         today=_today(office, draft.event),
         first_day=first_day,
         follow=sum(map(_follows, mailings)),
-        fixed=[each for each in mailings if each.stays],
+        fixed=[each for each in mailings if each.has_fixed_hour],
         problems={each.field: each.message for each in problems if each.field},
         further=[each.message for each in problems if not each.field],
-        meanwhile=meanwhile,
+        is_overtaken=is_overtaken,
     )
 
 

@@ -127,7 +127,7 @@ def _page(
         moves=moments.apart(moves_by) if moves_by else "",
         moved=moments.apart(timedelta(days=days)) if days else "",
         days=(was, was + timedelta(days=days)),
-        fixed=[each for each in draft.event.mailings if each.stays],
+        fixed=[each for each in draft.event.mailings if each.has_fixed_hour],
         policies=POLICIES,
         first_hour=moments.hour(draft.version.event.starts_at, draft.version.event.zone),
         at_once=at_once,
