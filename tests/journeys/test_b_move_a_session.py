@@ -13,15 +13,13 @@ from playwright.sync_api import Page, expect
 from tests.conference import RECIPIENTS, at
 from tests.journeys.pictures import picture
 from tests.web.agendas import CONFERENCE
-from tests.web.desk import AGENDA_IS_DUE_AT, Desk, open_desk
+from tests.web.desk import AGENDA_IS_DUE_AT, Desk, invited
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """Invitations and the agenda with its entries have been sent."""
-    with open_desk(tmp_path) as desk:
-        desk.publish(CONFERENCE)
-        desk.work()
+    with invited(tmp_path, CONFERENCE) as desk:
         desk.clock.now = AGENDA_IS_DUE_AT
         desk.work()
         yield desk

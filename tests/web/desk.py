@@ -96,21 +96,35 @@ _app = lru_cache(maxsize=2)(create_app)
 
 
 @contextmanager
-def invited(folder: Path) -> Iterator[Desk]:
-    """As `open_desk`; the event is published, and its invitations lie in the tray."""
-    for name, content in _invited().items():
+def published(folder: Path, event: Event = EVENT, *, is_demo: bool = True) -> Iterator[Desk]:
+    """As `open_desk`; the event is published, and no letter has left yet."""
+    with _prepared(folder, event, is_demo=is_demo, works=False) as desk:
+        yield desk
+
+
+@contextmanager
+def invited(folder: Path, event: Event = EVENT, *, is_demo: bool = True) -> Iterator[Desk]:
+    """As `published`; its invitations lie in the tray."""
+    with _prepared(folder, event, is_demo=is_demo, works=True) as desk:
+        yield desk
+
+
+@contextmanager
+def _prepared(folder: Path, event: Event, *, is_demo: bool, works: bool) -> Iterator[Desk]:
+    for name, content in _files(event, works=works).items():
         (folder / name).write_bytes(content)
-    with _opened(folder, f"sqlite:///{folder}/{DATABASE}") as desk:
+    with _opened(folder, f"sqlite:///{folder}/{DATABASE}", event=event.key, is_demo=is_demo) as desk:
         yield desk
 
 
 @cache
-def _invited() -> dict[str, bytes]:
+def _files(event: Event, *, works: bool) -> dict[str, bytes]:
     """The files of such a desk. It takes a quarter of a second until they are there, and the same each time."""
     with TemporaryDirectory() as folder:
-        with open_desk(Path(folder)) as desk:
-            desk.publish()
-            desk.work()
+        with open_desk(Path(folder), event=event.key) as desk:
+            desk.publish(event)
+            if works:
+                desk.work()
         return {each.name: each.read_bytes() for each in Path(folder).iterdir()}
 
 

@@ -17,7 +17,7 @@ from mailer.outbox.schema import Role
 from mailer.web.organiser.agenda import drafting_of
 from tests.outbox.world import statements
 from tests.web.agendas import CONFERENCE, full
-from tests.web.desk import Desk, open_desk
+from tests.web.desk import Desk, invited, open_desk
 from tests.web.test_door import OURS, _signed_in
 
 HOSTILE = (
@@ -31,9 +31,7 @@ HOSTILE = (
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(tmp_path) as desk:
-        desk.publish(CONFERENCE)
-        desk.work()
+    with invited(tmp_path, CONFERENCE) as desk:
         yield desk
 
 

@@ -18,14 +18,12 @@ from mailer.outbox import audit
 from mailer.outbox.roles import Role
 from mailer.web.app import create_app
 from tests.conference import EVENT, RECIPIENTS
-from tests.web.desk import Desk, open_desk
+from tests.web.desk import Desk, invited, open_desk
 
 
 @pytest.fixture
 def real(tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(tmp_path, is_demo=False) as desk:
-        desk.publish()
-        desk.work()
+    with invited(tmp_path, is_demo=False) as desk:
         yield desk
 
 

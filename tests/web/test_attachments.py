@@ -21,7 +21,7 @@ from mailer.web.organiser.agenda import drafting_of
 from mailer.web.serving import reserve, serve
 from tests.judges import axe
 from tests.web.agendas import CONFERENCE as EVENT
-from tests.web.desk import Desk, open_desk
+from tests.web.desk import Desk, published
 from tests.web.test_door import OURS, _signed_in
 
 AT = "/mailings/invitation/attachments"
@@ -30,16 +30,15 @@ FILE = f"{EVENT.key}/invitation/programme.pdf"
 
 
 @pytest.fixture
-def desk(empty_desk: Desk) -> Desk:
-    empty_desk.publish(EVENT)
-    return empty_desk
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with published(tmp_path, EVENT) as desk:
+        yield desk
 
 
 @pytest.fixture
 def careful(tmp_path: Path) -> Iterator[Desk]:
     """One needs an account."""
-    with open_desk(tmp_path, is_demo=False) as desk:
-        desk.publish(EVENT)
+    with published(tmp_path, EVENT, is_demo=False) as desk:
         yield desk
 
 

@@ -13,7 +13,7 @@ from mailer.outbox import audit
 from mailer.outbox.roles import Role
 from mailer.web.organiser.account import TRIES_A_MINUTE, first_account
 from mailer.web.organiser.door import COOKIE
-from tests.web.desk import LOCAL, Desk, open_desk
+from tests.web.desk import LOCAL, Desk, published
 
 PASSWORD = "correct horse battery"
 OURS = {"Sec-Fetch-Site": "same-origin"}
@@ -22,8 +22,7 @@ OURS = {"Sec-Fetch-Site": "same-origin"}
 @pytest.fixture
 def real(tmp_path: Path) -> Iterator[Desk]:
     """The desk of a real event, for which one needs an account."""
-    with open_desk(tmp_path, is_demo=False) as desk:
-        desk.publish()
+    with published(tmp_path, is_demo=False) as desk:
         yield desk
 
 

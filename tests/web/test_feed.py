@@ -1,6 +1,8 @@
 """The calendar a person subscribes to: theirs alone, the same bytes until something changes, no key to more."""
 
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 import icalendar
 import pytest
@@ -9,13 +11,13 @@ from httpx import Response
 from mailer.agenda.model import Event
 from mailer.composition.links import Purpose
 from tests.conference import EVENT, PRACTITIONER, PUBLISHED_AT, RECIPIENTS
-from tests.web.desk import BASE_URL, Desk
+from tests.web.desk import BASE_URL, Desk, published
 
 
 @pytest.fixture
-def desk(empty_desk: Desk) -> Desk:
-    empty_desk.publish()
-    return empty_desk
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with published(tmp_path) as desk:
+        yield desk
 
 
 def path(desk: Desk) -> str:

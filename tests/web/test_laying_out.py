@@ -15,7 +15,7 @@ from mailer.web.serving import reserve, serve
 from tests.conference import FOCAL_POINT, PRACTITIONER, RECIPIENTS
 from tests.judges import axe
 from tests.web.agendas import CONFERENCE, full
-from tests.web.desk import Desk, open_desk
+from tests.web.desk import Desk, invited, open_desk, published
 from tests.web.test_door import OURS, _signed_in
 
 PUBLISHED = "1.0"
@@ -24,9 +24,7 @@ EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(tmp_path) as desk:
-        desk.publish(CONFERENCE)
-        desk.work()
+    with invited(tmp_path, CONFERENCE) as desk:
         yield desk
 
 
@@ -282,8 +280,7 @@ def test_its_hours_are_told_before_it_is_kept(desk: Desk) -> None:
 
 @pytest.fixture
 def guarded(tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(tmp_path, is_demo=False) as desk:
-        desk.publish(CONFERENCE)
+    with published(tmp_path, CONFERENCE, is_demo=False) as desk:
         yield desk
 
 

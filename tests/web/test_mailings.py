@@ -20,7 +20,7 @@ from mailer.web.serving import reserve, serve
 from tests.conference import EVENT, PRACTITIONER, RECIPIENTS, version
 from tests.judges import axe
 from tests.web.agendas import CONFERENCE
-from tests.web.desk import Desk, open_desk
+from tests.web.desk import Desk, open_desk, published
 from tests.web.test_door import OURS, _signed_in
 from tests.web.test_wordings import WORDS, form_of
 
@@ -30,8 +30,7 @@ ASKED = EVENT.model_copy(update={"approval": Approval.ONE})
 @pytest.fixture
 def careful(tmp_path: Path) -> Iterator[Desk]:
     """An event whose mailings are approved, for which one needs an account."""
-    with open_desk(tmp_path, is_demo=False) as desk:
-        desk.publish(ASKED)
+    with published(tmp_path, ASKED, is_demo=False) as desk:
         desk.clock.move(minutes=1)
         yield desk
 

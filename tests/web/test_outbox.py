@@ -3,8 +3,10 @@
 import hashlib
 import html
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -21,7 +23,7 @@ from mailer.web.organiser import outbox
 from tests.conference import EVENT, FOCAL_POINT, PRACTITIONER, RECIPIENTS
 from tests.outbox.world import told
 from tests.web.agendas import CONFERENCE
-from tests.web.desk import Desk
+from tests.web.desk import Desk, published
 from tests.web.test_door import OURS, _signed_in, real
 
 __all__ = ["real"]
@@ -65,11 +67,11 @@ def deeds(desk: Desk) -> list[tuple[str, str, str]]:
 
 
 @pytest.fixture
-def waiting(empty_desk: Desk) -> Desk:
+def waiting(tmp_path: Path) -> Iterator[Desk]:
     """The invitations are written, and wait."""
-    empty_desk.publish()
-    empty_desk.service.plan(empty_desk.clock())
-    return empty_desk
+    with published(tmp_path) as desk:
+        desk.service.plan(desk.clock())
+        yield desk
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """A recipient's own page: what it shows, what it takes, what it refuses."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import icalendar
@@ -17,16 +18,16 @@ from mailer.outbox import letters, people
 from mailer.recipients.model import Recipient
 from tests.conference import ENDS_AT, EVENT, EXPERT, FOCAL_POINT, PRACTITIONER, RECIPIENTS, SPEAKER
 from tests.web.agendas import CONFERENCE
-from tests.web.desk import BASE_URL, Desk
+from tests.web.desk import BASE_URL, Desk, published
 
 ANCHORS = ["event", *(session.key for session in EVENT.sessions)]
 
 
 @pytest.fixture
-def desk(empty_desk: Desk) -> Desk:
+def desk(tmp_path: Path) -> Iterator[Desk]:
     """The event is published; no letter has left yet."""
-    empty_desk.publish()
-    return empty_desk
+    with published(tmp_path) as desk:
+        yield desk
 
 
 def answers(desk: Desk) -> list[tuple[str, str, str]]:

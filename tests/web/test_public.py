@@ -1,13 +1,15 @@
 """The agenda as anybody may see it: only if the organiser says so, and never with a name of those who are invited."""
 
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 import icalendar
 import pytest
 from httpx import Response
 
 from tests.conference import EVENT, PRACTITIONER, PUBLISHED_AT, RECIPIENTS
-from tests.web.desk import BASE_URL, Desk
+from tests.web.desk import BASE_URL, Desk, published
 
 PUBLIC = EVENT.model_copy(update={"public": True})
 PAGE = f"/e/{EVENT.key}"
@@ -15,9 +17,9 @@ FILES = ["feed.ics", "all.ics", "event.ics", *(f"{session.key}.ics" for session 
 
 
 @pytest.fixture
-def desk(empty_desk: Desk) -> Desk:
-    empty_desk.publish(PUBLIC)
-    return empty_desk
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with published(tmp_path, PUBLIC) as desk:
+        yield desk
 
 
 def get(desk: Desk, file: str, **headers: str) -> Response:

@@ -16,7 +16,7 @@ from mailer.outbox.roles import Role
 from mailer.outbox.schema import letter
 from mailer.web.app import create_app
 from tests.conference import EVENT, PRACTITIONER, RECIPIENTS
-from tests.web.desk import Desk, open_desk
+from tests.web.desk import Desk, invited
 from tests.web.test_door import OURS, _browser, _signed_in
 from tests.web.test_start import _with_setup
 
@@ -168,9 +168,7 @@ FORM = {
 @pytest.fixture
 def whole(tmp_path: Path) -> Iterator[Desk]:
     """A real event's desk with every page there is, and letters in the tray."""
-    with open_desk(tmp_path, is_demo=False) as desk:
-        desk.publish()
-        desk.work()
+    with invited(tmp_path, is_demo=False) as desk:
         yield _with_setup(desk, tmp_path, event=EVENT.key)
         for thread in threading.enumerate():
             if thread.name == "rehearsing":

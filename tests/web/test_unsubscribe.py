@@ -1,21 +1,24 @@
 """Leaving the list: one exact body, by a person or by a mail program (RFC 8058)."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from mailer.composition.links import Purpose
 from mailer.outbox import people
 from tests.conference import EVENT, PRACTITIONER
-from tests.web.desk import Desk
+from tests.web.desk import Desk, published
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @pytest.fixture
-def desk(empty_desk: Desk) -> Desk:
+def desk(tmp_path: Path) -> Iterator[Desk]:
     """The event is published; no letter has left yet."""
-    empty_desk.publish()
-    return empty_desk
+    with published(tmp_path) as desk:
+        yield desk
 
 
 def has_left(desk: Desk) -> bool:

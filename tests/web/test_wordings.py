@@ -12,7 +12,7 @@ from mailer.outbox.schema import Role
 from mailer.web.serving import reserve, serve
 from tests.conference import EXPERT, PRACTITIONER, RECIPIENTS
 from tests.judges import axe
-from tests.web.desk import Desk, open_desk
+from tests.web.desk import Desk, published
 from tests.web.test_door import OURS, _signed_in
 
 WORDS = "/mailings/invitation/wording/en"
@@ -186,8 +186,7 @@ def test_a_language_is_taken_out(desk: Desk) -> None:
 
 @pytest.fixture
 def guarded(tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(tmp_path, is_demo=False) as desk:
-        desk.publish()
+    with published(tmp_path, is_demo=False) as desk:
         yield desk
 
 
