@@ -37,7 +37,7 @@ Transaction = Connection
 """What the functions of the outbox are given: a connection within `reading()` or `writing()`."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0018"
+HEAD = "0019"
 """The newest migration: the schema this program speaks."""
 
 VERSION_TABLE = "convenor_schema"

@@ -14,6 +14,7 @@ from mailer.outbox.schema import (
     flag,
     holds_place,
     in_states,
+    is_apart,
     letter,
     letter_history,
     occasion,
@@ -160,7 +161,7 @@ def _in_state(state: LetterState | None) -> list[ColumnElement[bool]]:
         return []
     found = [in_states({state})]
     if state in APART:
-        found.append(in_states(APART))
+        found.append(is_apart())
     if state in OWNED:
         found.append(letter.c.owner > "")
     return found

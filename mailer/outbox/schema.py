@@ -116,8 +116,8 @@ def _one_of(words: type[StrEnum], name: str, *, constrained: bool = True) -> Enu
 
 
 def _column_of(words: type[StrEnum], name: str) -> tuple[Column[str], CheckConstraint]:
-    """A column of `_one_of` in rows that are written all the time: for every list of an IN that it checks SQLite
-    builds a tree, which takes longer than the row itself.
+    """A column of `_one_of` in rows that are written all the time, its check spelt out: for every list of an IN of more
+    than two SQLite builds a tree, which takes longer than the row itself.
     """
     spelt_out = " OR ".join(f"{name} = '{word.value}'" for word in words)
     kind = _one_of(words, name, constrained=False)
@@ -403,8 +403,15 @@ letter = Table(
 APART = frozenset(LetterState) - OWNED - {LetterState.WAITING, LetterState.SENT}
 """States that few letters are in: those a person looks for."""
 
+
+def is_apart() -> ColumnElement[bool]:
+    """Whether a letter is in such a state, spelt out as in `_column_of`: SQLite asks at every change of a letter."""
+    state = letter.c.state
+    return or_(*(state == literal(each, state.type, literal_execute=True) for each in sorted(APART)))
+
+
 _HOLDS_PLACE = holds_place()
-_IS_APART = in_states(APART)
+_IS_APART = is_apart()
 _CAN_BE_CLAIMED = in_states(CLAIMABLE)
 _IS_OWNED = letter.c.owner.is_not(None)
 Index(

@@ -1,5 +1,6 @@
 """Opening, migrating, refusing; transactions of threads and of processes."""
 
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -224,6 +225,17 @@ def described(c: Connection) -> dict[str, list[str]]:
     }
     triggers = c.scalars(text("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"))
     return found | {"triggers": sorted(triggers)}
+
+
+def test_no_list_is_gone_through_at_every_change_of_a_letter(tmp_path: Path) -> None:
+    """SQLite builds a tree for an IN of more than two, each time it checks a row or looks whether an index has it."""
+    opened = open_database(empty_sqlite(tmp_path))
+    with opened.reading() as c:
+        of_letters = text("SELECT sql FROM sqlite_master WHERE tbl_name IN ('letter', 'letter_history')")
+        made = [each for each in c.scalars(of_letters) if each]
+    opened.close()
+    assert any("OR state = 'withdrawn'" in each for each in made)
+    assert [each for each in made if re.search(r"IN \([^)]*,[^)]*,", each)] == []
 
 
 def test_head_is_the_newest_migration() -> None:
