@@ -238,7 +238,7 @@ def _lock(c: Connection, ids: Iterable[int]) -> None:
 
 
 _INTEND = f"""
-UPDATE letter SET state = '{_AFTER[H.INTENDED]}', intent_at = ?, content = ?, reply = ?
+UPDATE letter SET state = '{_AFTER[H.INTENDED]}', intent_at = ?, content = ?, through = ?, reply = ''
 WHERE id = ? AND fence = ? AND owner = ? AND state IN ({_written(states_before(H.INTENDED))}) AND lease_until > ?
   AND version = ? AND revision = ? AND wording = ?
   AND EXISTS (SELECT 1 FROM occasion o WHERE o.id = occasion_id AND o.useful_until > ?)
@@ -267,6 +267,12 @@ def _write(c: Connection, changes: Sequence[Change], now: datetime) -> bool:
     intended = told.pop(H.INTENDED, [])
     if many(c, _INTEND, [_intent(change, at) for change in intended]) < len(intended):
         return False
+    ended_otherwise = [change for each in told for change in told[each] if each is not H.ACCEPTED]
+    write_down(
+        c,
+        [(each.letter_id, each.happening, _AFTER[each.happening], each.reply) for each in ended_otherwise],
+        now,
+    )
     for happening, ended in told.items():
         is_final = _AFTER[happening] in FINAL
         default = at if happening is H.PUT_OFF else None
@@ -283,15 +289,6 @@ def _write(c: Connection, changes: Sequence[Change], now: datetime) -> bool:
         ]
         if many(c, _ENDS[happening], rows) < len(ended):
             return False
-    write_down(
-        c,
-        [
-            (each.letter_id, each.happening, _AFTER[each.happening], each.reply)
-            for each in changes
-            if each.happening is not H.ACCEPTED  # the letter itself says when, and what the server said
-        ],
-        now,
-    )
     enter(
         c, [(change.letter_id, each) for change in told.get(H.ACCEPTED, ()) for each in change.entries], now
     )

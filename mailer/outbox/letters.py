@@ -1,6 +1,6 @@
 """What can be seen of letters: rows, their history, how many an occasion has. It reads and changes nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,8 @@ from mailer.outbox.schema import (
     recipient_revision,
 )
 from mailer.recipients.model import Recipient
+
+S, H = LetterState, Happening
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,20 +188,28 @@ def of_person(c: Connection, event: str, recipient_id: int) -> list[LetterRow]:
 def history(c: Connection, letter_id: int) -> list[Happened]:
     """All that happened to a letter, in order; nothing, if it was never to be sent (`reason` says why).
 
-    Claims are not told. That it was accepted is kept in the letter alone, for that is the end of nearly all.
+    Claims are not told. That a letter is leaving, or left and was accepted, which is the end of nearly all, it alone
+    says.
     """
     told = letter_history.c
     query = select(told.at, told.happening, told.state, told.note).where(told.letter_id == letter_id)
     lines = [Happened(**row) for row in c.execute(query.order_by(told.id)).mappings()]
-    query = select(letter.c.settled_at.label("at"), letter.c.reply.label("note"))
-    sent = (
-        c.execute(query.where(letter.c.id == letter_id, in_states({LetterState.SENT})))
-        .mappings()
-        .one_or_none()
-    )
-    if sent and lines and lines[-1].state is not LetterState.SENT:
-        lines.append(Happened(**sent, happening=Happening.ACCEPTED, state=LetterState.SENT))
-    return lines
+    if lines and lines[-1].state is S.SENT:
+        return lines
+    return [*lines, *_told_by_itself(c, letter_id, was_told_of=bool(lines))]
+
+
+def _told_by_itself(c: Connection, letter_id: int, *, was_told_of: bool) -> Iterator[Happened]:
+    """What a letter's own row says. One that left with an older release names in it nothing that it left through: its
+    history was told of the intent.
+    """
+    of = letter.c
+    query = select(of.state, of.intent_at, of.through, of.settled_at, of.reply).where(of.id == letter_id)
+    row = c.execute(query.where(in_states({S.LEAVING, S.SENT}))).one_or_none()
+    if row and row.through is not None:
+        yield Happened(at=row.intent_at, happening=H.INTENDED, state=S.LEAVING, note=row.through)
+    if row and row.state is S.SENT and (was_told_of or row.through is not None):
+        yield Happened(at=row.settled_at, happening=H.ACCEPTED, state=S.SENT, note=row.reply)
 
 
 def behind(c: Connection, event: str, number: int) -> list[LetterRow]:

@@ -30,6 +30,10 @@ CHUNK = 1000
 """Rows written or locked by one statement."""
 
 _WRITE_DOWN = "INSERT INTO letter_history (letter_id, at, happening, state, note) VALUES (?, ?, ?, ?, ?)"
+_WRITE_INTENT = f"""
+INSERT INTO letter_history (letter_id, at, happening, state, note)
+SELECT id, intent_at, '{Happening.INTENDED}', '{LetterState.LEAVING}', through FROM letter
+WHERE id = ? AND state = '{LetterState.LEAVING}' AND through IS NOT NULL"""  # noqa: S608 - the words are ours
 
 
 def move(
@@ -54,8 +58,8 @@ def move(
         values["attempts"] = letter.c.attempts + 1
     moved = 0
     for ids in locked(c, and_(which, in_states(states_before(happening))), wait=wait):
-        moved += rewrite(c, ids, values)
         write_down(c, [(each, happening, state, note) for each in ids], now)
+        moved += rewrite(c, ids, values)
     return moved
 
 
@@ -83,8 +87,11 @@ def rewrite(c: Connection, ids: Sequence[int], values: Mapping[str, Any]) -> int
 def write_down(
     c: Connection, lines: Sequence[tuple[int, Happening, LetterState, str]], now: datetime
 ) -> None:
-    """Add to the history, for each letter: what happened, the state it led to, and a note."""
+    """Add to the history, for each letter: what happened, the state it led to, and a note. Before its row is changed:
+    of one that was leaving only that says so, and through what; it is told first.
+    """
     at = as_stored(c, now)
+    many(c, _WRITE_INTENT, [(line[0],) for line in lines if LetterState.LEAVING in states_before(line[1])])
     many(
         c,
         _WRITE_DOWN,

@@ -7,6 +7,7 @@ from mailer.outbox.database import fetch
 _COUNTERS = """SELECT
     (SELECT max(id) FROM letter_history), (SELECT max(id) FROM letter), (SELECT max(id) FROM occasion),
     (SELECT sum(fence) FROM letter WHERE owner IS NOT NULL), (SELECT count(*) FROM letter WHERE owner IS NOT NULL),
+    (SELECT max(intent_at) FROM letter WHERE owner IS NOT NULL),
     (SELECT max(id) FROM answer), (SELECT max(changed_at) FROM roster), (SELECT count(*) FROM agenda_version),
     (SELECT max(id) FROM incoming), (SELECT count(*) FROM incoming WHERE state = 'new'),
     (SELECT count(*) FROM incoming WHERE forward IN ('waiting', 'leaving')),
@@ -16,6 +17,6 @@ _COUNTERS = """SELECT
 def pulse(c: Connection) -> tuple[object, ...]:
     """What is another value than before once letters, answers, mails, pauses or agendas have changed, of any event.
 
-    An acceptance leaves no line in the history: it is seen by the letter that nobody holds any more.
+    Intents and acceptances leave no line in the history: they are seen by the letters that somebody holds.
     """
     return fetch(c, _COUNTERS)[0]

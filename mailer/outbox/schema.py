@@ -387,6 +387,7 @@ letter = Table(
     Column("content", Text),
     Column("reply", Text, nullable=False),
     Column("upkeep", Text, ForeignKey(upkeep.c.digest)),
+    Column("through", Text),
     ForeignKeyConstraint(
         ["recipient_id", "revision"], [recipient_revision.c.recipient_id, recipient_revision.c.number]
     ),
@@ -397,7 +398,8 @@ letter = Table(
 )
 """`next_attempt_at` is the due time at first, then that of the retry; `attempts` counts those that ended.
 
-`content` is the SHA-256 of the bytes last meant to leave; once `repeated_at` is set they may not change.
+`content` is the SHA-256 of the bytes last meant to leave, at `intent_at` and `through` what they were to go; once
+`repeated_at` is set they may not change.
 """
 
 APART = frozenset(LetterState) - OWNED - {LetterState.WAITING, LetterState.SENT}

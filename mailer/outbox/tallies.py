@@ -52,11 +52,18 @@ def first_tried_at(c: Connection, letter_ids: Collection[int]) -> dict[int, date
     again, it begins anew.
     """
     told = letter_history.c
-    query = select(told.letter_id, func.min(told.at)).where(told.happening.in_(_ATTEMPTS), _is_of_this_life())
+    before = select(told.letter_id, func.min(told.at)).where(
+        told.happening.in_(_ATTEMPTS), _is_of_this_life()
+    )
+    now = select(letter.c.id, letter.c.intent_at).where(in_states({LetterState.LEAVING}))
     return {
         letter_id: at
         for chunk in chunks(letter_ids)
-        for letter_id, at in c.execute(query.where(told.letter_id.in_(chunk)).group_by(told.letter_id))
+        for query in (
+            now.where(letter.c.id.in_(chunk)),
+            before.where(told.letter_id.in_(chunk)).group_by(told.letter_id),
+        )
+        for letter_id, at in c.execute(query)
     }
 
 

@@ -22,11 +22,11 @@ from tests.dispatch.floor import SENDER, TEXTS, crowd, desk_of, over, written
 
 LETTERS = 200
 
-PER_LETTER = {"UPDATE letter": 3, "INSERT letter_history": 1, "INSERT entry": 1}
-"""Rows written for a letter that is accepted: claimed, intended, sent; the intent's line; what its calendar holds."""
+PER_LETTER = {"UPDATE letter": 3, "INSERT entry": 1}
+"""Rows written for a letter that is accepted: claimed, intended, sent; what its calendar holds."""
 
 
-def test_a_letter_writes_five_rows_and_no_more(tmp_path: Path) -> None:
+def test_a_letter_writes_four_rows_and_no_more(tmp_path: Path) -> None:
     database = open_database(empty_sqlite(tmp_path))
     tray = Tray(tmp_path / "tray.db", durable=False)
     server = TrayServer(tray, clock=lambda: PUBLISHED_AT)

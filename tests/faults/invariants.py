@@ -12,12 +12,12 @@ from sqlalchemy import text
 
 from mailer.outbox import letters
 from mailer.outbox.database import Database
-from mailer.outbox.letter import LetterState
+from mailer.outbox.letter import Happening, LetterState
 from mailer.outbox.letters import LetterRow
 from tests.faults.receiver import Seen, only
 from tests.faults.stage import EVENT, HELD, Name
 
-S = LetterState
+S, H = LetterState, Happening
 
 ACCOUNTED = frozenset({S.SENT, S.DEFERRED, S.FAILED, S.IN_DOUBT, S.SUPPRESSED, S.WITHDRAWN, S.MISSED})
 
@@ -199,15 +199,13 @@ def _rows(database: Database) -> dict[Name, list[LetterRow]]:
     return found
 
 
-_INTENTS = """
-SELECT r.address_key, o.mailing, count(*) FROM letter_history h JOIN letter l ON l.id = h.letter_id
-JOIN occasion o ON o.id = l.occasion_id JOIN recipient r ON r.id = l.recipient_id
-WHERE h.happening = 'intended' GROUP BY 1, 2"""
-
-
 def _intents(database: Database) -> Counter[Name]:
+    found: Counter[Name] = Counter()
     with database.reading() as transaction:
-        return Counter({(row[0], row[1]): row[2] for row in transaction.execute(text(_INTENTS))})
+        for row in letters.search(transaction, EVENT.key, limit=1_000_000):
+            happened = [each.happening for each in letters.history(transaction, row.id)]
+            found[row.recipient.address, row.mailing] += happened.count(H.INTENDED)
+    return found
 
 
 def _integrity(database: Database) -> str:

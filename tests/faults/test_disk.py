@@ -19,7 +19,7 @@ from tests.faults.stage import service_on
 H, S = Happening, LetterState
 
 LINES = 4
-PAGES_LEFT = 2
+PAGES_LEFT = 1
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from mailer.errors import StoreError
-from mailer.outbox import agendas, drafts, ledger, pauses, people, schema
+from mailer.outbox import agendas, claims, drafts, ledger, letters, pauses, people, schema
 from mailer.outbox import database as database_module
 from mailer.outbox.database import HEAD, MIGRATIONS, VERSION_TABLE, Database, open_database
 from tests.databases import empty_sqlite
@@ -203,6 +203,34 @@ def test_edits_that_were_kept_before_are_told_of_those_who_made_them(
         assert [each.hands for each in drafts.edits(c, "c")] == [
             {("Maria", "agenda")},
             {("Ida", "agenda"), ("Maria", "agenda")},
+        ]
+    brought_along.close()
+
+
+LEAVING = """
+INSERT INTO wording VALUES ('w', '{}');
+INSERT INTO recipient VALUES (1, 'c', 'a@b.example', 'h', NULL, 1, '2027-01-01 00:00:00', NULL, NULL);
+INSERT INTO recipient_revision VALUES (1, 1, '{}', '2027-01-01 00:00:00');
+INSERT INTO occasion VALUES
+    (1, 'c', 'm', 'event', '2027-01-11 08:00:00', '2027-03-10 08:00:00', '2027-01-11 08:00:00', NULL, NULL, '');
+INSERT INTO letter VALUES (1, 1, 1, 1, 1, 'w', '2027-01-11 08:00:00', 'leaving', '', 0, '2027-01-11 08:00:00', 'one',
+    '2027-01-11 09:00:00', 1, '2027-01-11 08:01:00', NULL, NULL, 'digest', 'smtp://mail.example', NULL);
+INSERT INTO letter_history (letter_id, at, happening, state, note)
+    VALUES (1, '2027-01-11 08:01:00', 'intended', 'leaving', 'smtp://mail.example')"""
+"""A letter whose intent is told of in the history, as it was then."""
+
+
+def test_what_was_leaving_when_a_service_was_brought_along_is_told_of_once(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought_along = _of_an_older_release(database_url, monkeypatch, "0018", LEAVING)
+    with brought_along.writing() as c:
+        intended = ("intended", "smtp://mail.example")
+        assert [(each.happening, each.note) for each in letters.history(c, 1)] == [intended]
+        claims.release_owner(c, "one", datetime(2027, 1, 11, 9, tzinfo=UTC))
+        assert [(each.happening, each.note) for each in letters.history(c, 1)] == [
+            intended,
+            ("lost", "one stopped"),
         ]
     brought_along.close()
 

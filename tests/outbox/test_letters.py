@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from mailer.outbox import letters, occasions
+from mailer.outbox import claims, letters, occasions
+from mailer.outbox.claimed import ClaimedLetter
 from mailer.outbox.database import Database
 from mailer.outbox.letter import Happening, LetterState
 from mailer.outbox.letters import Happened
@@ -13,6 +14,8 @@ from mailer.planning.due import Occasion
 from tests.outbox.world import DIGEST, EVENT, NOW, REMINDER, begin, claim, later, person, put_into, tell, told
 
 S, H = LetterState, Happening
+
+RELAY = "smtp://mail.ministry.example:25"
 
 
 def test_a_letter_that_was_sent_tells_its_whole_story(database: Database) -> None:
@@ -36,6 +39,28 @@ def test_a_letter_that_was_sent_tells_its_whole_story(database: Database) -> Non
         later(seconds=2),
     )
     assert (row.attempts, row.reply) == (1, "250 2.0.0 queued as 4711")
+
+
+def test_an_intent_is_told_of_once_however_it_ends_and_while_nobody_knows(database: Database) -> None:
+    begin(database, 3)
+    refused, lost, accepted = claim(database)
+    intents = [told(each, H.INTENDED, digest=DIGEST, reply=RELAY) for each in (refused, lost, accepted)]
+    assert len(tell(database, *intents)) == len(tell(database, *intents, now=later(seconds=1))) == 3
+    leaving = Happened(at=NOW, happening=H.INTENDED, state=S.LEAVING, note=RELAY)
+    assert histories(database, refused, lost, accepted) == [[leaving]] * 3
+    tell(database, told(refused, H.REFUSED, reply="550 no"), told(accepted, H.ACCEPTED, reply="250 ok"))
+    with database.writing() as c:
+        claims.release_owner(c, lost.owner, NOW)
+    assert histories(database, refused, lost, accepted) == [
+        [leaving, Happened(at=NOW, happening=H.REFUSED, state=S.FAILED, note="550 no")],
+        [leaving, Happened(at=NOW, happening=H.LOST, state=S.IN_DOUBT, note="one stopped")],
+        [leaving, Happened(at=NOW, happening=H.ACCEPTED, state=S.SENT, note="250 ok")],
+    ]
+
+
+def histories(database: Database, *of: ClaimedLetter) -> list[list[Happened]]:
+    with database.reading() as c:
+        return [letters.history(c, each.id) for each in of]
 
 
 def test_progress_counts_every_letter_of_every_occasion(database: Database) -> None:

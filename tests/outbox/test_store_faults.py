@@ -255,7 +255,7 @@ def test_a_server_without_a_sound_disk_keeps_nothing_and_says_so(postgresql: Dat
     intent = told(claimed, H.INTENDED, digest=DIGEST)
     with postgresql.writing() as c:
         c.execute(text(FAILING_SERVER.format(code=code)))
-        c.execute(text("CREATE TRIGGER fails BEFORE INSERT ON letter_history EXECUTE FUNCTION failing()"))
+        c.execute(text("CREATE TRIGGER fails BEFORE UPDATE ON letter EXECUTE FUNCTION failing()"))
     try:
         with pytest.raises(StoreError, match="could not write block"):
             tell(postgresql, intent)

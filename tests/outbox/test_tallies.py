@@ -70,3 +70,16 @@ def test_a_letter_knows_when_it_was_first_tried(database: Database) -> None:
     with database.reading() as c:
         assert tallies.first_tried_at(c, [*ids, 10**6]) == dict.fromkeys(ids, NOW)
         assert tallies.first_tried_at(c, []) == {}
+
+
+def test_a_letter_that_is_leaving_for_the_first_time_has_been_tried(database: Database) -> None:
+    begin(database, 1)
+    (claimed,) = claim(database)
+    tell(database, told(claimed, H.INTENDED, digest=DIGEST))
+    with database.reading() as c:
+        assert tallies.first_tried_at(c, [claimed.id]) == {claimed.id: NOW}
+    tell(database, told(claimed, H.PUT_OFF, retry_at=NOW + HOUR), now=NOW + MINUTE)
+    (again,) = claim(database, now=NOW + HOUR)
+    tell(database, told(again, H.INTENDED, digest=DIGEST), now=NOW + HOUR)
+    with database.reading() as c:
+        assert tallies.first_tried_at(c, [claimed.id]) == {claimed.id: NOW}
