@@ -191,9 +191,7 @@ def _written_down(database: Database) -> list[ClaimedLetter]:
 
 def _change(letter: ClaimedLetter, happening: Happening, reply: str) -> Change:
     entries = (("event", f"{letter.id:032x}@conference.example", 0, True, False, letter.due_at),)
-    return Change(
-        letter.id, letter.fence, letter.owner, happening, reply, None, "0" * 64, letter.written_from, entries
-    )
+    return Change(letter, happening, reply, "0" * 64, entries)
 
 
 def _admitted() -> Conversation:

@@ -162,14 +162,10 @@ class Secretariat:
         digest = hashlib.sha256(composed.raw).hexdigest()
         assert letter.repeats in {None, digest}, "a repetition is what it was"
         told = {
-            Fate.SENT: Change(
-                letter.id, letter.fence, letter.owner, H.ACCEPTED, "250", entries=composed.entries
-            ),
-            Fate.REFUSED: Change(letter.id, letter.fence, letter.owner, H.REFUSED, "550"),
-        }.get(fate, Change(letter.id, letter.fence, letter.owner, H.LOST, "no reply"))
-        intent = Change(
-            letter.id, letter.fence, letter.owner, H.INTENDED, digest=digest, written_from=letter.written_from
-        )
+            Fate.SENT: Change(letter, H.ACCEPTED, "250", entries=composed.entries),
+            Fate.REFUSED: Change(letter, H.REFUSED, "550"),
+        }.get(fate, Change(letter, H.LOST, "no reply"))
+        intent = Change(letter, H.INTENDED, digest=digest)
         with self.database.writing() as c:
             assert claims.happen(c, [intent], self.now)
         with self.database.writing() as c:

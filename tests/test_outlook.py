@@ -83,7 +83,7 @@ def test_without_limits_the_end_is_foretold_from_the_last_minute(look: Look, dat
     with database.writing() as transaction:
         (letter,) = claim(transaction, "one", NOW, 1, MINUTE)
         for happening in (Happening.INTENDED, Happening.ACCEPTED):
-            change = Change(letter.id, letter.fence, "one", happening, "", None, "d", letter.written_from)
+            change = Change(letter, happening, digest="d")
             happen(transaction, [change], NOW)
 
     assert look(OWN).ends_at == {"invitation": NOW + (COUNT - 1) * MINUTE}
@@ -110,7 +110,7 @@ def test_what_is_paused_has_no_end_and_what_the_server_caused_is_an_alert(
 def test_letters_put_off_for_long_are_counted(look: Look, database: Database) -> None:
     with database.writing() as transaction:
         put_off = [
-            Change(each.id, each.fence, "one", Happening.PUT_OFF, "451 later", retry_at=NOW + 30 * HOUR)
+            Change(each, Happening.PUT_OFF, "451 later", retry_at=NOW + 30 * HOUR)
             for each in claim(transaction, "one", NOW, 2, MINUTE)
         ]
         happen(transaction, put_off, NOW)

@@ -389,10 +389,7 @@ def test_letters_not_yet_sent_are_written_from_the_new_version(stage: Stage) -> 
 def die_after_the_intent(stage: Stage, through: str = THE_TRAY) -> None:
     with stage.database.writing() as transaction:
         (letter,) = claims.claim(transaction, "a worker that dies", stage.now, 10, LEASE_FOR)
-        intent = Change(
-            letter_id=letter.id, fence=letter.fence, owner=letter.owner,
-            happening=Happening.INTENDED, digest="0" * 64, reply=through, written_from=letter.written_from,
-        )  # fmt: skip
+        intent = Change(letter, Happening.INTENDED, through, "0" * 64)
         assert claims.happen(transaction, [intent], stage.now) == [intent]
 
 
@@ -464,10 +461,7 @@ def test_what_is_claimed_when_the_agenda_changes_does_not_leave_from_the_old_one
     with stage.database.writing() as transaction:
         (letter,) = claims.claim(transaction, "slow", stage.now, 10, LEASE_FOR, event=EVENT.key)
     stage.publish(EVENT.model_copy(update={"title": "Another Name"}), (PRACTITIONER,))
-    intent = Change(
-        letter_id=letter.id, fence=letter.fence, owner="slow", happening=Happening.INTENDED,
-        digest="0" * 64, written_from=letter.written_from,
-    )  # fmt: skip
+    intent = Change(letter, Happening.INTENDED, digest="0" * 64)
     with stage.database.writing() as transaction:
         assert claims.happen(transaction, [intent], stage.now) == []
 

@@ -224,13 +224,15 @@ class Pace:
         """What each reader's domain may be given at this moment; None where none has a limit of its own."""
         return self._domains.at(now) if self._domains else None
 
-    def sent(self, now: float) -> None:
-        """A letter was handed over: it counts, whatever becomes of it."""
+    def sent(self, now: float, letters: int = 1) -> None:
+        """Letters were handed over: they count, whatever becomes of them."""
         if now >= self._beat_ends:
             self._next_beat(now)
         began, count = self._beats[-1]
-        self._beats[-1] = began, count + 1
-        if not self._open:
+        self._beats[-1] = began, count + letters
+        if self._open:
+            return
+        for _ in range(letters):
             self._flow.take(now)
             if self._quota:
                 self._quota.take(now)

@@ -22,7 +22,7 @@ from mailer.dispatch.lessons import Lessons
 from mailer.dispatch.orders import Key, Order, Report
 from mailer.dispatch.signing_in import SigningIn
 from mailer.outbox import agendas, approvals, attachments, claims, doubts, ledger, pauses, tallies
-from mailer.outbox.claimed import Change, ClaimedLetter, SentEntry, WrittenFrom
+from mailer.outbox.claimed import Change, ClaimedLetter
 from mailer.outbox.database import Database, Transaction
 from mailer.outbox.letter import Happening
 
@@ -165,7 +165,7 @@ class Desk:
         try:
             with self._database.writing() as transaction:
                 held = pauses.held(transaction, self._event) | approvals.held(transaction, self._event)
-                allowed = [change for change, mailing in asked if not pauses.is_held(mailing, held)]
+                allowed = [each for each in asked if not pauses.is_held(each.letter.mailing, held)]
                 known = self._keep(transaction, [*self._given_up(transaction, now), *allowed], now)
                 self._lessons.keep(transaction, now)
                 self._release(transaction, gone, now)
@@ -196,20 +196,19 @@ class Desk:
 
     # ── what the carriers say ────────────────────────────────────────────────────────────────────────────────
 
-    def _changes(self, heard: Heard, now: datetime) -> tuple[list[tuple[Change, str]], list[Change]]:
-        """The intents asked for, with their mailings, and what has ended."""
-        asked: list[tuple[Change, str]] = []
+    def _changes(self, heard: Heard, now: datetime) -> tuple[list[Change], list[Change]]:
+        """The intents asked for, and what has ended."""
+        asked: list[Change] = []
         ended: list[Change] = []
         for hand, report in heard:
             for key, digest in report.asked:
                 if (letter := hand.holds.get(key)) and not hand.is_gone:
                     hand.asked.add(key)
-                    intent = _change(letter, H.INTENDED, self._through, digest, letter.written_from)
-                    asked.append((intent, letter.mailing))
+                    asked.append(Change(letter, H.INTENDED, self._through, digest))
             for key, reply, entries in report.accepted:
                 letter, _ = hand.let(key)
                 if letter:
-                    ended.append(_change(letter, H.ACCEPTED, reply, entries=entries))
+                    ended.append(Change(letter, H.ACCEPTED, reply, None, entries))
             for key, outcome in report.ended:
                 letter, may_be_intended = hand.let(key)
                 if letter:
@@ -230,14 +229,14 @@ class Desk:
             self._pace.unsent()
             self._dry_until = None
             if may_be_intended:
-                return _change(letter, H.PUT_OFF, reply, retry_at=now, charged=False)
-            return _change(letter, H.RELEASED, reply)
+                return Change(letter, H.PUT_OFF, reply, retry_at=now, charged=False)
+            return Change(letter, H.RELEASED, reply)
         if happening is not H.PUT_OFF:
-            return _change(letter, happening, reply)
+            return Change(letter, happening, reply)
         retry_at = retrying.retry_at(
             attempts=letter.attempts + 1, letter_id=letter.id, now=now, charged=outcome.recipient_charged
         )
-        return _change(letter, H.PUT_OFF, reply, retry_at=retry_at, charged=outcome.recipient_charged)
+        return Change(letter, H.PUT_OFF, reply, retry_at=retry_at, charged=outcome.recipient_charged)
 
     def _count(self, report: Report) -> None:
         happenings = [outcome.happening for _, outcome in report.ended]
@@ -252,14 +251,14 @@ class Desk:
 
     def _given_up(self, transaction: Transaction, now: datetime) -> list[Change]:
         """What has ended, and is not kept yet: put off for too long, a letter has failed."""
-        put_off = [change.letter_id for change in self._untold if change.happening is H.PUT_OFF]
+        put_off = [change.letter.id for change in self._untold if change.happening is H.PUT_OFF]
         if not put_off:
             return self._untold
         first = tallies.first_tried_at(transaction, put_off)
         late = {each for each, tried_at in first.items() if now >= retrying.deadline(tried_at)}
         return [
             change._replace(happening=H.REFUSED, reply=f"given up: {change.reply}", retry_at=None)
-            if change.letter_id in late and change.happening is H.PUT_OFF
+            if change.letter.id in late and change.happening is H.PUT_OFF
             else change
             for change in self._untold
         ]
@@ -269,11 +268,11 @@ class Desk:
         if not changes:
             return set()
         held = claims.happen(transaction, changes, now)
-        known = {change.key for change in held}
+        known = {change.letter.key for change in held}
         if len(held) < len(changes):
             for late in changes:
-                if late.happening is H.ACCEPTED and late.key not in known:
-                    doubts.settle(transaction, late.letter_id, H.FOUND, now, late.reply, late.entries)
+                if late.happening is H.ACCEPTED and late.letter.key not in known:
+                    doubts.settle(transaction, late.letter.id, H.FOUND, now, late.reply, late.entries)
         return known
 
     def _release(self, transaction: Transaction, gone: Sequence[Hand], now: datetime) -> None:
@@ -364,8 +363,8 @@ class Desk:
             if order.letters or keys or let_go:
                 hand.asked.difference_update(withhold)
                 hand.tell(order._replace(go=go, withhold=withhold, let_go=let_go))
-            for _ in order.letters:
-                self._pace.sent(now.timestamp())
+            if order.letters:
+                self._pace.sent(now.timestamp(), len(order.letters))
 
     def _hold_back(self, heard: Heard) -> None:
         """Nothing could be kept: no dot leaves, and everything not begun comes back."""
@@ -386,28 +385,3 @@ class Desk:
             self._hands = [
                 self._new_hand() if hand.is_buried and hand.has_spoken else hand for hand in self._hands
             ]
-
-
-def _change(
-    letter: ClaimedLetter,
-    happening: Happening,
-    reply: str,
-    digest: str | None = None,
-    written_from: WrittenFrom | None = None,
-    *,
-    retry_at: datetime | None = None,
-    entries: tuple[SentEntry, ...] = (),
-    charged: bool = True,
-) -> Change:
-    return Change(
-        letter.id,
-        letter.fence,
-        letter.owner,
-        happening,
-        reply,
-        retry_at,
-        digest,
-        written_from,
-        entries,
-        charged,
-    )

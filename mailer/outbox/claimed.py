@@ -38,6 +38,7 @@ class ClaimedLetter(NamedTuple):
     due_at: datetime
     dated_at: datetime
     wording: str
+    recipient_id: int
     revision: int
     attempts: int
     handle: str
@@ -66,23 +67,15 @@ class ClaimedLetter(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What the owner of a claim says happened. `digest` (SHA-256 of the bytes) goes with INTENDED, and so does
-    `written_from`; `entries` with ACCEPTED; with PUT_OFF `retry_at`, and whether the try is `charged`: not if the fault
-    was the line's or ours.
+    """What the owner of a claim says happened. With INTENDED go, in place of a reply, what the letter is to leave
+    through, and `digest` (SHA-256 of the bytes); with ACCEPTED `entries`; with PUT_OFF `retry_at`, and whether the try
+    is `charged`: not if the fault was the line's or ours.
     """
 
-    letter_id: int
-    fence: int
-    owner: str
+    letter: ClaimedLetter
     happening: Happening
     reply: str = ""
-    retry_at: datetime | None = None
     digest: str | None = None
-    written_from: WrittenFrom | None = None
     entries: tuple[SentEntry, ...] = ()
+    retry_at: datetime | None = None
     charged: bool = True
-
-    @property
-    def key(self) -> tuple[int, int]:
-        """The letter under this claim."""
-        return self.letter_id, self.fence

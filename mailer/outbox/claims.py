@@ -115,6 +115,7 @@ class _Ready(NamedTuple):
     due_at: datetime | str
     dated_at: datetime | str
     wording: str
+    recipient_id: int
     revision: int
     attempts: int
     handle: str
@@ -138,7 +139,7 @@ class _Ready(NamedTuple):
 
 _READY = f"""
 SELECT l.id, l.fence, o.event, l.version, o.mailing, o.anchor, o.due_at, l.dated_at, l.wording,
-       l.revision, l.attempts, r.handle, r.address_key, v.document, l.content, l.repeated_at, r.left_at,
+       l.recipient_id, l.revision, l.attempts, r.handle, r.address_key, v.document, l.content, l.repeated_at, r.left_at,
        r.unsubscribed_at, l.upkeep
 FROM letter l
 JOIN occasion o ON o.id = l.occasion_id
@@ -194,6 +195,7 @@ def _claimed(row: _Ready, owner: str) -> ClaimedLetter:
         as_moment(row.due_at),
         as_moment(row.dated_at),
         row.wording,
+        row.recipient_id,
         row.revision,
         row.attempts,
         row.handle,
@@ -216,10 +218,7 @@ def happen(c: Connection, changes: Sequence[Change], now: datetime) -> list[Chan
     Raises:
         ValueError: a happening that is not an owner's to tell.
     """
-    for change in changes:
-        if change.happening not in TOLD_BY_OWNER:
-            raise ValueError(f"{change.happening} is not for the owner of a letter to tell")
-    _lock(c, {change.letter_id for change in changes})
+    _lock(c, changes)
     run(c, "SAVEPOINT told")
     if _write(c, changes, now):
         run(c, "RELEASE told")
@@ -231,10 +230,11 @@ def happen(c: Connection, changes: Sequence[Change], now: datetime) -> list[Chan
     return known
 
 
-def _lock(c: Connection, ids: Iterable[int]) -> None:
+def _lock(c: Connection, changes: Iterable[Change]) -> None:
     """Rows are locked in the order of their ids, so that no two transactions wait for each other."""
     if c.dialect.name == "postgresql":
-        fetch(c, "SELECT id FROM letter WHERE id = ANY(?) ORDER BY id FOR UPDATE", (sorted(ids),))
+        ids = sorted({change.letter.id for change in changes})
+        fetch(c, "SELECT id FROM letter WHERE id = ANY(?) ORDER BY id FOR UPDATE", (ids,))
 
 
 _INTEND = f"""
@@ -264,13 +264,19 @@ def _write(c: Connection, changes: Sequence[Change], now: datetime) -> bool:
     told: dict[Happening, list[Change]] = {}
     for change in changes:
         told.setdefault(change.happening, []).append(change)
-    intended = told.pop(H.INTENDED, [])
-    if many(c, _INTEND, [_intent(change, at) for change in intended]) < len(intended):
+    if unknown := told.keys() - TOLD_BY_OWNER:
+        raise ValueError(f"{min(unknown)} is not for the owner of a letter to tell")
+    intended, accepted = told.pop(H.INTENDED, []), told.get(H.ACCEPTED, [])
+    if many(c, _INTEND, [_intent(change.letter, change, at) for change in intended]) < len(intended):
         return False
-    ended_otherwise = [change for each in told for change in told[each] if each is not H.ACCEPTED]
     write_down(
         c,
-        [(each.letter_id, each.happening, _AFTER[each.happening], each.reply) for each in ended_otherwise],
+        [
+            (change.letter.id, happening, _AFTER[happening], change.reply)
+            for happening, ended in told.items()
+            if happening is not H.ACCEPTED
+            for change in ended
+        ],
         now,
     )
     for happening, ended in told.items():
@@ -281,31 +287,36 @@ def _write(c: Connection, changes: Sequence[Change], now: datetime) -> bool:
                 change.reply or None,
                 int(change.charged and happening in ENDS_AN_ATTEMPT),
                 at if is_final else as_stored(c, change.retry_at) if change.retry_at else default,
-                change.letter_id,
-                change.fence,
-                change.owner,
+                *change.letter[:3],
             )
             for change in ended
         ]
         if many(c, _ENDS[happening], rows) < len(ended):
             return False
     enter(
-        c, [(change.letter_id, each) for change in told.get(H.ACCEPTED, ()) for each in change.entries], now
+        c,
+        [
+            (change.letter.recipient_id, change.letter.version, each)
+            for change in accepted
+            for each in change.entries
+        ],
+        now,
     )
     return True
 
 
-def _intent(change: Change, at: datetime | str) -> tuple[Any, ...]:
-    written_from = change.written_from or (None, None, None)
+def _intent(this: ClaimedLetter, change: Change, at: datetime | str) -> tuple[Any, ...]:
     return (
         at,
         change.digest,
         change.reply,
-        change.letter_id,
-        change.fence,
-        change.owner,
+        this.id,
+        this.fence,
+        this.owner,
         at,
-        *written_from,
+        this.version,
+        this.revision,
+        this.wording,
         at,
     )
 
@@ -332,11 +343,11 @@ FROM letter l JOIN recipient r ON r.id = l.recipient_id JOIN occasion o ON o.id 
 
 def _sound(c: Connection, changes: Sequence[Change], now: datetime) -> tuple[list[Change], list[Change]]:
     """What of it holds, and of that what is still to be written."""
-    held = _held(c, {change.letter_id for change in changes}, now)
+    held = _held(c, {change.letter.id for change in changes}, now)
     known: list[Change] = []
     new: list[Change] = []
     for change in changes:
-        row = held.get(change.letter_id)
+        row = held.get(change.letter.id)
         if row is None or not _holds(row, change):
             continue
         known.append(change)
@@ -358,14 +369,14 @@ def _held(c: Connection, ids: Iterable[int], now: datetime) -> dict[int, _Held]:
 
 
 def _holds(row: _Held, change: Change) -> bool:
-    if (row.owner, row.fence) != (change.owner, change.fence):
+    if (row.owner, row.fence) != (change.letter.owner, change.letter.fence):
         return False
     if change.happening is H.INTENDED:
         if not row.may_be_intended:
             return False
         if row.state == S.LEAVING:
             return row.content == change.digest
-        if change.written_from != (row.version, row.revision, row.wording):
+        if change.letter.written_from != (row.version, row.revision, row.wording):
             return False
     return row.state in states_before(change.happening)
 

@@ -143,6 +143,8 @@ def settle(
     if happening is Happening.REPEATED:
         this, more = and_(this, letter.c.repeated_at.is_(None)), {"repeated_at": now}
     settled = move(c, this, happening, now, note, more=more) == 1
-    if settled and happening is Happening.FOUND:
-        enter(c, [(letter_id, each) for each in entries], now)
+    if settled and happening is Happening.FOUND and entries:
+        query = select(letter.c.recipient_id, letter.c.version).where(letter.c.id == letter_id)
+        whose, number = c.execute(query).one()
+        enter(c, [(whose, number, each) for each in entries], now)
     return settled

@@ -72,7 +72,7 @@ class UnderWay(NamedTuple):
 _ENTER = """
 INSERT INTO entry
     (recipient_id, version_sent, right_for, anchor, uid, sequence_sent, asked, cancelled, stamped_at, sent_at)
-SELECT recipient_id, version, version - ?, ?, ?, ?, ?, ?, ?, ? FROM letter WHERE id = ?
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (recipient_id, anchor) DO UPDATE SET uid = excluded.uid, sequence_sent = excluded.sequence_sent,
     version_sent = excluded.version_sent, right_for = excluded.right_for,
     asked = entry.asked OR (excluded.asked AND NOT excluded.cancelled),
@@ -80,8 +80,9 @@ ON CONFLICT (recipient_id, anchor) DO UPDATE SET uid = excluded.uid, sequence_se
 WHERE entry.version_sent <= excluded.version_sent AND entry.sequence_sent <= excluded.sequence_sent"""
 
 
-def enter(c: Connection, sent: Sequence[tuple[int, SentEntry]], now: datetime) -> None:
-    """Enter what letters carried, each by its id. The newest stays: a late success of an older one changes nothing.
+def enter(c: Connection, sent: Iterable[tuple[int, int, SentEntry]], now: datetime) -> None:
+    """Enter what letters carried: whose, written from which agenda version, what. The newest stays: a late success of
+    an older one changes nothing.
 
     Whether what was cancelled should be is looked at once more: its reader may have come back meanwhile.
     """
@@ -90,8 +91,19 @@ def enter(c: Connection, sent: Sequence[tuple[int, SentEntry]], now: datetime) -
         c,
         _ENTER,
         [
-            (int(cancelled), anchor, uid, sequence, asked, cancelled, as_stored(c, stamped_at), at, letter_id)
-            for letter_id, (anchor, uid, sequence, asked, cancelled, stamped_at) in sent
+            (
+                whose,
+                number,
+                number - cancelled,
+                anchor,
+                uid,
+                sequence,
+                asked,
+                cancelled,
+                as_stored(c, stamped_at),
+                at,
+            )
+            for whose, number, (anchor, uid, sequence, asked, cancelled, stamped_at) in sent
         ],
     )
 

@@ -42,6 +42,8 @@ S, H = LetterState, Happening
 def test_a_claim_carries_all_that_composing_needs(database: Database) -> None:
     begin(database, 1)
     (claimed,) = claim(database)
+    with database.reading() as c:
+        (recipient_id,) = c.scalars(select(schema.recipient.c.id))
     assert claimed == ClaimedLetter(
         id=claimed.id,
         fence=1,
@@ -53,6 +55,7 @@ def test_a_claim_carries_all_that_composing_needs(database: Database) -> None:
         due_at=DUE,
         dated_at=DUE,
         wording=WORDING,
+        recipient_id=recipient_id,
         revision=1,
         attempts=0,
         handle=f"{EVENT}/p000000@prosecution.example",

@@ -5,7 +5,6 @@ import threading
 import pytest
 
 from mailer.outbox import claims, doubts, failures, letters, occasions, people
-from mailer.outbox.claimed import Change
 from mailer.outbox.database import Database
 from mailer.outbox.letter import TRANSITIONS, Happening, LetterState
 from tests.outbox.world import (
@@ -13,7 +12,6 @@ from tests.outbox.world import (
     LEASE,
     NOW,
     USEFUL_UNTIL,
-    WORDING,
     begin,
     claim,
     put_into,
@@ -28,14 +26,14 @@ S, H = LetterState, Happening
 @pytest.mark.parametrize("happening", Happening)
 def test_only_what_the_table_allows_happens(database: Database, happening: Happening) -> None:
     occasion_id = begin(database, len(S))
+    claimed = claim(database)
     with database.writing() as c:
         rows = letters.search(c, EVENT)
         before = dict(zip((row.id for row in rows), S, strict=True))
         for letter_id, state in before.items():
             put_into(c, letter_id, state)
         if happening in claims.TOLD_BY_OWNER:
-            facts = {"fence": 1, "owner": "one", "happening": happening, "written_from": (1, 1, WORDING)}
-            claims.happen(c, [Change(letter_id=each, **facts) for each in before], NOW)  # type: ignore[arg-type]
+            claims.happen(c, [told(each, happening) for each in claimed], NOW)
         elif happening in doubts.TOLD_OF_DOUBT:
             for each in before:
                 doubts.settle(c, each, happening, NOW, "seen")

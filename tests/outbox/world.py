@@ -83,16 +83,12 @@ def claim(
 
 
 def told(claimed: ClaimedLetter, happening: Happening, **facts: Any) -> Change:
-    if happening is Happening.INTENDED:
-        facts = {"written_from": claimed.written_from, **facts}
-    return Change(
-        letter_id=claimed.id, fence=claimed.fence, owner=claimed.owner, happening=happening, **facts
-    )
+    return Change(letter=claimed, happening=happening, **facts)
 
 
 def tell(database: Database, *changes: Change, now: datetime = NOW) -> list[int]:
     with database.writing() as c:
-        return [each.letter_id for each in claims.happen(c, changes, now)]
+        return [each.letter.id for each in claims.happen(c, changes, now)]
 
 
 def states(database: Database) -> dict[int, LetterState]:

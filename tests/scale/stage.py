@@ -196,21 +196,20 @@ def _carry(service: Service, agenda: Event, now: datetime) -> None:
 
 def _intended(letter: ClaimedLetter) -> Change:
     digest = f"{letter.id:064x}"
-    return Change(
-        letter.id, letter.fence, _OWNER, _H.INTENDED, digest=digest, written_from=letter.written_from
-    )
+    return Change(letter, _H.INTENDED, digest=digest)
 
 
 def _ended(service: Service, agenda: Event, letter: ClaimedLetter, now: datetime) -> Change:
-    this = (letter.id, letter.fence, _OWNER)
     if letter.id % 199 == 3:
-        return Change(*this, _H.REFUSED, reply="550 5.1.1 there is no such mailbox here")
+        return Change(letter, _H.REFUSED, reply="550 5.1.1 there is no such mailbox here")
     if letter.id % 499 == 4:
-        return Change(*this, _H.LOST, reply="the line was closed before a reply came")
+        return Change(letter, _H.LOST, reply="the line was closed before a reply came")
     if letter.id % 499 == 5:
-        return Change(*this, _H.PUT_OFF, reply="451 4.7.1 try again later", retry_at=now + timedelta(days=60))
+        return Change(
+            letter, _H.PUT_OFF, reply="451 4.7.1 try again later", retry_at=now + timedelta(days=60)
+        )
     return Change(
-        *this, _H.ACCEPTED, reply="250 2.0.0 taken", entries=tuple(_entries(service, agenda, letter))
+        letter, _H.ACCEPTED, reply="250 2.0.0 taken", entries=tuple(_entries(service, agenda, letter))
     )
 
 
