@@ -17,7 +17,7 @@ from mailer.agenda.model import AgendaVersion, CalendarPart, Event, Mailing
 from mailer.agenda.rules import EVENT
 from mailer.agenda.upkeep import Upkeep
 from mailer.composition import ical, message, placeholders, wording
-from mailer.composition.casting import SEED, Entry, Letter, Occasion, parted
+from mailer.composition.casting import SEED, Entry, Letter, Occasion, Reader, parted
 from mailer.composition.dkim import DkimKey, signatures, signers
 from mailer.composition.invitation import CalendarMessage, Method, Status, calendar_message, messages_for
 from mailer.composition.links import Links, Signer
@@ -118,14 +118,44 @@ class Composer:
             WordingError: a template cannot be rendered for this reader.
             UnsafeLetter: a name or title would have become a header of its own.
         """
+        (composed,) = self.together(
+            [Reader(recipient, dated_at, handle)], version=version, mailing=mailing, anchor=anchor, due_at=due_at,
+            texts=texts, upkeep=upkeep, earlier=earlier, contents=contents,
+        )  # fmt: skip
+        return composed
+
+    def together(
+        self,
+        readers: Sequence[Reader],
+        *,
+        version: AgendaVersion,
+        mailing: Mailing,
+        anchor: str,
+        due_at: datetime,
+        texts: Wording,
+        upkeep: Upkeep | None = None,
+        earlier: Mapping[int, AgendaVersion] = MappingProxyType({}),
+        contents: Contents = NO_FILES,
+    ) -> list[Composed]:
+        """The letters of several readers of one occasion, in half the time that they take one by one.
+
+        Raises:
+            WordingError, UnsafeLetter: as `compose`, for any of them.
+        """
         skeleton = self._skeleton(
             version=version, mailing=mailing, anchor=anchor, due_at=due_at, texts=texts, upkeep=upkeep,
             earlier=earlier, contents=contents,
         )  # fmt: skip
-        letter = skeleton.letter(recipient, dated_at, handle)
-        if letter is None:
-            letter = _plainly(skeleton.occasion, recipient, dated_at, texts, handle)
-        return _ready(version.event, letter, self.sender, dated_at)
+        return [
+            _ready(
+                version.event,
+                letter
+                or _plainly(skeleton.occasion, reader.recipient, reader.dated_at, texts, reader.handle),
+                self.sender,
+                reader.dated_at,
+            )
+            for reader, letter in zip(readers, skeleton.letters(readers), strict=True)
+        ]
 
     def _skeleton(
         self,
