@@ -40,10 +40,9 @@ class Reader(NamedTuple):
 
 
 class Letter(NamedTuple):
-    """A letter for one reader: its head, with the empty line that ends it, its body, and what it is known by."""
+    """A letter for one reader, and what it is known by."""
 
-    head: bytes
-    body: bytes
+    raw: bytes
     message_id: str
     entries: tuple[Entry, ...]
 
@@ -125,8 +124,8 @@ class Cast:
         )
         self._answer = occasion.answer
         marks = self._marker.marks([_STAND_IN.address], [None])
-        self._headers = message_from_bytes(letter.head).keys()
-        whole = message.read_back(letter.head + letter.body)
+        self._headers = message_from_bytes(parted(letter.raw)[0]).keys()
+        whole = message.read_back(letter.raw)
         calendar, beside = whole.calendar, whole.beside
         self._calendar = _Calendar(calendar, marks, self._answer) if calendar else None
         self._beside = _Calendar(beside, marks, "") if beside else None
@@ -173,12 +172,12 @@ class Cast:
         for sheet in dict.fromkeys(sheets):
             alike = [number for number, each in enumerate(sheets) if each is sheet]
             filled = sheet.filled([around[each] for each in alike], [texts[each] for each in alike])
-            for number, head, body, is_sure in zip(alike, *filled, strict=True):
+            for number, raw, is_sure in zip(alike, *filled, strict=True):
                 if quick[number] is None or not is_sure:
                     reader = Mailbox(name=names[number], address=addresses[number])
-                    message.check(head, self._sender, reader, self._headers)
+                    message.check(parted(raw)[0], self._sender, reader, self._headers)
                 message_id = f"<{marks.message_ids[number].decode()}@{self._domain}>"
-                letters[number] = Letter(head, body, message_id, entries[number])
+                letters[number] = Letter(raw, message_id, entries[number])
         return [letters[number] for number in range(len(readers))]
 
     def _reader_lines(
@@ -259,6 +258,7 @@ def _frame(
     letter: Letter, marks: Marks, words: Mapping[bytes, Place], attached: Sequence[AttachedFile]
 ) -> Frame:
     """Attached files are long, and nobody's own: they stay in one piece, and nothing is looked for in them."""
+    letters_head, letters_body = parted(letter.raw)
     own = {marks.message_ids[0][:SEED]: Place(Slot.SEED), marks.unsubscribes[0]: Place(Slot.UNSUBSCRIBE)}
     head = {
         message.reader_line(_MAILBOX): Place(Slot.TO),
@@ -267,8 +267,8 @@ def _frame(
         marks.message_ids[0]: Place(Slot.MESSAGE_ID),
     }
     return Frame(
-        head=cut(letter.head, head | own),
-        body=_around(attached, letter.body, lambda octets: cut(octets, dict(words) | own)),
+        head=cut(letters_head, head | own),
+        body=_around(attached, letters_body, lambda octets: cut(octets, dict(words) | own)),
         page=marks.pages[0].decode(),
         unsubscribe=marks.unsubscribes[0].decode(),
     )

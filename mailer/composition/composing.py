@@ -228,12 +228,12 @@ def compose(
 
 
 def _ready(event: Event, letter: Letter, sender: Sender, dated_at: datetime) -> Composed:
-    """The last step for every letter, however it was composed: signed where there are keys, and put together."""
-    head, body, message_id, entries = letter
-    address, raw = event.organiser.address, head + body
+    """The last step for every letter, however it was composed: signed where there are keys."""
+    raw, message_id, entries = letter
+    address = event.organiser.address
     if sender.dkim:
         by = signers(address.rpartition("@")[2], sender.dkim)
-        raw = signatures(by, head, body, dated_at) + raw
+        raw = signatures(by, *parted(raw), dated_at) + raw
     return Composed(raw, message_id, address, entries)
 
 
@@ -265,7 +265,7 @@ def _plainly(
         of, recipient, lambda a: signer.uid(event.key, a, recipient.address, domain), links
     )
     written = _message(of, recipient, dated_at, words, calendars, links)
-    return Letter(*parted(message.write(written)), written.message_id, _entries(of, calendars))
+    return Letter(message.write(written), written.message_id, _entries(of, calendars))
 
 
 def _calendars(

@@ -93,12 +93,12 @@ class Sheet:
             for part in (words.get(piece, [piece]) if isinstance(piece, Place) else [piece])
         ]
         values = len(Slot) + len(self._fillers)
-        self._head, self._body = Form(frame.head, values), Form(body, values)
+        self._whole = Form([*frame.head, *body], values)
 
     def filled(
         self, around: Sequence[Sequence[bytes]], texts: Sequence[Sequence[str]]
-    ) -> tuple[list[bytes], list[bytes], list[bool]]:
-        """The heads and the bodies of letters, and whether each one's subject needs no check.
+    ) -> tuple[list[bytes], list[bool]]:
+        """Letters, and whether each one's subject needs no check.
 
         Args:
             around: for each letter, a value for every `Slot` before the subject's.
@@ -118,7 +118,7 @@ class Sheet:
         subjects, sure = self._subjects(plain)
         columns = [fill(dressed[dress]) for fill, dress in self._fillers]
         whole = [(*row, *own) for row, *own in zip(around, subjects, *columns, strict=True)]
-        return self._head.filled(whole), self._body.filled(whole), sure
+        return self._whole.filled(whole), sure
 
     def _subjects(self, texts: Sequence[Sequence[str]]) -> tuple[list[bytes], list[bool]]:
         if not self._subject:

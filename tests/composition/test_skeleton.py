@@ -552,7 +552,7 @@ def test_an_attached_file_is_encoded_once_for_all_letters(
         assert any(piece is file.part for piece in tongue.cast.frame.body)
         for sheet_of_shape in tongue.shapes._sheets.values():
             if sheet_of_shape:
-                assert any(piece is file.part for piece in sheet_of_shape._body._fixed)
+                assert any(piece is file.part for piece in sheet_of_shape._whole._fixed)
 
 
 @pytest.mark.parametrize("mailing", EVENT.mailings, ids=lambda mailing: mailing.key)
