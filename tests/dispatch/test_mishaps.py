@@ -247,8 +247,8 @@ def test_a_letter_that_cannot_be_written_whatever_the_reason_keeps_no_other_from
     with database.writing() as transaction:
         transaction.execute(
             text(
-                "UPDATE recipient_revision SET document = replace(document, :sound, :unsound) "
-                f"WHERE recipient_id = (SELECT {which}(recipient_id) FROM recipient_revision)"  # noqa: S608
+                "UPDATE recipient_revision SET document = replace(document, :sound, :unsound) "  # noqa: S608
+                f"WHERE recipient_id = (SELECT {which}(recipient_id) FROM recipient_revision)"
             ),
             {"sound": '"timezone":"Europe/Ljubljana"', "unsound": '"timezone":17'},
         )
