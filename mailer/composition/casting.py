@@ -31,11 +31,18 @@ cancelled, and its DTSTAMP.
 """
 
 
-class Letter(NamedTuple):
-    """A letter for one reader: its head, with the empty line that ends it, its body, and what it is known by."""
+class Reader(NamedTuple):
+    """Whom a letter is for, the date it bears, and the reader's name in links where it is known."""
 
-    head: bytes
-    body: bytes
+    recipient: Recipient
+    dated_at: datetime
+    handle: str | None = None
+
+
+class Letter(NamedTuple):
+    """A letter for one reader, and what it is known by."""
+
+    raw: bytes
     message_id: str
     entries: tuple[Entry, ...]
 
@@ -116,9 +123,9 @@ class Cast:
             [entry[0] for entry in self._entries],
         )
         self._answer = occasion.answer
-        marks = self._marker.marks(_STAND_IN.address, None)
-        self._headers = message_from_bytes(letter.head).keys()
-        whole = message.read_back(letter.head + letter.body)
+        marks = self._marker.marks([_STAND_IN.address], [None])
+        self._headers = message_from_bytes(parted(letter.raw)[0]).keys()
+        whole = message.read_back(letter.raw)
         calendar, beside = whole.calendar, whole.beside
         self._calendar = _Calendar(calendar, marks, self._answer) if calendar else None
         self._beside = _Calendar(beside, marks, "") if beside else None
@@ -133,43 +140,63 @@ class Cast:
         self.frame = _frame(letter, marks, words, occasion.attached)
         self._dated: tuple[datetime, bytes] = (_DATE, message.date_line(_DATE))
 
-    def letter(
-        self, sheet: Sheet, texts: Sequence[str], recipient: Recipient, dated_at: datetime, handle: str | None
-    ) -> Letter:
-        """The sheet's letter for a reader of its shape, whose texts these are.
+    def letters(
+        self, readers: Sequence[Reader], sheets: Sequence[Sheet], texts: Sequence[Sequence[str]]
+    ) -> list[Letter]:
+        """The letters of these readers, each on the sheet of its shape, filled with these texts: together in less time
+        than one by one.
 
         Raises:
-            Unfit: as `Sheet.filled`.
-            UnsafeLetter: as `message.write`.
+            Unfit: as `Sheet.filled`, for any of them.
+            UnsafeLetter: as `message.write`, for any of them.
         """
-        name, address = recipient.name, recipient.address
-        message_id, page, unsubscribe, uids = marks = self._marker.marks(address, handle)
-        filling = (*texts, page.decode(), unsubscribe.decode())
-        own_subject, is_sure = sheet.own_subject(filling)
-        quick = message.quick_reader_line(name, address)
-        values = (
-            quick or message.reader_line(Mailbox(name=name, address=address)),
-            own_subject or sheet.subject,
-            self._date(dated_at),
-            message_id,
-            message_id[:SEED],
-            page,
-            unsubscribe,
-            self._calendar.filled(name, address, marks) if self._calendar else b"",
-            self._beside.filled(name, address, marks) if self._beside else b"",
-        )
-        head, body = sheet.filled(values, filling)
-        if quick is None or not is_sure:
-            message.check(head, self._sender, Mailbox(name=name, address=address), self._headers)
-        entries = tuple(
-            [
-                (anchor, uid.decode() + ending, sequence, asked, cancelled, stamped_at)
-                for (anchor, ending, sequence, asked, cancelled, stamped_at), uid in zip(
-                    self._entries, uids, strict=True
-                )
-            ]
-        )
-        return Letter(head, body, f"<{message_id.decode()}@{self._domain}>", entries)
+        names = [reader.recipient.name for reader in readers]
+        addresses = [reader.recipient.address for reader in readers]
+        marks = self._marker.marks(addresses, [reader.handle for reader in readers])
+        quick, none = [*map(message.quick_reader_line, names, addresses)], [b""] * len(readers)
+        around = [
+            *zip(
+                self._reader_lines(quick, names, addresses),
+                [self._date(reader.dated_at) for reader in readers],
+                marks.message_ids,
+                [each[:SEED] for each in marks.message_ids],
+                marks.pages,
+                marks.unsubscribes,
+                self._calendar.filled(names, addresses, marks) if self._calendar else none,
+                self._beside.filled(names, addresses, marks) if self._beside else none,
+                strict=True,
+            )
+        ]
+        entries = self._held(marks.uids) or [()] * len(readers)
+        letters = dict[int, Letter]()
+        for sheet in dict.fromkeys(sheets):
+            alike = [number for number, each in enumerate(sheets) if each is sheet]
+            filled = sheet.filled([around[each] for each in alike], [texts[each] for each in alike])
+            for number, raw, is_sure in zip(alike, *filled, strict=True):
+                if quick[number] is None or not is_sure:
+                    reader = Mailbox(name=names[number], address=addresses[number])
+                    message.check(parted(raw)[0], self._sender, reader, self._headers)
+                message_id = f"<{marks.message_ids[number].decode()}@{self._domain}>"
+                letters[number] = Letter(raw, message_id, entries[number])
+        return [letters[number] for number in range(len(readers))]
+
+    def _reader_lines(
+        self, quick: Sequence[bytes | None], names: Sequence[str], addresses: Sequence[str]
+    ) -> list[bytes]:
+        return [
+            line or message.reader_line(Mailbox(name=name, address=address))
+            for line, name, address in zip(quick, names, addresses, strict=True)
+        ]
+
+    def _held(self, uids: Sequence[Sequence[bytes]]) -> list[tuple[Entry, ...]]:
+        """For each reader the entries that the letter carries."""
+        columns = [
+            [(anchor, uid.decode() + ending, sequence, asked, cancelled, stamped_at) for uid in own]
+            for (anchor, ending, sequence, asked, cancelled, stamped_at), own in zip(
+                self._entries, uids, strict=True
+            )
+        ]
+        return [*zip(*columns, strict=True)]
 
     def _date(self, dated_at: datetime) -> bytes:
         """Most letters of an occasion are dated alike."""
@@ -189,7 +216,9 @@ class _Calendar:
         self._answer, self._method = answer, file.method
         asked = ical.attendee_line(_MAILBOX.name, _MAILBOX.address, answer, self._method)
         pieces = cut(file.content, {asked: Place(0)})
-        places = {marks.page: Place(1)} | {uid: Place(2 + number) for number, uid in enumerate(marks.uids)}
+        places = {marks.pages[0]: Place(1)} | {
+            uid: Place(2 + number) for number, (uid,) in enumerate(marks.uids)
+        }
         pieces = cut_again(pieces, places, CALENDAR_FOLD)
         octets = [piece if isinstance(piece, bytes) else b"" for piece in pieces]
         longest = max(range(1, len(pieces)), key=lambda number: len(octets[number]))
@@ -200,17 +229,21 @@ class _Calendar:
         self._ending = Form(pieces[longest + 1 :], 2 + len(marks.uids))
         self._stretches = [_stretch(octets[longest], column) for column in range(_LINE)]
 
-    def filled(self, name: str, address: str, marks: Marks) -> bytes:
-        values = (ical.attendee_line(name, address, self._answer, self._method), marks.page, *marks.uids)
-        opening = self._opening.filled(values)
+    def filled(self, names: Sequence[str], addresses: Sequence[str], marks: Marks) -> list[bytes]:
+        asked = [
+            ical.attendee_line(name, address, self._answer, self._method)
+            for name, address in zip(names, addresses, strict=True)
+        ]
+        rows = [*zip(asked, marks.pages, *marks.uids, strict=True)]
+        return [
+            self._joined(opening, ending)
+            for opening, ending in zip(self._opening.filled(rows), self._ending.filled(rows), strict=True)
+        ]
+
+    def _joined(self, opening: bytes, ending: bytes) -> bytes:
         first, lines, last = self._stretches[len(opening) % _LINE]
         return b"".join(
-            (
-                self._encoded,
-                message.base64_lines(opening + first),
-                lines,
-                message.base64_lines(last + self._ending.filled(values)),
-            )
+            (self._encoded, message.base64_lines(opening + first), lines, message.base64_lines(last + ending))
         )
 
 
@@ -225,18 +258,19 @@ def _frame(
     letter: Letter, marks: Marks, words: Mapping[bytes, Place], attached: Sequence[AttachedFile]
 ) -> Frame:
     """Attached files are long, and nobody's own: they stay in one piece, and nothing is looked for in them."""
-    own = {marks.message_id[:SEED]: Place(Slot.SEED), marks.unsubscribe: Place(Slot.UNSUBSCRIBE)}
+    letters_head, letters_body = parted(letter.raw)
+    own = {marks.message_ids[0][:SEED]: Place(Slot.SEED), marks.unsubscribes[0]: Place(Slot.UNSUBSCRIBE)}
     head = {
         message.reader_line(_MAILBOX): Place(Slot.TO),
         message.subject_line(_SUBJECT): Place(Slot.SUBJECT),
         message.date_line(_DATE): Place(Slot.DATE),
-        marks.message_id: Place(Slot.MESSAGE_ID),
+        marks.message_ids[0]: Place(Slot.MESSAGE_ID),
     }
     return Frame(
-        head=cut(letter.head, head | own),
-        body=_around(attached, letter.body, lambda octets: cut(octets, dict(words) | own)),
-        page=marks.page.decode(),
-        unsubscribe=marks.unsubscribe.decode(),
+        head=cut(letters_head, head | own),
+        body=_around(attached, letters_body, lambda octets: cut(octets, dict(words) | own)),
+        page=marks.pages[0].decode(),
+        unsubscribe=marks.unsubscribes[0].decode(),
     )
 
 

@@ -17,7 +17,7 @@ from mailer.agenda.model import AgendaVersion, CalendarPart, Event, Mailing
 from mailer.agenda.rules import EVENT
 from mailer.agenda.upkeep import Upkeep
 from mailer.composition import ical, message, placeholders, wording
-from mailer.composition.casting import SEED, Entry, Letter, Occasion, parted
+from mailer.composition.casting import SEED, Entry, Letter, Occasion, Reader, parted
 from mailer.composition.dkim import DkimKey, signatures, signers
 from mailer.composition.invitation import CalendarMessage, Method, Status, calendar_message, messages_for
 from mailer.composition.links import Links, Signer
@@ -118,14 +118,44 @@ class Composer:
             WordingError: a template cannot be rendered for this reader.
             UnsafeLetter: a name or title would have become a header of its own.
         """
+        (composed,) = self.together(
+            [Reader(recipient, dated_at, handle)], version=version, mailing=mailing, anchor=anchor, due_at=due_at,
+            texts=texts, upkeep=upkeep, earlier=earlier, contents=contents,
+        )  # fmt: skip
+        return composed
+
+    def together(
+        self,
+        readers: Sequence[Reader],
+        *,
+        version: AgendaVersion,
+        mailing: Mailing,
+        anchor: str,
+        due_at: datetime,
+        texts: Wording,
+        upkeep: Upkeep | None = None,
+        earlier: Mapping[int, AgendaVersion] = MappingProxyType({}),
+        contents: Contents = NO_FILES,
+    ) -> list[Composed]:
+        """The letters of several readers of one occasion, in half the time that they take one by one.
+
+        Raises:
+            WordingError, UnsafeLetter: as `compose`, for any of them.
+        """
         skeleton = self._skeleton(
             version=version, mailing=mailing, anchor=anchor, due_at=due_at, texts=texts, upkeep=upkeep,
             earlier=earlier, contents=contents,
         )  # fmt: skip
-        letter = skeleton.letter(recipient, dated_at, handle)
-        if letter is None:
-            letter = _plainly(skeleton.occasion, recipient, dated_at, texts, handle)
-        return _ready(version.event, letter, self.sender, dated_at)
+        return [
+            _ready(
+                version.event,
+                letter
+                or _plainly(skeleton.occasion, reader.recipient, reader.dated_at, texts, reader.handle),
+                self.sender,
+                reader.dated_at,
+            )
+            for reader, letter in zip(readers, skeleton.letters(readers), strict=True)
+        ]
 
     def _skeleton(
         self,
@@ -198,12 +228,12 @@ def compose(
 
 
 def _ready(event: Event, letter: Letter, sender: Sender, dated_at: datetime) -> Composed:
-    """The last step for every letter, however it was composed: signed where there are keys, and put together."""
-    head, body, message_id, entries = letter
-    address, raw = event.organiser.address, head + body
+    """The last step for every letter, however it was composed: signed where there are keys."""
+    raw, message_id, entries = letter
+    address = event.organiser.address
     if sender.dkim:
         by = signers(address.rpartition("@")[2], sender.dkim)
-        raw = signatures(by, head, body, dated_at) + raw
+        raw = signatures(by, *parted(raw), dated_at) + raw
     return Composed(raw, message_id, address, entries)
 
 
@@ -235,7 +265,7 @@ def _plainly(
         of, recipient, lambda a: signer.uid(event.key, a, recipient.address, domain), links
     )
     written = _message(of, recipient, dated_at, words, calendars, links)
-    return Letter(*parted(message.write(written)), written.message_id, _entries(of, calendars))
+    return Letter(message.write(written), written.message_id, _entries(of, calendars))
 
 
 def _calendars(

@@ -98,8 +98,12 @@ def attendee_line(name: str, address: str, answer: str = "", method: str = Metho
     uri = f"mailto:{address}" if _PLAIN_ADDRESS.fullmatch(address) else address_uri(address)
     common_name = clean_name(name)
     named = f"CN={common_name};" if common_name else ""
-    asked = "" if method == Method.CANCEL else _ASKED
-    return _folded(f"ATTENDEE;{named}{_INVITED.format(_partstat(answer))}{asked}:{uri}".encode())
+    return _folded(f"ATTENDEE;{named}{_invitation(answer, method)}:{uri}".encode())
+
+
+@lru_cache
+def _invitation(answer: str, method: str) -> str:
+    return _INVITED.format(_partstat(answer)) + ("" if method == Method.CANCEL else _ASKED)
 
 
 def _folded(octets: bytes) -> bytes:

@@ -6,7 +6,7 @@ hashed ahead (RFC 2104), so that a mark costs two short hashes.
 
 import binascii
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from mailer.composition import keys
@@ -17,17 +17,22 @@ _INNER, _OUTER = bytes(x ^ 0x36 for x in range(256)), bytes(x ^ 0x5C for x in ra
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
-class Marks(NamedTuple):
-    """The marks of one letter, as they stand in it. `uids` are in the order of the anchors, without the domain."""
+Digests = Callable[[Iterable[bytes]], list[bytes]]
 
-    message_id: bytes
-    page: bytes
-    unsubscribe: bytes
-    uids: list[bytes]
+
+class Marks(NamedTuple):
+    """The marks of several letters, as they stand in them: of each mark, one for every letter. `uids` are in the order
+    of the anchors, without the domain.
+    """
+
+    message_ids: list[bytes]
+    pages: list[bytes]
+    unsubscribes: list[bytes]
+    uids: list[list[bytes]]
 
 
 class Marker:
-    """Gives the marks of every reader's letter of one occasion."""
+    """Gives the marks of the readers' letters of one occasion."""
 
     def __init__(
         self, signer: Signer, event: str, occasion: tuple[str, str, str], anchors: Sequence[str]
@@ -42,32 +47,54 @@ class Marker:
         self._unsubscribe = keyed(signer.secret, Purpose.UNSUBSCRIBE)
         self._uids = [keyed(signer.names_by, "uid", event, each) for each in anchors]
 
-    def marks(self, address: str, handle: str | None) -> Marks:
-        """Those of the reader at `address`; `handle`, where it is known, saves working it out."""
-        whole, lower = address.encode(), address.lower().encode()
-        named = handle.encode() if handle else _base64(self._handle(lower)[:12])
+    def marks(self, addresses: Sequence[str], handles: Sequence[str | None]) -> Marks:
+        """Those of the readers at these addresses; a handle that is known saves working it out."""
+        whole = [address.encode() for address in addresses]
+        lower = [address.lower().encode() for address in addresses]
+        if all(handles):
+            names = [handle.encode() for handle in handles if handle]
+        else:
+            found = _base64(self._handle(lower), 12)
+            names = [handle.encode() if handle else each for handle, each in zip(handles, found, strict=True)]
         return Marks(
-            self._message_id(whole)[:16].hex().encode(),
-            self._sign + named + _base64(self._page(named)[:16]),
-            self._sign + named + _base64(self._unsubscribe(named)[:16]),
-            [uid(lower)[:16].hex().encode() for uid in self._uids],
+            _hexadecimal(self._message_id(whole)),
+            self._tokens(names, self._page),
+            self._tokens(names, self._unsubscribe),
+            [_hexadecimal(uids(lower)) for uids in self._uids],
         )
 
+    def _tokens(self, names: Sequence[bytes], proofs: Digests) -> list[bytes]:
+        sign = self._sign
+        return [sign + name + proof for name, proof in zip(names, _base64(proofs(names), 16), strict=True)]
 
-def keyed(secret: bytes, *parts: str) -> Callable[[bytes], bytes]:
-    """`keys.digest` of these parts and one more, which is given later."""
+
+def keyed(secret: bytes, *parts: str) -> Digests:
+    """`keys.digest` of these parts and one more, of which several are given later."""
     key = (hashlib.sha256(secret).digest() if len(secret) > _BLOCK else secret).ljust(_BLOCK, b"\x00")
     inner = hashlib.sha256(key.translate(_INNER) + b"".join(part.encode() + b"\x00" for part in parts))
     outer = hashlib.sha256(key.translate(_OUTER))
 
-    def digest(last: bytes) -> bytes:
-        inside, outside = inner.copy(), outer.copy()
-        inside.update(last)
-        outside.update(inside.digest())
-        return outside.digest()
+    def digests(lasts: Iterable[bytes]) -> list[bytes]:
+        found = list[bytes]()
+        for last in lasts:
+            inside, outside = inner.copy(), outer.copy()
+            inside.update(last)
+            outside.update(inside.digest())
+            found.append(outside.digest())
+        return found
 
-    return digest
+    return digests
 
 
-def _base64(raw: bytes) -> bytes:
-    return binascii.b2a_base64(raw, newline=False).rstrip(b"=").translate(_URL_SAFE)
+def _hexadecimal(digests: Iterable[bytes]) -> list[bytes]:
+    """Of each the first 16 octets."""
+    return [binascii.b2a_hex(digest[:16]) for digest in digests]
+
+
+def _base64(digests: Iterable[bytes], octets: int) -> list[bytes]:
+    """Of each so many octets (RFC 4648 5), without padding."""
+    characters = -(-octets * 4 // 3)
+    return [
+        binascii.b2a_base64(digest[:octets], newline=False)[:characters].translate(_URL_SAFE)
+        for digest in digests
+    ]

@@ -157,13 +157,12 @@ def quick_subject_line(subject: str) -> bytes | None:
         return f"Subject: {words}\r\n".encode() if words else None
     if "=?" in subject or ";" in subject or "," in subject:
         return None
-    lines, line = [], "Subject:"
-    for word in subject.split(" "):
-        if len(line) + 1 + len(word) > FOLDED_AT:
-            lines.append(line)
-            line = ""
-        line = f"{line} {word}"
-    return "\r\n".join([*lines, f"{line}\r\n"]).encode()
+    lines, line = list[str](), f"Subject: {subject}\r\n"
+    while len(line) - 2 > FOLDED_AT:
+        end = line.rfind(" ", 1, FOLDED_AT + 1)
+        lines.append(line[:end])
+        line = line[end:]
+    return "\r\n".join([*lines, line]).encode()
 
 
 def date_line(dated_at: datetime) -> bytes:

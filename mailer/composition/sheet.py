@@ -33,14 +33,14 @@ class Slot(IntEnum):
     """What every letter of an occasion puts into its frame. The lines that vary have the numbers after these."""
 
     TO = 0
-    SUBJECT = 1
-    DATE = 2
-    MESSAGE_ID = 3
-    SEED = 4
-    PAGE = 5
-    UNSUBSCRIBE = 6
-    CALENDAR = 7
-    BESIDE = 8
+    DATE = 1
+    MESSAGE_ID = 2
+    SEED = 3
+    PAGE = 4
+    UNSUBSCRIBE = 5
+    CALENDAR = 6
+    BESIDE = 7
+    SUBJECT = 8
 
 
 TEXT, HTML = Place(-1), Place(-2)
@@ -83,7 +83,7 @@ class Sheet:
         setter = _Setter(frame, fields)
         words = {TEXT: setter.text(traced, rtl=rtl), HTML: setter.html(traced.html)}
         self._subject_from, self._subject = subject_from, setter.pattern(traced.subject)
-        self.subject = (
+        self._everybodys_subject = (
             b"" if self._subject else subject_line(typesetting.subject(traced.subject, subject_from))
         )
         self._fillers = tuple(setter.fillers)
@@ -93,36 +93,40 @@ class Sheet:
             for part in (words.get(piece, [piece]) if isinstance(piece, Place) else [piece])
         ]
         values = len(Slot) + len(self._fillers)
-        self._head, self._body = Form(frame.head, values), Form(body, values)
+        self._whole = Form([*frame.head, *body], values)
 
-    def own_subject(self, texts: Sequence[str]) -> tuple[bytes | None, bool]:
-        """The Subject line where it holds a text of the reader's own; else None, and `subject` is everybody's. And
-        whether it needs no check.
-
-        `texts` are as in `filled`.
-
-        Raises:
-            UnsafeLetter: as `message.subject_line`.
-        """
-        if not self._subject:
-            return None, True
-        subject = typesetting.subject(self._subject.filled(texts), self._subject_from)
-        quick = quick_subject_line(subject)
-        return quick or subject_line(subject), quick is not None
-
-    def filled(self, values: Sequence[bytes], texts: Sequence[str]) -> tuple[bytes, bytes]:
-        """Head and body.
+    def filled(
+        self, around: Sequence[Sequence[bytes]], texts: Sequence[Sequence[str]]
+    ) -> tuple[list[bytes], list[bool]]:
+        """Letters, and whether each one's subject needs no check.
 
         Args:
-            values: one for each `Slot`.
-            texts: the fields, then the tokens of the personal page and of unsubscribing, which need no escaping.
+            around: for each letter, a value for every `Slot` before the subject's.
+            texts: for each, the fields, none longer than a line.
 
         Raises:
             Unfit: a text would change more than its own lines.
+            UnsafeLetter: as `message.subject_line`.
         """
-        dressed = (texts, (*[escaped(text) for text in texts[:-2]], *texts[-2:]))
-        whole = [*values, *[fill(dressed[dress]) for fill, dress in self._fillers]]
-        return self._head.filled(whole), self._body.filled(whole)
+        tokens = [(row[Slot.PAGE].decode(), row[Slot.UNSUBSCRIBE].decode()) for row in around]
+        plain = [(*fields, *both) for fields, both in zip(texts, tokens, strict=True)]
+        html = [
+            (*escaped("\n".join(fields)).split("\n"), *both) if fields else both
+            for fields, both in zip(texts, tokens, strict=True)
+        ]
+        dressed = plain, html
+        subjects, sure = self._subjects(plain)
+        columns = [fill(dressed[dress]) for fill, dress in self._fillers]
+        whole = [(*row, *own) for row, *own in zip(around, subjects, *columns, strict=True)]
+        return self._whole.filled(whole), sure
+
+    def _subjects(self, texts: Sequence[Sequence[str]]) -> tuple[list[bytes], list[bool]]:
+        if not self._subject:
+            return [self._everybodys_subject] * len(texts), [True] * len(texts)
+        subjects = [typesetting.subject(each, self._subject_from) for each in self._subject.filled(texts)]
+        quick = [quick_subject_line(each) for each in subjects]
+        lines = [line or subject_line(each) for line, each in zip(quick, subjects, strict=True)]
+        return lines, [line is not None for line in quick]
 
 
 class _Setter:

@@ -4,12 +4,11 @@ For each language there is a cast, for each shape of reader a sheet. A sheet is 
 plain way, byte for byte: where it differs, or cannot be had, the caller composes plainly.
 """
 
-from collections.abc import Collection, Iterator
-from datetime import datetime
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from mailer.composition import placeholders, tracing, wording
-from mailer.composition.casting import Cast, Letter, Occasion, Plainly
+from mailer.composition.casting import Cast, Letter, Occasion, Plainly, Reader
 from mailer.composition.shapes import LONGEST_TEXTS, Clocks, Shapes
 from mailer.composition.sheet import Sheet
 from mailer.composition.splicing import Unfit
@@ -61,6 +60,15 @@ class _Tongue(NamedTuple):
     shapes: Shapes
 
 
+class _Fit(NamedTuple):
+    """One of several readers, the sheet of their shape, and the texts to fill it with."""
+
+    number: int
+    reader: Reader
+    sheet: Sheet
+    texts: list[str]
+
+
 class Skeleton:
     """Everything about an occasion that its letters share. It grows as readers of other shapes come.
 
@@ -78,21 +86,26 @@ class Skeleton:
             for text in (occasion.version.model_dump_json(), *occasion.texts.texts.values())
         )
 
-    def letter(self, recipient: Recipient, dated_at: datetime, handle: str | None = None) -> Letter | None:
-        """The letter of one reader, or None where it has to be composed plainly.
+    def letters(self, readers: Sequence[Reader]) -> list[Letter | None]:
+        """The letters of these readers, None for each that has to be composed plainly.
 
         Raises:
-            UnsafeLetter: as `message.write`.
+            UnsafeLetter: as `message.write`, for any of them.
         """
-        wanted = recipient.language
-        tongue = self._spoken[wanted] if wanted in self._spoken else self._speak(wanted)
-        if tongue is None:
-            return None
-        sheet, texts = tongue.shapes.sheet_for(recipient)
-        try:
-            return tongue.cast.letter(sheet, texts, recipient, dated_at, handle) if sheet else None
-        except Unfit:
-            return None
+        fits = dict[Cast, list[_Fit]]()
+        for number, reader in enumerate(readers):
+            wanted = reader.recipient.language
+            tongue = self._spoken[wanted] if wanted in self._spoken else self._speak(wanted)
+            if tongue is None:
+                continue
+            sheet, texts = tongue.shapes.sheet_for(reader.recipient)
+            if sheet:
+                fits.setdefault(tongue.cast, []).append(_Fit(number, reader, sheet, texts))
+        letters = list[Letter | None]([None]) * len(readers)
+        for cast, own in fits.items():
+            for fit, letter in zip(own, _written(cast, own), strict=True):
+                letters[fit.number] = letter
+        return letters
 
     def _speak(self, wanted: str | None) -> _Tongue | None:
         """What serves readers who want this language; many serve in one."""
@@ -151,7 +164,17 @@ class Skeleton:
     def _is_right(self, tongue: _Tongue, sheet: Sheet, probe: Recipient) -> bool:
         dated_at, texts = self.occasion.due_at, tongue.shapes.texts_of(probe)
         plain = self._plainly(probe, dated_at, self.occasion.texts)
-        return plain == tongue.cast.letter(sheet, texts, probe, dated_at, None)
+        return [plain] == tongue.cast.letters([Reader(probe, dated_at)], [sheet], [texts])
+
+
+def _written(cast: Cast, fits: Sequence[_Fit]) -> list[Letter | None]:
+    """All at once; where a text of one does not fit, each by itself."""
+    try:
+        return [*cast.letters(*zip(*((fit.reader, fit.sheet, fit.texts) for fit in fits), strict=True))]
+    except Unfit:
+        if len(fits) == 1:
+            return [None]
+    return [letter for fit in fits for letter in _written(cast, [fit])]
 
 
 def _probes(recipient: Recipient, real: Collection[str]) -> Iterator[Recipient]:

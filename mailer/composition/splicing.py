@@ -58,9 +58,15 @@ class Form:
             *(next(fixed) if isinstance(piece, bytes) else position[piece] for piece in merged)
         )
 
-    def filled(self, values: Sequence[bytes]) -> bytes:
-        parts = [values[value][start:stop] for value, start, stop in self._parts]
-        return b"".join(self._order((*self._fixed, *values, *parts)))
+    def filled(self, rows: Iterable[Sequence[bytes]]) -> list[bytes]:
+        """The form filled once for each row of values."""
+        fixed, order, parts = self._fixed, self._order, self._parts
+        if not parts:
+            return [b"".join(order((*fixed, *row))) for row in rows]
+        return [
+            b"".join(order((*fixed, *row, *[row[value][start:stop] for value, start, stop in parts])))
+            for row in rows
+        ]
 
 
 def _is_short(piece: Piece) -> bool:
@@ -111,12 +117,14 @@ class Pattern:
         escaped = text.replace("%", "%%")
         self._format = escaped.translate({ord(character): "%s" for character in stand_ins})
 
-    def filled(self, texts: Sequence[str]) -> str:
-        return str.__mod__(self._format, self._order(texts))
+    def filled(self, rows: Iterable[Sequence[str]]) -> list[str]:
+        """The text with each row of texts in it."""
+        form, order = self._format, self._order
+        return [form % order(row) for row in rows]
 
 
-Filler = Callable[[Sequence[str]], bytes]
-"""From the texts of one reader to the encoded lines that hold them."""
+Filler = Callable[[Sequence[Sequence[str]]], list[bytes]]
+"""From the texts of each reader, a row for each, to the encoded lines that hold them."""
 
 
 def line_of_html(line: str, stand_ins: Mapping[str, int]) -> tuple[bytes, Filler]:
@@ -129,20 +137,27 @@ def line_of_html(line: str, stand_ins: Mapping[str, int]) -> tuple[bytes, Filler
     column = len(beginning) - beginning.rfind(b"\n") - 1
     if column < len("From "):  # whether it begins with that word can only be seen in the whole line
         whole = Pattern(line + "\r\n", stand_ins)
-        return b"", lambda texts: quoted(whole.filled(texts))
+        return b"", lambda rows: [*map(quoted, whole.filled(rows))]
     rest, filler = Pattern(line[first:] + "\r\n", stand_ins), _FILLERS[column]
 
-    def encode(texts: Sequence[str]) -> bytes:
-        encoded = binascii.b2a_qp(filler + rest.filled(texts).encode("utf-8", "replace"))
-        return encoded[column:].replace(b"\nFrom ", b"\nFrom=\r\n ")
+    def encode(rows: Sequence[Sequence[str]]) -> list[bytes]:
+        return [
+            binascii.b2a_qp(filler + each.encode("utf-8", "replace"))[column:].replace(
+                b"\nFrom ", b"\nFrom=\r\n "
+            )
+            for each in rest.filled(rows)
+        ]
 
     return beginning, encode
 
 
 def lines_of_text(lines: str, stand_ins: Mapping[str, int], open_isolates: int | None) -> Filler:
     """What encodes lines of plain text; `open_isolates` before them where they run from the right, else None."""
+    if open_isolates is None:
+        whole = Pattern(lines.replace("\n", "\r\n") + "\r\n", stand_ins)
+        return lambda rows: [*map(quoted, whole.filled(rows))]
     pattern = Pattern(lines, stand_ins)
-    return lambda texts: _set(pattern.filled(texts), open_isolates)
+    return lambda rows: [_set(each, open_isolates) for each in pattern.filled(rows)]
 
 
 def paragraph_of_text(
@@ -150,7 +165,9 @@ def paragraph_of_text(
 ) -> Filler:
     """What fills and encodes a paragraph of plain text, as `lines_of_text` does lines."""
     pattern = Pattern(text, stand_ins)
-    return lambda texts: _set(typesetting.filled(pattern.filled(texts), margin), open_isolates)
+    return lambda rows: [
+        _set(typesetting.filled(each, margin), open_isolates) for each in pattern.filled(rows)
+    ]
 
 
 class Unfit(Exception):  # noqa: N818 - it names what was met

@@ -38,7 +38,7 @@ def filled(paragraph: str, margin: str = "") -> str:
     """One of `paragraphs`, broken at 72 columns: as many words on a line as there is room for."""
     if len(margin) + len(paragraph) <= COLUMNS and "\x0b" not in paragraph and "\x0c" not in paragraph:
         return margin + paragraph if paragraph else ""
-    if _ODD_BLANKS.search(paragraph):
+    if "  " in paragraph or (not paragraph.isprintable() and _ODD_BLANKS.search(paragraph)):
         return textwrap.fill(
             paragraph,
             COLUMNS,
@@ -47,16 +47,16 @@ def filled(paragraph: str, margin: str = "") -> str:
             break_long_words=False,
             break_on_hyphens=False,
         )
-    lines, line = [], ""
-    for word in paragraph.split(" "):
-        if not line:
-            line = margin + word
-        elif len(line) + 1 + len(word) <= COLUMNS:
-            line = f"{line} {word}"
-        else:
-            lines.append(line)
-            line = margin + word
-    return "\n".join([*lines, line])
+    lines, start, room = list[str](), 0, COLUMNS - len(margin)
+    while len(paragraph) - start > room:
+        end = paragraph.rfind(" ", start, start + room + 1)
+        if end < 0:  # a long word
+            end = paragraph.find(" ", start + room)
+        if end < 0:
+            break
+        lines.append(paragraph[start:end])
+        start = end + 1
+    return margin + f"\n{margin}".join([*lines, paragraph[start:]])
 
 
 def beside(text: str, label: str, width: int) -> str:

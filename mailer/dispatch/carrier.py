@@ -10,13 +10,14 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from mailer import wallclock
 from mailer.agenda.model import AgendaVersion
 from mailer.agenda.upkeep import Upkeep
+from mailer.composition.casting import Reader
 from mailer.composition.composing import Composer
 from mailer.composition.wording import Wording
 from mailer.delivery.admission import RelayUnreachable
@@ -32,7 +33,7 @@ QUIET_FOR = 5.0
 """Seconds after which a line without a letter is closed, and a carrier at work says that it lives."""
 
 
-COMPOSED_TOGETHER = 32
+COMPOSED_TOGETHER = 64
 """Letters composed in one go."""
 
 COMPOSED_BYTES = 8 * 1024 * 1024
@@ -51,6 +52,7 @@ class Carrier:
         self._contents: dict[str, bytes] = {}
         self._stock: deque[ClaimedLetter] = deque()
         self._composed: deque[Parcel] = deque()
+        self._weighed: tuple[object, int] = (None, COMPOSED_BYTES)
         self._in_hand: dict[Key, tuple[str, tuple[SentEntry, ...]]] = {}
         self._lines: dict[Line, int] = {}  # how many letters each was given
         self._proven: set[Line] = set()
@@ -170,7 +172,7 @@ class Carrier:
         self._resting.discard(line)
         if self._is_spent(line):
             return None
-        if not self._composed:
+        while self._stock and not self._composed:
             self._compose()
         parcel = self._composed.popleft() if self._composed else None
         if self._in_store <= self._route.room // 2:
@@ -180,52 +182,72 @@ class Carrier:
         return parcel
 
     def _compose(self) -> None:
-        """A few letters one after another, which takes a tenth less than one at a time: the processor's caches are
-        full of composing.
+        """The next letters of one occasion together; if one of them cannot be, each by itself."""
+        batch = self._next_of_an_occasion()
+        try:
+            self._composed += self._parcels(batch)
+        except Exception:  # one letter must not keep the others
+            for letter in batch:
+                self._compose_alone(letter)
+
+    def _next_of_an_occasion(self) -> list[ClaimedLetter]:
+        """As many as may be held in memory together, if they are as large as the last one; of an occasion that is new,
+        one.
         """
-        octets = 0
-        while self._stock and len(self._composed) < COMPOSED_TOGETHER and octets < COMPOSED_BYTES:
-            letter = self._stock.popleft()
-            try:
-                self._composed.append(self._parcel(letter))
-                octets += len(self._composed[-1].content)
-            except WordingError as error:
-                self._end(letter.key, Outcome(happening=Happening.PUT_OFF, reply=f"not composed: {error}"))
-            except UnsafeLetter as error:
-                self._end(letter.key, Outcome(happening=Happening.REFUSED, reply=f"not composed: {error}"))
-            except Exception as error:  # one letter must not keep the others
-                reply = f"not composed: {type(error).__name__}: {error}"
-                self._end(letter.key, Outcome(happening=Happening.PUT_OFF, reply=reply))
+        occasion = self._stock[0].of_occasion
+        size = self._weighed[1] if self._weighed[0] == occasion else COMPOSED_BYTES
+        batch = list[ClaimedLetter]()
+        for _ in range(min(COMPOSED_TOGETHER, max(1, COMPOSED_BYTES // size))):
+            if self._stock and self._stock[0].of_occasion == occasion:
+                batch.append(self._stock.popleft())
+        return batch
+
+    def _compose_alone(self, letter: ClaimedLetter) -> None:
+        try:
+            self._composed += self._parcels([letter])
+        except WordingError as error:
+            self._end(letter.key, Outcome(happening=Happening.PUT_OFF, reply=f"not composed: {error}"))
+        except UnsafeLetter as error:
+            self._end(letter.key, Outcome(happening=Happening.REFUSED, reply=f"not composed: {error}"))
+        except Exception as error:
+            reply = f"not composed: {type(error).__name__}: {error}"
+            self._end(letter.key, Outcome(happening=Happening.PUT_OFF, reply=reply))
 
     @property
     def _in_store(self) -> int:
         """Letters that no line has begun with."""
         return len(self._stock) + len(self._composed)
 
-    def _parcel(self, letter: ClaimedLetter) -> Parcel:
-        recipient = letter.recipient
-        version = self._versions[letter.event, letter.version]
-        upkeep = self._upkeeps[letter.upkeep] if letter.upkeep else None
-        composed = self._composer.compose(
+    def _parcels(self, letters: Sequence[ClaimedLetter]) -> list[Parcel]:
+        """Letters of one occasion, composed."""
+        first, readers = letters[0], [letter.recipient for letter in letters]
+        version = self._versions[first.event, first.version]
+        upkeep = self._upkeeps[first.upkeep] if first.upkeep else None
+        composed = self._composer.together(
+            [
+                Reader(reader, letter.dated_at, letter.handle)
+                for reader, letter in zip(readers, letters, strict=True)
+            ],
             version=version,
-            mailing=version.event.mailing(letter.mailing),
-            anchor=letter.anchor,
-            recipient=recipient,
-            due_at=letter.due_at,
-            dated_at=letter.dated_at,
-            texts=self._wordings[letter.wording],
-            handle=letter.handle,
+            mailing=version.event.mailing(first.mailing),
+            anchor=first.anchor,
+            due_at=first.due_at,
+            texts=self._wordings[first.wording],
             upkeep=upkeep,
-            earlier=upkeep.earlier(lambda number: self._versions[letter.event, number]) if upkeep else {},
+            earlier=upkeep.earlier(lambda number: self._versions[first.event, number]) if upkeep else {},
             contents=self._contents,
         )
-        digest = hashlib.sha256(composed.raw).hexdigest()
-        if letter.repeats not in {None, digest}:
-            raise UnsafeLetter("a repetition must be byte-identical, and this one is not")
-        self._in_hand[letter.key] = digest, composed.entries
-        sender = self._route.sender.return_path_of(letter.id) or composed.return_path
-        envelope_id = composed.message_id[1:].partition("@")[0]
-        return Parcel(letter.key, sender, recipient.address, composed.raw, envelope_id)
+        self._weighed = (first.of_occasion, len(composed[-1].raw))
+        parcels = list[Parcel]()
+        for letter, reader, each in zip(letters, readers, composed, strict=True):
+            digest = hashlib.sha256(each.raw).hexdigest()
+            if letter.repeats not in {None, digest}:
+                raise UnsafeLetter("a repetition must be byte-identical, and this one is not")
+            self._in_hand[letter.key] = digest, each.entries
+            sender = self._route.sender.return_path_of(letter.id) or each.return_path
+            envelope_id = each.message_id[1:].partition("@")[0]
+            parcels.append(Parcel(letter.key, sender, reader.address, each.raw, envelope_id))
+        return parcels
 
     def intend(self, line: Line, parcel: Parcel) -> None:
         self._asking[parcel.key] = line

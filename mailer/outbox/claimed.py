@@ -58,6 +58,11 @@ class ClaimedLetter(NamedTuple):
         return self.event, self.version, self.mailing
 
     @property
+    def of_occasion(self) -> tuple[object, ...]:
+        """What letters have in common that are composed together."""
+        return self.event, self.version, self.mailing, self.anchor, self.due_at, self.wording, self.upkeep
+
+    @property
     def recipient(self) -> Recipient:
         return Recipient.model_validate_json(self.document)
 

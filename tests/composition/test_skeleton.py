@@ -13,6 +13,7 @@ from mailer.agenda.attaching import HandedIn, contents_of
 from mailer.agenda.attachments import attachment
 from mailer.agenda.model import CalendarPart, Mailing, MailingKind
 from mailer.composition import ical, message, sheet
+from mailer.composition.casting import Reader
 from mailer.composition.composing import MOST_SKELETONS, Composed, Composer, Sender, compose
 from mailer.composition.links import Signer
 from mailer.composition.sandbox import Sandbox
@@ -200,7 +201,7 @@ READERS = st.builds(
 
 @settings(max_examples=300)
 @given(
-    recipient=READERS,
+    readers=st.lists(READERS, min_size=1, max_size=4),
     agenda=st.sampled_from(sorted(AGENDAS)),
     kind=st.sampled_from(MailingKind),
     words=st.sampled_from(sorted(WORDS)),
@@ -208,7 +209,7 @@ READERS = st.builds(
     late=st.integers(0, 3),
 )
 @example(
-    recipient=person(language="de", family_name="From", title=""),
+    readers=[person(language="de", family_name="From", title=""), PRACTITIONER],
     agenda="one day",
     kind=MailingKind.INVITATION,
     words="odd",
@@ -216,28 +217,30 @@ READERS = st.builds(
     late=0,
 )
 @example(
-    recipient=person(language="fr"),
+    readers=[person(language="fr"), PRACTITIONER],
     agenda="with files",
     kind=MailingKind.INVITATION,
     words="our own",
     base="https",
     late=0,
 )
-def test_a_composers_letter_is_the_one_written_with_the_standard_library(
-    recipient: Recipient, agenda: str, kind: MailingKind, words: str, base: str, late: int
+def test_letters_composed_together_are_those_written_with_the_standard_library(
+    readers: list[Recipient], agenda: str, kind: MailingKind, words: str, base: str, late: int
 ) -> None:
     composer, version = COMPOSERS[base], AGENDAS[agenda]
     facts = FACTS | {
         "version": version,
         **conference.facts_of(kind, version),
-        "recipient": recipient,
         "texts": WORDS[words],
-        "dated_at": DUE_AT + timedelta(minutes=late),
         "contents": CONTENTS,
     }
-    letter = composer.compose(**facts)
-    assert letter.raw == reference.composed(**facts, sender=composer.sender)
-    assert letter == compose(**facts, sender=composer.sender)
+    del facts["dated_at"]
+    dated = [DUE_AT + timedelta(minutes=late * number) for number in range(len(readers))]
+    together = composer.together([*map(Reader, readers, dated)], **facts)
+    for letter, recipient, dated_at in zip(together, readers, dated, strict=True):
+        own = facts | {"recipient": recipient, "dated_at": dated_at}
+        assert letter.raw == reference.composed(**own, sender=composer.sender)
+        assert letter == compose(**own, sender=composer.sender)
 
 
 def test_of_all_those_readers_most_were_composed_from_a_skeleton() -> None:
@@ -255,7 +258,10 @@ def test_of_all_those_readers_most_were_composed_from_a_skeleton() -> None:
                         texts=TEXTS,
                         contents=CONTENTS,
                     )
-                    assert skeleton.letter(recipient, DUE_AT), (mailing.key, recipient.address)
+                    assert all(skeleton.letters([Reader(recipient, DUE_AT)])), (
+                        mailing.key,
+                        recipient.address,
+                    )
 
 
 def test_every_kind_in_every_language_is_composed_from_a_skeleton(composer: Composer) -> None:
@@ -268,7 +274,7 @@ def test_every_kind_in_every_language_is_composed_from_a_skeleton(composer: Comp
                 due_at=DUE_AT,
                 texts=GERMAN,
             )
-            assert skeleton.letter(person(language=language), DUE_AT), (mailing.key, language)
+            assert all(skeleton.letters([Reader(person(language=language), DUE_AT)])), (mailing.key, language)
 
 
 def test_a_handle_that_is_known_is_not_worked_out(composer: Composer) -> None:
@@ -432,7 +438,7 @@ def refused(composer: Composer, reader: Recipient, **facts: Any) -> bool:
     """Whether the skeleton leaves this letter to the plain way, which is then right."""
     skeleton = skeleton_of(composer, **facts)
     assert composed(composer, reader, **facts) == plainly(composer, reader, **facts)
-    return skeleton.letter(reader, DUE_AT) is None
+    return skeleton.letters([Reader(reader, DUE_AT)]) == [None]
 
 
 def test_characters_we_need_for_ourselves_are_left_alone(composer: Composer) -> None:
@@ -546,7 +552,7 @@ def test_an_attached_file_is_encoded_once_for_all_letters(
         assert any(piece is file.part for piece in tongue.cast.frame.body)
         for sheet_of_shape in tongue.shapes._sheets.values():
             if sheet_of_shape:
-                assert any(piece is file.part for piece in sheet_of_shape._body._fixed)
+                assert any(piece is file.part for piece in sheet_of_shape._whole._fixed)
 
 
 @pytest.mark.parametrize("mailing", EVENT.mailings, ids=lambda mailing: mailing.key)
