@@ -23,7 +23,7 @@ _DOT = (Step.DOT,)
 _DOT_AND_ENVELOPE = (Step.DOT, *_ENVELOPE)
 LONE_DOT = b".\r\n"
 
-_ALL_WELL = re.compile(rb"250 ([ -~]{0,400})\r\n250 [ -~]{0,400}\r\n250 [ -~]{0,400}\r\n354 [ -~]{0,400}\r\n")
+_ALL_WELL = re.compile(rb"(250 [ -~]{0,400})\r\n250 [ -~]{0,400}\r\n250 [ -~]{0,400}\r\n354 [ -~]{0,400}\r\n")
 """What a server nearly always says to a dot and the next envelope: read at one glance, it is read as by line."""
 
 
@@ -182,7 +182,7 @@ class Conversation:
         well = _ALL_WELL.fullmatch(data) if self._due == _DOT_AND_ENVELOPE else None
         if well and departing and current and not self._reader.is_within_a_reply:
             self._departing, self._due, self._is_poured = None, (), True
-            return [Ended(departing.parcel, accepted(f"250 {shown(well[1])}".strip())), Invited(current)]
+            return [Ended(departing.parcel, accepted(shown(well[1]))), Invited(current)]
         return self._listen(data)
 
     # ── replies, one after the other

@@ -72,7 +72,12 @@ class Post(Protocol):
 
 
 class Line(asyncio.BufferedProtocol):
-    """One connection, made by `open`. It takes letters by itself until it is closed from either side."""
+    """One connection, made by `open`. It takes letters by itself until it is closed from either side.
+
+    `taken` is how many it has taken so far.
+    """
+
+    taken = 0
 
     def __init__(self, relay: Relay, post: Post, timeouts: Timeouts, *, with_token: bool) -> None:
         self._relay, self._post, self._timeouts, self._with_token = relay, post, timeouts, with_token
@@ -158,6 +163,7 @@ class Line(asyncio.BufferedProtocol):
     def _use(self, transport: asyncio.Transport) -> None:
         """Speak through it, and be told whenever it cannot pass everything on at once."""
         self._transport, self._abort = transport, transport.abort
+        self._socket: socket.socket = transport.get_extra_info("socket")
         transport.set_write_buffer_limits(
             high=1 if self._is_secure else 0, low=0
         )  # TLS halts at its mark, not above
@@ -171,13 +177,12 @@ class Line(asyncio.BufferedProtocol):
 
     def wake(self) -> None:
         """There may be letters now."""
-        conversation = self._conversation
-        if conversation.may_offer:
+        if self._asked_for is not None:
+            self._next = self._next or self._taken()
+        elif self._conversation.may_offer:
             offer, self._next = self._next or self._taken(), None
             if offer:
-                self._say(conversation.offer(offer))
-        elif self._next is None and self._asked_for is not None:
-            self._next = self._taken()
+                self._say(self._conversation.offer(offer))
 
     def go(self, key: Any) -> None:
         """The intent is recorded: the dot may leave, and behind it the next letter's envelope.
@@ -250,7 +255,7 @@ class Line(asyncio.BufferedProtocol):
         self._act(conversation.receive(bytes(self._heard[:nbytes])))
         if (step := conversation.awaits) is not self._awaited:
             self._await(step)
-        if conversation.may_offer:
+        if self._asked_for is None and conversation.may_offer:
             self.wake()
 
     def eof_received(self) -> None:
@@ -319,10 +324,13 @@ class Line(asyncio.BufferedProtocol):
 
     def _cork(self, is_in: bool) -> None:
         """While it is in, the last bytes of the content wait for the dot, a fifth of a second at most (Linux, tcp(7)):
-        the server reads both at once.
+        the server reads both at once. Under TLS the socket may be closed a moment before the line hears of it.
         """
-        if CORK and not self._transport.is_closing():
-            self._transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, CORK, is_in)
+        if CORK:
+            try:
+                self._socket.setsockopt(socket.IPPROTO_TCP, CORK, is_in)
+            except OSError:
+                return
 
     def _taken(self) -> Offer | None:
         """The next letter that can be offered here; those that cannot end at once."""
@@ -331,6 +339,7 @@ class Line(asyncio.BufferedProtocol):
         self._is_taking = True
         try:
             while (parcel := self._post.take(self)) is not None:
+                self.taken += 1
                 offer = offer_of(parcel, self._conversation.can)
                 if isinstance(offer, Offer):
                     return offer

@@ -54,7 +54,7 @@ class Carrier:
         self._composed: deque[Parcel] = deque()
         self._weighed: tuple[object, int] = (None, COMPOSED_BYTES)
         self._in_hand: dict[Key, tuple[str, tuple[SentEntry, ...]]] = {}
-        self._lines: dict[Line, int] = {}  # how many letters each was given
+        self._lines: set[Line] = set()
         self._proven: set[Line] = set()
         self._asking: dict[Key, Line] = {}
         self._opening = 0
@@ -66,7 +66,7 @@ class Carrier:
         self._trouble: tuple[str, ...] = ()
         self._token = ""
         self._is_telling = self._has_asked = False
-        self._resting: set[Line] = set()
+        self._resting: dict[Line, int] = {}  # how many letters each had taken by then
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -90,10 +90,7 @@ class Carrier:
 
     def _hear(self) -> None:
         try:
-            while not self._finished.done():
-                self._obey(hear(self._channel))
-                if not self._channel.poll():
-                    break
+            self._obey(hear(self._channel))
         except (EOFError, OSError):
             self._finish(None)
 
@@ -165,20 +162,18 @@ class Carrier:
         if self._finished.done():
             await line.close(within=0)
             return
-        self._lines.setdefault(line, 0)
+        self._lines.add(line)
 
     def take(self, line: Line) -> Parcel | None:
         """The next letter, composed; one that cannot be is ended on the way."""
-        self._resting.discard(line)
-        if self._is_spent(line):
+        if line.taken >= self._route.relay.profile.letters_per_connection:
+            self._loop.call_soon(self._retire, line)
             return None
         while self._stock and not self._composed:
             self._compose()
         parcel = self._composed.popleft() if self._composed else None
-        if self._in_store <= self._route.room // 2:
+        if not self._has_asked and self._in_store <= self._route.room // 2:
             self._ask_for_letters()
-        if parcel:
-            self._lines[line] = self._lines.get(line, 0) + 1
         return parcel
 
     def _compose(self) -> None:
@@ -255,22 +250,21 @@ class Carrier:
         self._report_soon()
 
     def ended(self, line: Line, parcel: Parcel, outcome: Outcome) -> None:
-        self._asking.pop(parcel.key, None)
-        _, entries = self._in_hand.pop(parcel.key)
+        key = parcel.key
+        _, entries = self._in_hand.pop(key)
         if outcome.happening is Happening.ACCEPTED:
-            self._accepted.append((parcel.key, outcome.reply, entries))
+            self._accepted.append((key, outcome.reply, entries))
             self._report_soon()
             self._proven.add(line)
         else:
-            self._end(parcel.key, outcome)
-        if self._is_spent(line):
-            self._loop.call_soon(self._retire, line)
+            self._asking.pop(key, None)
+            self._end(key, outcome)
 
     def closed(self, line: Line, reason: Outcome | None) -> None:
         """A line that was closed from this side, or breaks having carried letters, is opened anew if there is work;
         one that has carried none, lost one, or is told to slow down is trouble.
         """
-        self._lines.pop(line, None)
+        self._lines.discard(line)
         has_carried = line in self._proven
         self._proven.discard(line)
         if self._finished.done():
@@ -281,10 +275,6 @@ class Carrier:
             self._set_to_work()
         else:
             self._give_up(f"{self._route.relay}: {reason.reply}", "line")
-
-    def _is_spent(self, line: Line) -> bool:
-        """Whether it has been given as many letters as the relay takes over one connection."""
-        return self._lines.get(line, 0) >= self._route.relay.profile.letters_per_connection
 
     def _retire(self, line: Line) -> None:
         """Say goodbye over a line that has nothing more to do; another is opened if there is work."""
@@ -322,9 +312,9 @@ class Carrier:
         if not self._finished.done():
             self._report()
             for line in tuple(self._lines):
-                if line.idle and line in self._resting:
+                if line.idle and self._resting.get(line) == line.taken:
                     self._retire(line)
-            self._resting = {line for line in self._lines if line.idle}
+            self._resting = {line: line.taken for line in self._lines if line.idle}
             self._most = min(self._route.lines, self._most + 1)
             self._loop.call_later(QUIET_FOR, self._give_a_sign)
 

@@ -1,6 +1,8 @@
 """Letters over real lines, to servers that behave and servers that do not."""
 
 import asyncio
+import errno
+import os
 import socket
 import ssl
 import time
@@ -925,6 +927,15 @@ def test_the_last_of_the_content_waits_for_the_dot_and_then_both_leave() -> None
     assert content == (parcel(1).content, True)
     assert dot == (b".\r\n", True)
     assert transport.corks == [True, False]
+
+
+def test_a_socket_that_is_closed_before_the_line_hears_of_it_breaks_only_that_line() -> None:
+    class Closed(Clogged):
+        def setsockopt(self, level: int, option: int, value: bool) -> None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    pile = hung_up_behind_the_dot(Closed(4), parcel(1))
+    assert pile.outcomes[1] == broken(Happening.LOST, "the server hung up")
 
 
 def hear(line: Line, said: bytes) -> None:
