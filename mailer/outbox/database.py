@@ -33,6 +33,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from mailer.errors import StoreError, Unkeepable
 from mailer.outbox.schema import metadata
 
+pysqlite3.register_adapter(bool, int)  # or each time it looks in vain for how to keep one, which takes longer than a row
+
 Transaction = Connection
 """What the functions of the outbox are given: a connection within `reading()` or `writing()`."""
 
