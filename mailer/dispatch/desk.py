@@ -311,13 +311,17 @@ class Desk:
         letters = claims.claim(
             transaction, hand.owner, now, limit, LEASE_FOR, event=self._event, shares=shares
         )
-        digests = {(letter.event, letter.upkeep) for letter in letters if letter.upkeep}
-        named = {(event, digest): ledger.kept_upkeep(transaction, digest) for event, digest in digests}
-        versions = {(letter.event, letter.version) for letter in letters}
+        written_from = {(*each.of_mailing, each.wording, each.upkeep) for each in letters}
+        named = {
+            (event, digest): ledger.kept_upkeep(transaction, digest)
+            for event, *_, digest in written_from
+            if digest
+        }
+        versions = {(event, version) for event, version, *_ in written_from}
         versions |= {(event, number) for (event, _), upkeep in named.items() for number in upkeep.versions}
         versions -= hand.told_of
-        wordings = {letter.wording for letter in letters} - hand.told_of
-        mailings = {letter.of_mailing for letter in letters} - hand.told_of
+        wordings = {wording for *_, wording, _ in written_from} - hand.told_of
+        mailings = {of[:3] for of in written_from} - hand.told_of
         return Order(
             letters=tuple(letters),
             versions={key: agendas.version(transaction, *key) for key in versions},

@@ -86,6 +86,7 @@ def claim(
     somebody else is claiming at this moment is passed over.
     """
     claimed: list[ClaimedLetter] = []
+    alike: dict[Any, _Alike] = {}
     while len(claimed) < limit:
         wanted = min(limit - len(claimed), CHUNK)
         rows = [_Ready._make(row) for row in fetch(c, *_ready(c, now, wanted, event, shares))]
@@ -97,7 +98,7 @@ def claim(
         if asked:
             ids = ",".join([str(row.id) for row in asked])
             run(c, _LEASE.format(ids=ids), (owner, as_stored(c, now + lease_for)))
-        claimed += [_claimed(row, owner) for row in asked]
+        claimed += [_claimed(row, owner, alike) for row in asked]
         if len(rows) < wanted:
             break
     return claimed
@@ -183,27 +184,25 @@ def _stop(c: Connection, rows: Sequence[_Ready], now: datetime) -> None:
         move(c, letter.c.id.in_(left), H.WITHDRAWN, now, LEFT)
 
 
-def _claimed(row: _Ready, owner: str) -> ClaimedLetter:
-    return ClaimedLetter(
-        row.id,
-        row.fence + 1,
-        owner,
-        row.event,
-        row.version,
-        row.mailing,
-        row.anchor,
-        as_moment(row.due_at),
-        as_moment(row.dated_at),
-        row.wording,
-        row.recipient_id,
-        row.revision,
-        row.attempts,
-        row.handle,
-        row.address,
-        row.document,
-        row.content if row.repeated_at else None,
-        row.upkeep,
-    )
+_Alike = tuple[str, int, str, str, datetime, datetime, str]
+
+
+def _claimed(row: _Ready, owner: str, alike: dict[Any, _Alike]) -> ClaimedLetter:
+    """What it has in common with others is one object for all of them: so it is told to their carrier once."""
+    common = alike.get(row[2:9])
+    if common is None:
+        common = (
+            row.event,
+            row.version,
+            row.mailing,
+            row.anchor,
+            as_moment(row.due_at),
+            as_moment(row.dated_at),
+            row.wording,
+        )
+        alike[row[2:9]] = common
+    repeats = row.content if row.repeated_at else None
+    return ClaimedLetter(row.id, row.fence + 1, owner, *common, *row[9:15], repeats, row.upkeep)
 
 
 def happen(c: Connection, changes: Sequence[Change], now: datetime) -> list[Change]:

@@ -33,6 +33,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from mailer.errors import StoreError, Unkeepable
 from mailer.outbox.schema import metadata
 
+pysqlite3.register_adapter(
+    bool, int
+)  # or each time it looks in vain for how to keep one, which takes longer than a row
+
 Transaction = Connection
 """What the functions of the outbox are given: a connection within `reading()` or `writing()`."""
 
@@ -43,6 +47,7 @@ HEAD = "0019"
 VERSION_TABLE = "convenor_schema"
 _MIGRATION_LOCK = 0x436F6E76656E6F72  # pg_advisory_xact_lock takes any 64 bits that nobody else uses
 _PATIENCE_FOR = 10_000  # milliseconds
+_PREPARED = 256  # statements that a connection to SQLite knows: more than the driver's own hundred, which writing fills
 _POOL = {"pool_size": 5, "max_overflow": 50, "pool_timeout": _PATIENCE_FOR / 1000}
 """More connections than a service has threads, the pages' forty among them."""
 
@@ -83,15 +88,21 @@ class Database:
             StoreError: as for `reading`, and for a full disk or a deadlock. Nothing was kept, unless the
                 connection broke during the commit itself: then only reading can tell.
         """
-        with self._in_turn(), self._transaction(self._writer) as connection:
-            yield connection
+        if self.engine.dialect.name != "sqlite":
+            with self._transaction(self._writer) as connection:
+                yield connection
+            return
+        with self._in_turn(), _told_plainly(self.engine.url), self._pen.begin():
+            yield self._pen
+
+    @cached_property
+    def _pen(self) -> Connection:
+        """The one connection by which SQLite is written to: what it has prepared once it need not prepare again."""
+        return self._writer.connect()
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
         """Threads that write to SQLite queue here: its own waiting is by sleeping and looking again."""
-        if self.engine.dialect.name != "sqlite":
-            yield
-            return
         if not self._turn.acquire(timeout=_PATIENCE_FOR / 1000):
             raise StoreError(
                 f"the database {self.engine.url.render_as_string(hide_password=True)} cannot be used "
@@ -104,6 +115,9 @@ class Database:
 
     def close(self) -> None:
         """Give back every connection; the database can be opened again."""
+        with self._in_turn():
+            if pen := self.__dict__.pop("_pen", None):
+                pen.close()
         self.engine.dispose()
 
     @contextmanager
@@ -243,7 +257,11 @@ def _make_folder(address: URL) -> None:
 def _engine(address: URL, *, durable: bool) -> Engine:
     is_file = address.get_backend_name() == "sqlite"
     try:
-        driver: dict[str, Any] = {"module": pysqlite3} if is_file else {"pool_pre_ping": True}
+        driver: dict[str, Any] = (
+            {"module": pysqlite3, "connect_args": {"cached_statements": _PREPARED}}
+            if is_file
+            else {"pool_pre_ping": True}
+        )
         engine = create_engine(address, **driver, **_POOL)
     except ModuleNotFoundError:
         raise StoreError("PostgreSQL needs one more package: pip install -e '.[postgres]'") from None
@@ -269,10 +287,15 @@ def _spare_the_disk(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA synchronous = OFF")
 
 
+_MAY_WRITE = "may write"
+
+
 def _begin_sqlite(connection: Connection) -> None:
     writing = connection.get_execution_options().get("writing", False)
     with _cursor(connection) as cursor:
-        cursor.execute(f"PRAGMA query_only = {'OFF' if writing else 'ON'}")
+        if connection.info.get(_MAY_WRITE) is not writing:  # after a PRAGMA every statement is prepared anew
+            cursor.execute(f"PRAGMA query_only = {'OFF' if writing else 'ON'}")
+            connection.info[_MAY_WRITE] = writing
         cursor.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 

@@ -87,6 +87,7 @@ def test_a_commit_asks_few_things_however_many_letters_share_it(
         desk.work()
 
     assert 5 * len(commits) < len(asked) < 13 * len(commits)
+    assert [each for each in asked if "PRAGMA" in each] == [], "then all of it is prepared anew"
     database.close()
 
 

@@ -38,7 +38,7 @@ def nearly_full(database: Database) -> Iterator[None]:
         yield
     finally:
         event.remove(database.engine, "begin", limit)
-        database.engine.dispose()
+        database.close()
 
 
 def test_a_disk_that_fills_while_letters_leave_stops_them_and_with_room_each_leaves_once(

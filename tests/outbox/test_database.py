@@ -93,6 +93,24 @@ def test_reading_cannot_write(database: Database) -> None:
         agendas.keep_wording(c, "digest", {})
     with database.writing() as c:
         agendas.keep_wording(c, "digest", {})
+    with pytest.raises(StoreError), database.reading() as c:
+        agendas.keep_wording(c, "another", {})
+
+
+def test_one_goes_on_writing_after_what_failed_and_after_closing(database: Database) -> None:
+    def fail(failing: type[BaseException]) -> None:
+        with database.writing() as c:
+            agendas.keep_wording(c, "undone", {})
+            raise failing
+
+    for number, failing in enumerate((KeyboardInterrupt, StoreError, KeyError)):
+        with pytest.raises(failing):
+            fail(failing)
+        database.close()
+        with database.writing() as c:
+            agendas.keep_wording(c, f"digest {number}", {})
+            with pytest.raises(KeyError):
+                agendas.wording(c, "undone")
 
 
 def test_reading_sees_one_moment(database: Database) -> None:

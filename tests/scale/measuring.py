@@ -48,7 +48,7 @@ class Watch:
         self._app = app
         self._asked: Counter[int] = Counter()
         self.seen: list[Seen] = []
-        database.engine.dispose()
+        database.close()
         event.listen(database.engine, "connect", self._listen)
 
     def _listen(self, connection: Any, _record: object) -> None:
