@@ -24,11 +24,13 @@ from benchmarks.stage import WORDS
 from benchmarks.started import ROOT
 from mailer import wallclock
 from mailer.composition import wording
+from mailer.composition.casting import Reader
 from mailer.composition.composing import Composed, Composer, Sender
 from mailer.composition.links import Signer
 from mailer.delivery.conversation import Conversation
 from mailer.delivery.envelope import Offer, Parcel, offer_of
 from mailer.delivery.relay import Relay
+from mailer.dispatch.carrier import COMPOSED_TOGETHER
 from mailer.dispatch.orders import Order, Report
 from mailer.outbox import agendas, claims
 from mailer.outbox.claimed import Change, ClaimedLetter
@@ -89,11 +91,11 @@ def parts(folder: Path, count: int) -> dict[str, float]:
     database.close()
     composer, conversation = Composer(service.sender), _admitted()
 
-    def compose(letter: ClaimedLetter) -> Composed:
-        return composer.compose(
-            version=version, mailing=version.event.mailing(letter.mailing), anchor=letter.anchor,
-            recipient=letter.recipient, due_at=letter.due_at, dated_at=letter.dated_at, texts=service.texts,
-            handle=letter.handle,
+    def compose(some: Sequence[ClaimedLetter]) -> list[Composed]:
+        readers = [Reader(letter.recipient, letter.dated_at, letter.handle) for letter in some]
+        return composer.together(
+            readers, version=version, mailing=version.event.mailing(some[0].mailing), anchor=some[0].anchor,
+            due_at=some[0].due_at, texts=service.texts,
         )  # fmt: skip
 
     def offer(parcel: Parcel) -> Offer:
@@ -106,7 +108,8 @@ def parts(folder: Path, count: int) -> dict[str, float]:
         conversation.finish(each)
         conversation.receive(_REPLIES)
 
-    composed = [compose(letter) for letter in letters]
+    batches = [letters[start : start + COMPOSED_TOGETHER] for start in range(0, count, COMPOSED_TOGETHER)]
+    composed = [each for batch in batches for each in compose(batch)]
     parcels = [
         Parcel(letter.key, each.return_path, letter.address, each.raw)
         for letter, each in zip(letters, composed, strict=True)
@@ -118,7 +121,7 @@ def parts(folder: Path, count: int) -> dict[str, float]:
         "Written down: one reader judged, one row": planned,
         "Claimed, intended and sent: SQLite, a commit for many": writing,
         "Told to the carrier, and told of by it": _messages(letters, composed),
-        "Composed": _each(compose, letters),
+        "Composed": _each(compose, batches) * len(batches) / count,
         "Hashed (SHA-256)": _each(lambda each: hashlib.sha256(each.raw).hexdigest(), composed),
         "Read through for bare line ends and dots": _each(offer, parcels),
         "Conversed about, without a socket": _each(converse, offers),

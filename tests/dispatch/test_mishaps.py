@@ -238,15 +238,17 @@ def test_whichever_commit_was_kept_and_said_to_have_failed_each_letter_leaves_on
     assert copies(tray[0]) == {1}
 
 
+@pytest.mark.parametrize("which", ["min", "max"])
 def test_a_letter_that_cannot_be_written_whatever_the_reason_keeps_no_other_from_leaving(
-    database: Database, tray: tuple[Tray, Relay]
+    database: Database, tray: tuple[Tray, Relay], which: str
 ) -> None:
+    """Neither as the first, which is composed alone, nor among those that are composed together."""
     service = written(database, 20)
     with database.writing() as transaction:
         transaction.execute(
             text(
-                "UPDATE recipient_revision SET document = replace(document, :sound, :unsound) "
-                "WHERE recipient_id = (SELECT min(recipient_id) FROM recipient_revision)"
+                "UPDATE recipient_revision SET document = replace(document, :sound, :unsound) "  # noqa: S608
+                f"WHERE recipient_id = (SELECT {which}(recipient_id) FROM recipient_revision)"
             ),
             {"sound": '"timezone":"Europe/Ljubljana"', "unsound": '"timezone":17'},
         )
