@@ -20,6 +20,7 @@ from mailer.agenda.attaching import HandedIn, attach, contents_of
 from mailer.delivery.profiles import Limit
 from mailer.delivery.relay import Relay
 from mailer.delivery.tray import Tray, TrayServer
+from mailer.dispatch import carrier as carriers
 from mailer.dispatch import desk as desks
 from mailer.dispatch.carrier import COMPOSED_BYTES, COURTESY, Carrier
 from mailer.dispatch.crew import InAProcess, InAThread
@@ -317,17 +318,36 @@ def test_a_server_that_takes_few_connections_is_content_with_those(database: Dat
     assert (done.sent, done.unreachable) == (60, "")
 
 
-def test_a_line_that_has_carried_its_share_says_goodbye_and_another_goes_on(database: Database) -> None:
-    service = written(database, 25)
+def test_a_line_that_has_carried_its_share_says_goodbye_and_another_goes_on(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carriers, "QUIET_FOR", 3600)  # or it would be closed for its rest
+    service, stop = written(database, 25), threading.Event()
+    in_vain = threading.Timer(10, stop.set)
+    in_vain.start()
     with HostileServer() as server:
         relay = over(server.relay(), 1)
         relay = replace(relay, profile=replace(relay.profile, letters_per_connection=10))
         with desk_of(service, relay) as desk:
-            done = desk.work()
+            done = desk.work(stop)
+    in_vain.cancel()
 
     assert (done.sent, done.put_off) == (25, 0)
     conversations = [line.split()[0] for line in server.commands if line[:4] in {"EHLO", "QUIT"}]
     assert conversations == ["EHLO", "QUIT"] * 3
+
+
+def test_a_line_that_has_had_no_letter_for_a_while_says_goodbye(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carriers, "QUIET_FOR", 0.05)
+    service = written(database, 1)
+    with HostileServer() as server, desk_of(service, over(server.relay(), 1)) as desk:
+        desk.work()
+        for _ in range(100):
+            if "QUIT" not in server.commands:
+                time.sleep(0.05)
+        assert server.commands[-1] == "QUIT"
 
 
 def test_a_refused_reader_fails_and_the_others_get_theirs(database: Database) -> None:
