@@ -33,9 +33,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from mailer.errors import StoreError, Unkeepable
 from mailer.outbox.schema import metadata
 
-pysqlite3.register_adapter(
-    bool, int
-)  # or each time it looks in vain for how to keep one, which takes longer than a row
+# or for each truth value it searches in vain for how to keep one, which takes longer than a row
+pysqlite3.register_adapter(bool, int)
 
 Transaction = Connection
 """What the functions of the outbox are given: a connection within `reading()` or `writing()`."""
@@ -92,13 +91,24 @@ class Database:
             with self._transaction(self._writer) as connection:
                 yield connection
             return
-        with self._in_turn(), _told_plainly(self.engine.url), self._pen.begin():
-            yield self._pen
+        with self._in_turn(), _told_plainly(self.engine.url):
+            try:
+                with self._pen.begin():
+                    yield self._pen
+            except BaseException:
+                self._lay_down()
+                raise
 
     @cached_property
     def _pen(self) -> Connection:
-        """The one connection by which SQLite is written to: what it has prepared once it need not prepare again."""
+        """The one connection by which SQLite is written to: what it has prepared once it need not prepare again. After
+        whatever went wrong it is another one.
+        """
         return self._writer.connect()
+
+    def _lay_down(self) -> None:
+        if pen := self.__dict__.pop("_pen", None):
+            pen.close()
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
@@ -116,8 +126,7 @@ class Database:
     def close(self) -> None:
         """Give back every connection; the database can be opened again."""
         with self._in_turn():
-            if pen := self.__dict__.pop("_pen", None):
-                pen.close()
+            self._lay_down()
         self.engine.dispose()
 
     @contextmanager
