@@ -4,7 +4,6 @@ A process knows nothing of this one but its socket: it is started anew, not fork
 connection is shared.
 """
 
-import os
 import socket
 import subprocess
 import sys
@@ -21,7 +20,11 @@ from mailer.settings import ROOT
 _BUFFER = 4 * 1024 * 1024
 """Bytes either side may be ahead of the other, so that neither waits while it writes."""
 
-_KEPT_AT_HAND = {"MALLOC_TRIM_THRESHOLD_": str(64 * 1024 * 1024), "MALLOC_MMAP_THRESHOLD_": str(1024 * 1024)}
+_KEEPING_MEMORY = (
+    "/usr/bin/env",
+    f"MALLOC_TRIM_THRESHOLD_={64 * 1024 * 1024}",
+    f"MALLOC_MMAP_THRESHOLD_={1024 * 1024}",
+)
 """What a carrier's letters leave free, glibc keeps for the next ones (mallopt(3)): given back to the system and asked
 for again with every few letters, it costs a tenth of composing.
 """
@@ -58,10 +61,9 @@ class InAProcess:
     def __init__(self, route: Route) -> None:
         self.channel, theirs = channels()
         self.room = route.room
-        command = [sys.executable, "-m", "mailer.dispatch.carrier", str(theirs.fileno())]
-        self.process = subprocess.Popen(  # noqa: S603 - ourselves
-            command, cwd=ROOT, pass_fds=(theirs.fileno(),), env=os.environ | _KEPT_AT_HAND
-        )
+        carrier = (sys.executable, "-m", "mailer.dispatch.carrier", str(theirs.fileno()))
+        command = [*_KEEPING_MEMORY, *carrier]
+        self.process = subprocess.Popen(command, cwd=ROOT, pass_fds=(theirs.fileno(),))  # noqa: S603 - ourselves
         theirs.close()
         tell(self.channel, route)
 
