@@ -102,7 +102,7 @@ class Sheet:
 
         Args:
             around: for each letter, a value for every `Slot` before the subject's.
-            texts: for each, the fields, none longer than a line.
+            texts: for each, the fields, without a line break in any.
 
         Raises:
             Unfit: a text would change more than its own lines.

@@ -102,7 +102,8 @@ class Database:
     @cached_property
     def _pen(self) -> Connection:
         """The one connection by which SQLite is written to: what it has prepared once it need not prepare again. After
-        whatever went wrong it is another one.
+        whatever went wrong the pool has it back, and says which is next. It is not closed: of a commit that failed for
+        want of a sync, SQLite would find all in its log when it opens the file anew.
         """
         return self._writer.connect()
 

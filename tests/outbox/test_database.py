@@ -113,6 +113,19 @@ def test_one_goes_on_writing_after_what_failed_and_after_closing(database: Datab
                 agendas.wording(c, "undone")
 
 
+def test_sqlite_is_written_to_by_one_connection_which_nobody_reads_by(tmp_path: Path) -> None:
+    opened = open_database(f"sqlite:///{tmp_path}/convenor.db")
+    written_by, read_by = list[object](), list[object]()
+    for _ in range(3):
+        with opened.writing() as c:
+            written_by.append(c.connection.dbapi_connection)
+        with opened.reading() as c:
+            read_by.append(c.connection.dbapi_connection)
+    assert len(set(map(id, written_by))) == 1
+    assert not {*map(id, written_by)} & {*map(id, read_by)}
+    opened.close()
+
+
 def test_reading_sees_one_moment(database: Database) -> None:
     with database.reading() as c:
         assert agendas.event_keys(c) == []
