@@ -21,22 +21,23 @@ The mail server of this bench takes its share of the same cores: what a contende
 server leaves. What no part accounts for is the event loop, the kernel, and caches: a letter goes through more
 code than the first cache of a processor holds, and between the others each part takes longer than by itself.
 
-What helped, and stayed: composing letters of one occasion together, column by column; keeping the memory that
-letters leave free; filling a letter in one piece; breaking lines where the room ends instead of word by word. In
-the database: one connection that writes, whose statements stay prepared, for a `PRAGMA` before each transaction
-made SQLite prepare every one anew; conditions of indexes and checks spelt out, without an `IN`; no line of history
-for an intent that all goes well with; telling the driver how a truth value is kept. On the line: letting content
-wait for its dot, so that the server wakes once; asking for the socket once; reading a letter through as text,
-which is searched faster than bytes. And a Python that was built for speed.
+What helped, and stayed: composing letters of one occasion together, column by column; filling a letter in one
+piece; breaking lines where the room ends instead of word by word. In the database: one connection that writes,
+whose statements stay prepared, for a `PRAGMA` before each transaction made SQLite prepare every one anew;
+conditions of indexes and checks spelt out, without an `IN`; no line of history for an intent that all goes well
+with; telling the driver how a truth value is kept. On the line: letting content wait for its dot, so that the
+server wakes once; asking for the socket once; reading a letter through as text, which is searched faster than
+bytes. And a Python that was built for speed.
 
 Nothing could be told from the machine's own unevenness for: uvloop in place of asyncio's loop; fewer garbage
-collections, or frozen objects; a larger page cache, rarer checkpoints of the WAL; waiting a little so that
-more letters share a commit; one carrier instead of two; twice as many lines; no index for the counts of the
-pages, or one without what is leaving; tables without row ids; leaving out checks and foreign keys; writing past
-asyncio to the socket, with `MSG_MORE` in place of `TCP_CORK`; content and dot in one write; another scheduling
-class for carriers; HMAC in one call, which is slower than the two hashes that are begun ahead; claiming without
-a look at flags and approvals; a channel of our own between desk and carriers. Compiling the composing modules to C
-(mypyc) took a fifth off them before they were rewritten, and would ask every user for a compiler.
+collections, or frozen objects; a larger page cache, rarer checkpoints of the WAL; waiting a little so that more
+letters share a commit; one carrier instead of two; twice as many lines; no index for the counts of the pages, or
+one without what is leaving; tables without row ids; leaving out checks and foreign keys; writing past asyncio to
+the socket, with `MSG_MORE` in place of `TCP_CORK`; content and dot in one write; another scheduling class for
+carriers; memory that they keep for the next letters; HMAC in one call, which is slower than the two hashes that
+are begun ahead; claiming without a look at flags and approvals; a channel of our own between desk and carriers.
+Compiling the composing modules to C (mypyc) took a fifth off them before they were rewritten, and would ask
+every user for a compiler.
 
 What is left, the largest first: the look-ups and joins of some thirty pieces that are a reader's own; the index of
 calendar UIDs, which are hashes, so that each letter touches a page of its own; the three states of a letter, each a

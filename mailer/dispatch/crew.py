@@ -20,15 +20,6 @@ from mailer.settings import ROOT
 _BUFFER = 4 * 1024 * 1024
 """Bytes either side may be ahead of the other, so that neither waits while it writes."""
 
-_KEEPING_MEMORY = (
-    "/usr/bin/env",
-    f"MALLOC_TRIM_THRESHOLD_={64 * 1024 * 1024}",
-    f"MALLOC_MMAP_THRESHOLD_={1024 * 1024}",
-)
-"""What a carrier's letters leave free, glibc keeps for the next ones (mallopt(3)): given back to the system and asked
-for again with every few letters, it costs a tenth of composing.
-"""
-
 
 class Hired(Protocol):
     """A carrier at work, seen from the desk."""
@@ -61,8 +52,7 @@ class InAProcess:
     def __init__(self, route: Route) -> None:
         self.channel, theirs = channels()
         self.room = route.room
-        carrier = (sys.executable, "-m", "mailer.dispatch.carrier", str(theirs.fileno()))
-        command = [*_KEEPING_MEMORY, *carrier]
+        command = [sys.executable, "-m", "mailer.dispatch.carrier", str(theirs.fileno())]
         self.process = subprocess.Popen(command, cwd=ROOT, pass_fds=(theirs.fileno(),))  # noqa: S603 - ourselves
         theirs.close()
         tell(self.channel, route)

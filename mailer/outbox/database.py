@@ -8,7 +8,7 @@ here: a transaction that failed has left nothing behind, and its caller asks wha
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
@@ -126,7 +126,10 @@ class Database:
 
     def close(self) -> None:
         """Give back every connection; the database can be opened again."""
-        with self._in_turn():
+        with (
+            suppress(StoreError),
+            self._in_turn(),
+        ):  # somebody is still writing: what they write by goes with them
             self._lay_down()
         self.engine.dispose()
 
