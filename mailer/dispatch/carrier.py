@@ -191,10 +191,10 @@ class Carrier:
         """
         occasion = self._stock[0].of_occasion
         size = self._weighed[1] if self._weighed[0] == occasion else COMPOSED_BYTES
+        most = min(COMPOSED_TOGETHER, max(1, COMPOSED_BYTES // size))
         batch = list[ClaimedLetter]()
-        for _ in range(min(COMPOSED_TOGETHER, max(1, COMPOSED_BYTES // size))):
-            if self._stock and self._stock[0].of_occasion == occasion:
-                batch.append(self._stock.popleft())
+        while len(batch) < most and self._stock and self._stock[0].of_occasion == occasion:
+            batch.append(self._stock.popleft())
         return batch
 
     def _compose_alone(self, letter: ClaimedLetter) -> None:
