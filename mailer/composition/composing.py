@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, NotRequired, TypedDict, Unpack
 
 from mailer.agenda.model import AgendaVersion, CalendarPart, Event, Mailing
 from mailer.agenda.rules import EVENT
@@ -90,6 +90,19 @@ class Composed(NamedTuple):
         return message.read_back(self.raw).beside
 
 
+class OfOccasion(TypedDict):
+    """What letters of one occasion have in common, as a `Composer` is told it."""
+
+    version: AgendaVersion
+    mailing: Mailing
+    anchor: str
+    due_at: datetime
+    texts: Wording
+    upkeep: NotRequired[Upkeep | None]
+    earlier: NotRequired[Mapping[int, AgendaVersion]]
+    contents: NotRequired[Contents]
+
+
 class Composer:
     """Composes letters, and remembers what those of an occasion share. It is one thread's."""
 
@@ -100,17 +113,10 @@ class Composer:
     def compose(
         self,
         *,
-        version: AgendaVersion,
-        mailing: Mailing,
-        anchor: str,
         recipient: Recipient,
-        due_at: datetime,
         dated_at: datetime,
-        texts: Wording,
         handle: str | None = None,
-        upkeep: Upkeep | None = None,
-        earlier: Mapping[int, AgendaVersion] = MappingProxyType({}),
-        contents: Contents = NO_FILES,
+        **of: Unpack[OfOccasion],
     ) -> Composed:
         """The bytes that `compose` gives; `handle`, the reader's name in links, saves working it out.
 
@@ -118,39 +124,25 @@ class Composer:
             WordingError: a template cannot be rendered for this reader.
             UnsafeLetter: a name or title would have become a header of its own.
         """
-        (composed,) = self.together(
-            [Reader(recipient, dated_at, handle)], version=version, mailing=mailing, anchor=anchor, due_at=due_at,
-            texts=texts, upkeep=upkeep, earlier=earlier, contents=contents,
-        )  # fmt: skip
+        (composed,) = self.together([Reader(recipient, dated_at, handle)], **of)
         return composed
 
     def together(
         self,
         readers: Sequence[Reader],
-        *,
-        version: AgendaVersion,
-        mailing: Mailing,
-        anchor: str,
-        due_at: datetime,
-        texts: Wording,
-        upkeep: Upkeep | None = None,
-        earlier: Mapping[int, AgendaVersion] = MappingProxyType({}),
-        contents: Contents = NO_FILES,
+        **of: Unpack[OfOccasion],
     ) -> list[Composed]:
         """The letters of several readers of one occasion, in half the time that they take one by one.
 
         Raises:
             WordingError, UnsafeLetter: as `compose`, for any of them.
         """
-        skeleton = self._skeleton(
-            version=version, mailing=mailing, anchor=anchor, due_at=due_at, texts=texts, upkeep=upkeep,
-            earlier=earlier, contents=contents,
-        )  # fmt: skip
+        skeleton = self._skeleton(**of)
         return [
             _ready(
-                version.event,
+                of["version"].event,
                 letter
-                or _plainly(skeleton.occasion, reader.recipient, reader.dated_at, texts, reader.handle),
+                or _plainly(skeleton.occasion, reader.recipient, reader.dated_at, of["texts"], reader.handle),
                 self.sender,
                 reader.dated_at,
             )
